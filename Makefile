@@ -1,0 +1,54 @@
+# `make` alone lists what there is. Only Python 3.11 to 3.14 and make are needed; everything else goes into .venv.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-services check accept lock clean
+
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+# The first interpreter that fits; choose another with `make setup PYTHON=/path/to/python`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+PY := .venv/bin/python
+STAMP := .venv/.installed
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP)  ## make .venv with the pinned dependencies and this project; does nothing when up to date
+
+# uv comes from the lock file itself, hash-checked. It takes seconds where pip takes half a minute; pip is the way out
+# where uv cannot install, for instance behind an index that only pip is configured for.
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(FITS)' 2>/dev/null || { \
+		echo "Tillage needs Python 3.11 to 3.14; '$(or $(PYTHON),python3)' is: $$($(or $(PYTHON),python3) -V 2>&1 | head -n 1)"; \
+		echo "Install one of them (for instance: apt install python3.12 python3.12-venv, or brew install python@3.12),"; \
+		echo "then: make setup PYTHON=/path/to/python3.12"; exit 1; }
+	"$(PYTHON)" -m venv .venv
+	@sed -n '/^uv==/,/# via/p' requirements-dev.lock > .venv/uv.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	$(PY) -m uv pip sync --quiet --require-hashes requirements-dev.lock \
+		|| $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## a shop's files in, totals to the cent out, in the folder demo/
+	$(PY) -m tillage.cli.demo demo
+
+test: setup  ## every test that needs no server of its own, acceptance included
+	$(PY) -m pytest -n 2 -m "not services"
+
+test-services: setup  ## the tests that need real servers
+	@$(PY) -m pytest -m services; code=$$?; \
+		if [ $$code -eq 5 ]; then echo "no test is marked 'services' yet"; else exit $$code; fi
+
+check: setup  ## lint, format, types, import rules, lock files; reports every failure
+	$(PY) scripts/check.py
+
+accept: setup  ## only the acceptance tests: the example projects end to end
+	$(PY) -m pytest tests/acceptance -n 0 -m accept -q -p no:cacheprovider
+
+lock: setup  ## rewrite the lock files from pyproject.toml; UPGRADE=1 takes the newest versions
+	$(PY) scripts/lock.py $(if $(UPGRADE),--upgrade)
+
+clean:  ## remove .venv, the demo and all caches
+	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""ODCS contract files: read, refused with a line number when wrong, and compiled to the check."""

@@ -1,0 +1,156 @@
+"""The exact look: a strict RFC 8259 reader for the few records that the vectorised check is not sure about.
+
+DuckDB's JSON functions let through what RFC 8259 or I-JSON forbid (duplicate names, NaN, a trailing comma, numbers
+beyond a double) and lose digits. The compiled check finds every record that could hold such a thing and sends it here;
+the answer is the same record as text that DuckDB reads exactly, with notes under the reserved member `NOTE`:
+
+* `{NOTE: "type"}` stands for an object that is none,
+* `{NOTE: {"basket": "type"}}` inside an object says that its member is no list or object where one is read,
+* `{NOTE: {"number": "0.30"}}` as a leaf is a number with all its digits,
+* `{NOTE: "type"}` as a leaf is a value that no column can take.
+
+Source: RFC 8259; RFC 7493 (I-JSON) for duplicate names and lone surrogates.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from tillage.contracts.shape import NOTE, Shape
+from tillage.domain.verdict import Code
+
+MAX_DEPTH = 64
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+_PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_SURE_DIGITS = 15  # a double keeps every decimal number of up to 15 significant digits
+_DECIMALS = 18  # of the DECIMAL in which the compiled check holds a number
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+class UnreadableError(Exception):
+    """The record is no RFC 8259 document, is too large or too deep; `code` says which."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
+class _Number(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+def look(raw: bytes, shape: Shape) -> str:
+    """`raw`, one record, as JSON text with notes, holding only the members that `shape` reads.
+
+    Raises:
+        UnreadableError: with code `unreadable`, `too_large` or `too_deep`.
+    """
+    return json.dumps(_note(_parse(raw), shape), ensure_ascii=False, separators=(",", ":"))
+
+
+def _parse(raw: bytes) -> Any:
+    if len(raw) > MAX_RECORD_BYTES:
+        raise UnreadableError(Code.TOO_LARGE)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise UnreadableError(Code.UNREADABLE) from None
+    if _depth(text) > MAX_DEPTH:
+        raise UnreadableError(Code.TOO_DEEP)
+    try:
+        value = json.loads(
+            text,
+            parse_float=_Number,
+            parse_int=_Number,
+            parse_constant=_refuse,
+            object_pairs_hook=_object,
+        )
+    except ValueError:
+        raise UnreadableError(Code.UNREADABLE) from None
+    _refuse_lone_surrogates(value)
+    return value
+
+
+def _depth(text: str) -> int:
+    """Deepest nesting; a cheap bound first, since most records have few brackets."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match[0] in "]}":
+            depth -= 1
+    return deepest
+
+
+def _refuse(_: str) -> NoReturn:
+    raise UnreadableError(Code.UNREADABLE)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise UnreadableError(Code.UNREADABLE)
+    return found
+
+
+def _refuse_lone_surrogates(value: Any) -> None:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UnreadableError(Code.UNREADABLE) from None
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            _refuse_lone_surrogates(name)
+            _refuse_lone_surrogates(member)
+    elif isinstance(value, list):
+        for element in value:
+            _refuse_lone_surrogates(element)
+
+
+def _note(value: Any, shape: Shape) -> Any:
+    if not isinstance(value, dict):
+        return {NOTE: Code.TYPE.value}
+    noted: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for name, member in shape.members.items():
+        found = value.get(name)
+        if found is None:
+            continue
+        if member.is_leaf:
+            noted[name] = _leaf(found)
+        elif isinstance(found, list if member.is_list else dict):
+            noted[name] = [_note(element, member) for element in found] if member.is_list else _note(found, member)
+        else:
+            wrong[name] = Code.TYPE.value
+    if wrong:
+        noted[NOTE] = wrong
+    return noted
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, _Number):
+        return _number(value)
+    if isinstance(value, str):
+        return {NOTE: Code.TYPE.value} if "\0" in value else value
+    if isinstance(value, bool):
+        return value
+    return {NOTE: Code.TYPE.value}
+
+
+def _number(text: _Number) -> Any:
+    if not _PLAIN_NUMBER.fullmatch(text):
+        return {NOTE: Code.TYPE.value}  # with an exponent: no column takes it
+    whole, _, decimals = text.partition(".")
+    decimals = decimals.rstrip("0")
+    if len(decimals) > _DECIMALS:
+        # Beyond what any column allows, whatever the digits are: kept as an excess that still shows.
+        decimals = decimals[: _DECIMALS - 1] + "1"
+    return {NOTE: {"number": f"{whole}.{decimals}" if decimals else whole}}

@@ -1,0 +1,1 @@
+"""Frozen values and pure rules; knows no driver, no file and no clock."""

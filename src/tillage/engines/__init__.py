@@ -1,0 +1,1 @@
+"""Compute engines; they hold nothing that must survive."""

@@ -1,0 +1,145 @@
+"""Every error of the product, grouped by what the caller should do about it.
+
+A message says what failed, on which object, what was allowed, and the next command to run. It never holds a value of
+a record: type, length and position only.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TillageError(Exception):
+    """An expected failure; the command ends with `exit_code` and prints the message without a traceback."""
+
+    exit_code: ClassVar[int] = 1
+    code: ClassVar[str] = "error"
+
+
+class OperatorError(TillageError):
+    """Settings, credentials or an installation are wrong: stop and tell a person; a retry cannot help."""
+
+    exit_code = 10
+    code = "operator"
+
+
+class DataError(TillageError):
+    """The data breaks its contract so far that the caller asked to be stopped."""
+
+    exit_code = 11
+    code = "data"
+
+
+class TransientError(TillageError):
+    """Something outside is busy or away: back off for `retry_after_s` seconds and repeat the same command."""
+
+    exit_code = 12
+    code = "transient"
+
+    def __init__(self, message: str, *, retry_after_s: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class UnknownOutcomeError(TillageError):
+    """A commit may have happened: run again, which reads the receipt first; never clean up by hand."""
+
+    exit_code = 13
+    code = "unknown-outcome"
+
+
+class PrivacyError(TillageError):
+    """A promise to the people in the data cannot be kept now: everything stops."""
+
+    exit_code = 14
+    code = "privacy"
+
+
+class NoProjectError(OperatorError):
+    """No `tillage.yaml` in this folder or above it."""
+
+    code = "no-project"
+
+
+class ProjectFileError(OperatorError):
+    """`tillage.yaml` is wrong; the message names the line, what is allowed, and the nearest name."""
+
+    code = "project-file"
+
+
+class ContractError(OperatorError):
+    """A contract file is wrong; the message names file, line, what is allowed, and the nearest name."""
+
+    code = "contract"
+
+
+class ModelError(OperatorError):
+    """A model file is wrong; the message names the file, the construct and a spelling that works."""
+
+    code = "model"
+
+
+class QueryError(OperatorError):
+    """A query of the user cannot run: not a read, or wrong SQL."""
+
+    code = "query"
+
+
+class StoreError(OperatorError):
+    """The PostgreSQL store cannot be used as it is set up."""
+
+    code = "store"
+
+
+class StoreAwayError(TransientError):
+    """The PostgreSQL store does not answer."""
+
+    code = "store-away"
+
+
+class LeaseHeldError(TransientError):
+    """Another live process holds the lease that this step needs."""
+
+    code = "lease-held"
+
+
+class LeaseLostError(TransientError):
+    """This process was fenced: its lease went to another, so its write was refused and nothing of it is visible."""
+
+    code = "lease-lost"
+
+
+class SourceChangedError(TransientError):
+    """A file changed between plan and read: the load is voided, the next run plans the file as it is then."""
+
+    code = "source-changed"
+
+
+class LakeError(OperatorError):
+    """A lake table is not what the ledger says: wrong protocol, missing file, unreadable folder."""
+
+    code = "lake"
+
+
+class LawBrokenError(DataError):
+    """Counts that must be equal differ: read = accepted + quarantined + duplicate + suppressed, or a stage beside it."""
+
+    code = "law-broken"
+
+
+class StrictQuarantineError(DataError):
+    """`--strict` was given and at least one unit was quarantined; the load itself is sealed."""
+
+    code = "strict-quarantine"
+
+
+class UnknownRouteError(OperatorError):
+    """A served path was asked for that `tillage.yaml` does not serve."""
+
+    code = "unknown-route"
+
+
+class UnknownKeyError(OperatorError):
+    """A served path is known but nothing is known under its key."""
+
+    code = "unknown-key"

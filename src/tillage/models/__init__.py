@@ -1,0 +1,1 @@
+"""SQL model files: read, classified, and turned into what changes them and what explains them."""

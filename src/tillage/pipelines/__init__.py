@@ -1,0 +1,1 @@
+"""The use cases; they know ports, contracts and models, and no adapter."""

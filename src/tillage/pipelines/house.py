@@ -1,0 +1,66 @@
+"""Everything that the pipelines work with, put together once by `wiring`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tillage.contracts.check import Check
+from tillage.contracts.contract import Dataset
+from tillage.contracts.project import Feed, Project
+from tillage.contracts.types import silver_columns
+from tillage.models.fold import Fold
+from tillage.ports.door import Door
+from tillage.ports.engine import Engine, Silver
+from tillage.ports.lake import Lake, LakeTable
+from tillage.ports.store import Folds, Leases, Ledger
+
+
+@dataclass(frozen=True)
+class FeedContract:
+    """A feed with its contract as it is now."""
+
+    feed: Feed
+    text: str
+    check: Check
+
+
+@dataclass(frozen=True)
+class House:
+    """One project, open."""
+
+    project: Project
+    feeds: Mapping[str, FeedContract]
+    models: Mapping[str, Fold]
+    door: Door
+    lake: Lake
+    engine: Engine
+    leases: Leases
+    ledger: Ledger
+    folds: Folds
+    compile: Callable[[str, str], Check]
+    """(feed, contract text) to its check: for the texts that loads were decided under."""
+    say: Callable[[str], None]
+    """One line of progress for a person."""
+
+    def dataset(self, name: str) -> tuple[str, Dataset]:
+        """The feed and the dataset of that name, which must exist."""
+        for feed in self.feeds.values():
+            for dataset in feed.check.contract.datasets:
+                if dataset.name == name:
+                    return feed.feed.name, dataset
+        raise KeyError(name)
+
+    def datasets(self) -> list[str]:
+        """Names of all datasets, in the order of the project file and the contracts."""
+        return [dataset.name for feed in self.feeds.values() for dataset in feed.check.contract.datasets]
+
+    def silver_table(self, name: str) -> LakeTable:
+        """The silver table of a dataset."""
+        feed, dataset = self.dataset(name)
+        return self.lake.silver(feed, name, silver_columns(dataset))
+
+    def silver(self, name: str, published: Mapping[str, int]) -> Silver:
+        """A dataset's silver as readers may see it: up to the last load with its receipt in the store."""
+        feed, _ = self.dataset(name)
+        return Silver(self.silver_table(name).snapshot(), published.get(feed, 0))

@@ -1,0 +1,1 @@
+"""What the pipelines ask of the outside, one protocol in a file, each method documented by its guarantee."""

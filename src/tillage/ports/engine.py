@@ -1,0 +1,91 @@
+"""The computation of a load's stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from tillage.contracts.check import Check
+from tillage.domain.conservation import Counts
+from tillage.models.fold import Fold
+from tillage.ports.door import RecordBatch
+from tillage.ports.lake import Rows, Snapshot
+
+
+@dataclass(frozen=True)
+class Silver:
+    """A dataset's silver table as readers may see it: rows of loads after `last_load` are not visible yet."""
+
+    snapshot: Snapshot
+    last_load: int
+
+
+@dataclass(frozen=True)
+class BronzePart:
+    """The sealed loads of one feed that were decided under one contract."""
+
+    check: Check
+    snapshot: Snapshot
+    loads: tuple[int, ...]
+
+
+class Workspace(Protocol):
+    """One load being computed: first `decide` or `recall`, then any of the others, any number of times."""
+
+    def decide(self, batches: Iterable[RecordBatch], silver: Mapping[str, Silver]) -> None:
+        """Reads the records, checks them, and gives each unit its verdict against `silver` (by dataset)."""
+        ...
+
+    def recall(self, bronze: Snapshot, loads: Iterable[int]) -> None:
+        """Takes records and verdicts of these loads from bronze; nothing is decided again."""
+        ...
+
+    def bronze_rows(self) -> Rows:
+        """The rows of bronze: raw records with the verdicts of their units."""
+        ...
+
+    def silver_rows(self, dataset: str) -> Rows | None:
+        """Signed rows that this load adds to silver; None if there are none."""
+        ...
+
+    def counts(self) -> dict[str, Counts]:
+        """What became of the units, by dataset, counted from the verdicts."""
+        ...
+
+    def quarantine_rows(self) -> Rows:
+        """`dataset, source, ordinal, offset, unit, codes, control_minor` of each quarantined unit."""
+        ...
+
+    def delta(self, fold: Fold) -> Rows | None:
+        """The fold's change by this load, as `Fold.delta_sql` says; None if it reads none of the feed's datasets."""
+        ...
+
+
+class Engine(Protocol):
+    """Computes; is never the record of anything."""
+
+    def workspace(self, load_seq: int, check: Check) -> AbstractContextManager[Workspace]:
+        """Room for one load; what is in it is gone on leaving."""
+        ...
+
+    def column_types(self, fold: Fold) -> list[tuple[str, str]]:
+        """Name and type of the columns of `Fold.delta_sql`.
+
+        Raises:
+            ModelError: the SQL does not run, or a column is a float.
+        """
+        ...
+
+    def silver_counts(self, dataset: str, snapshot: Snapshot, load_seq: int) -> tuple[int, int]:
+        """Rows that a load added to silver, and the sum of their control amounts, 0 without money."""
+        ...
+
+    def full(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:
+        """`Fold.delta_sql` over all visible rows of silver: the whole state."""
+        ...
+
+    def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> Rows:
+        """The visible state from the raw bytes in bronze, checked anew: shares no write with the kept state."""
+        ...

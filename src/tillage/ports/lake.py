@@ -1,0 +1,60 @@
+"""Delta tables with receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tillage.domain.load import CommitPoint
+
+Rows = Any
+"""Anything with `__arrow_c_stream__`: a stream of Arrow record batches that can be read once."""
+ColumnTypes = Sequence[tuple[str, str]]
+"""Name and DuckDB type of each column, in order."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of a table: what a reader sees, whatever is written meanwhile."""
+
+    version: int
+    receipt: int
+    """The number of the last load (or fence) that committed here; 0 before the first."""
+    files: tuple[str, ...]
+    """The Parquet files that make up the table."""
+
+
+class LakeTable(Protocol):
+    """One Delta table with one writer at a time, found by its receipts."""
+
+    def snapshot(self) -> Snapshot:
+        """The newest version; the table is created empty if it does not exist.
+
+        Raises:
+            LakeError: the table has a protocol or columns that this version does not write.
+        """
+        ...
+
+    def append(self, rows: Rows | None, receipt: int, point: CommitPoint) -> None:
+        """One commit that holds the rows (none: an empty commit) together with the receipt.
+
+        The receipt is read, compared and committed on the same snapshot: at most one commit for each number, and never
+        one below a number that is already there.
+
+        Raises:
+            LeaseLostError: another writer committed the same or a higher number; nothing of this call is visible.
+        """
+        ...
+
+
+class Lake(Protocol):
+    """Where the tables of one project lie."""
+
+    def bronze(self, feed: str) -> LakeTable:
+        """Raw records and verdicts of the feed."""
+        ...
+
+    def silver(self, feed: str, dataset: str, columns: ColumnTypes) -> LakeTable:
+        """Accepted units of the dataset, signed."""
+        ...

@@ -1,0 +1,75 @@
+"""Everything that a person sets outside the project's own files, as one frozen tree, read once.
+
+This is the only module that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tillage.domain.load import CommitPoint
+from tillage.errors import OperatorError
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Kill this process with SIGKILL at one commit point: for demonstrations and crash tests."""
+
+    point: CommitPoint
+    is_after: bool
+    count: int
+    """The how-manieth time the point is passed, from 1."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings with their environment variables."""
+
+    store_dsn: str | None
+    """TILLAGE_STORE_DSN: a libpq connection string; without it the embedded PostgreSQL of the project is used."""
+    memory_bytes: int
+    """TILLAGE_MEMORY_MB: what the compute engine may hold before it spills to data/tmp; default 2048."""
+    threads: int
+    """TILLAGE_THREADS: of the compute engine; default: one for each core."""
+    lease_ttl_s: float
+    """TILLAGE_LEASE_TTL_S: how long a stopped process keeps its leases; default 30."""
+    crash: Crash | None
+    """TILLAGE_CRASH: like `after:silver` or `before:silver:2`; not for production."""
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        OperatorError: a variable has a value that is not allowed.
+    """
+    env = os.environ if environment is None else environment
+    return Settings(
+        store_dsn=env.get("TILLAGE_STORE_DSN") or None,
+        memory_bytes=int(_number(env, "TILLAGE_MEMORY_MB", 2048, least=256)) * 1024 * 1024,
+        threads=int(_number(env, "TILLAGE_THREADS", os.cpu_count() or 1, least=1)),
+        lease_ttl_s=_number(env, "TILLAGE_LEASE_TTL_S", 30, least=1),
+        crash=_crash(env.get("TILLAGE_CRASH")),
+    )
+
+
+def _number(env: Mapping[str, str], variable: str, default: float, *, least: float) -> float:
+    text = env.get(variable)
+    if not text:
+        return default
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text) or float(text) < least:
+        raise OperatorError(f"{variable} must be a number from {least:g} on; unset it for the default, {default:g}")
+    return float(text)
+
+
+def _crash(text: str | None) -> Crash | None:
+    if not text:
+        return None
+    match = re.fullmatch(r"(before|after):([a-z-]+)(?::(\d{1,4}))?", text)
+    if match is None or match[2] not in set(CommitPoint):
+        points = ", ".join(CommitPoint)
+        raise OperatorError(f"TILLAGE_CRASH must be before:POINT or after:POINT, with POINT one of {points}")
+    return Crash(CommitPoint(match[2]), is_after=match[1] == "after", count=int(match[3] or 1))

@@ -1,0 +1,1 @@
+"""Ledger, leases, fold states and quarantine index in PostgreSQL."""

@@ -1,0 +1,138 @@
+"""Connections to the store, the one way to commit, and what its errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tillage.domain.load import CommitPoint, Lease
+from tillage.errors import LeaseLostError, StoreAwayError, StoreError, TillageError, UnknownOutcomeError
+from tillage.ports.commit import Commits
+from tillage.stores.postgres.queries import query, schema
+
+SCHEMA_VERSION = 1
+_SESSION = "-c timezone=UTC -c datestyle=ISO -c standard_conforming_strings=on"
+
+
+class Database:
+    """One session. Opens on first use; makes the schema in an empty database."""
+
+    def __init__(self, dsn: str, project: str, commits: Commits) -> None:
+        self._dsn = dsn
+        self._project = project
+        self._commits = commits
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def rows(self, statement: str, /, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows of a named read, in a transaction of its own."""
+        with translated():
+            return self.session().execute(query(statement), values).fetchall()
+
+    def next_seq(self) -> int:
+        """The next load or fence number; numbers that are never used are harmless."""
+        return int(self.rows("next_seq")[0][0])
+
+    @contextmanager
+    def transaction(self, point: CommitPoint, lease: Lease | None = None) -> Iterator[Transaction]:
+        """One transaction; under a lease it first makes sure that the lease is still ours, and keeps it so.
+
+        Raises:
+            LeaseLostError: the lease has a newer epoch; nothing was written.
+            UnknownOutcomeError: the connection broke while the commit was under way.
+        """
+        with translated():
+            connection = self.session()
+            connection.execute("begin")
+            try:
+                transaction = Transaction(connection)
+                if lease is not None and not transaction.rows("hold_lease", resource=lease.resource, epoch=lease.epoch):
+                    raise LeaseLostError(f"lease {lease.resource} went to another process; run again")
+                yield transaction
+            except BaseException:
+                if not connection.closed:
+                    connection.execute("rollback")
+                raise
+            self._commit(connection, point)
+
+    def _commit(self, connection: psycopg.Connection[Any], point: CommitPoint) -> None:
+        with self._commits.at(point):
+            try:
+                connection.execute("commit")
+            except psycopg.OperationalError as wrong:
+                raise UnknownOutcomeError(
+                    "the store's connection broke during a commit; run again: the receipt says whether it happened"
+                ) from wrong
+
+    def session(self) -> psycopg.Connection[Any]:
+        """The open connection, in autocommit."""
+        if self._connection is None:
+            self._connection = psycopg.connect(self._dsn, autocommit=True, options=_SESSION, connect_timeout=10)
+            self._setup()
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _setup(self) -> None:
+        """Finds our schema, or makes it; two processes that start at once make it once."""
+        connection = self.session()
+        if not _is_set_up(connection):
+            with self.transaction(CommitPoint.SETUP) as transaction:
+                transaction.execute(b"select pg_advisory_xact_lock(7409281)")
+                if not _is_set_up(connection):
+                    transaction.execute(schema())
+                    transaction.run("insert_project", project=self._project, schema_version=SCHEMA_VERSION)
+        project, version = connection.execute(query("project")).fetchall()[0]
+        if project != self._project:
+            raise StoreError(f"the store belongs to project '{project}', not '{self._project}'; give each its own database")
+        if version != SCHEMA_VERSION:
+            raise StoreError(f"the store has schema version {version}; this version of Tillage needs {SCHEMA_VERSION}")
+
+
+class Transaction:
+    """Statements inside `Database.transaction`."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+
+    def rows(self, statement: str, /, **values: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query(statement), values).fetchall()
+
+    def run(self, statement: str, /, **values: Any) -> int:
+        """A named statement without result; how many rows it touched."""
+        return self.connection.execute(query(statement), values).rowcount
+
+    def run_many(self, statement: str, values: list[Mapping[str, Any]]) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.executemany(query(statement), values)
+
+    def execute(self, statement: bytes | sql.Composable) -> None:
+        self.connection.execute(statement)
+
+
+def _is_set_up(connection: psycopg.Connection[Any]) -> bool:
+    found = connection.execute("select to_regclass('tillage.meta') is not null").fetchone()
+    return bool(found and found[0])
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """PostgreSQL's errors as ours. Its text may quote a value of a row, so only its SQLSTATE is shown."""
+    try:
+        yield
+    except TillageError:
+        raise
+    except psycopg.OperationalError as wrong:
+        raise StoreAwayError(f"the store does not answer ({_state(wrong)}); is PostgreSQL up? Then: tillage run") from wrong
+    except psycopg.Error as wrong:
+        raise StoreError(f"the store refused a statement ({_state(wrong)})") from wrong
+
+
+def _state(wrong: psycopg.Error) -> str:
+    return f"SQLSTATE {wrong.sqlstate}" if wrong.sqlstate else "no connection"

@@ -1,0 +1,161 @@
+"""Fold states: one table with hidden counts in schema `folds`, one view without them in schema `gold`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pyarrow as pa
+from psycopg import sql
+
+from tillage.domain.load import CommitPoint
+from tillage.errors import ModelError, StoreError
+from tillage.models.fold import ROWS, Fold, Output
+from tillage.ports.lake import ColumnTypes
+from tillage.stores.postgres.copying import copy_rows
+from tillage.stores.postgres.database import Database, Transaction
+
+_TYPES = {
+    "VARCHAR": 'text collate "C"',
+    "TINYINT": "smallint",
+    "SMALLINT": "smallint",
+    "INTEGER": "integer",
+    "BIGINT": "bigint",
+    "HUGEINT": "numeric(38, 0)",  # sums of 64-bit amounts cannot overflow it
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+}
+
+
+class Folds:
+    """Creates, replaces, drops and reads fold states."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def digests(self) -> dict[str, str]:
+        return {str(name): str(digest) for name, digest, _ in self._database.rows("folds")}
+
+    def replace(self, fold: Fold, types: ColumnTypes, compute: Any) -> None:
+        with self._database.transaction(CommitPoint.MODELS) as transaction:
+            transaction.run("lock_folds")  # publishes wait: what `compute` sees is all there is
+            _drop(transaction, fold.name)
+            _create(transaction, fold, types)
+            outputs = json.dumps([[o.name, o.is_key, o.currency] for o in fold.outputs])
+            transaction.run("upsert_fold", name=fold.name, digest=fold.digest, outputs=outputs)
+            _upsert(transaction, fold, compute())
+
+    def drop(self, name: str) -> None:
+        with self._database.transaction(CommitPoint.MODELS) as transaction:
+            transaction.run("lock_folds")
+            _drop(transaction, name)
+            transaction.run("delete_fold", name=name)
+
+    def outputs(self) -> dict[str, tuple[Output, ...]]:
+        return {str(name): tuple(Output(*output) for output in outputs) for name, _, outputs in self._database.rows("folds")}
+
+    def state(self, name: str) -> pa.Table:
+        outputs = self.outputs()[name]
+        columns = sql.SQL(", ").join(sql.Identifier(output.name) for output in outputs)
+        statement = sql.SQL("select {} from {}").format(columns, sql.Identifier("gold", name))
+        cursor = self._database.session().execute(statement)
+        described = cursor.description or []
+        fetched = list(zip(*cursor.fetchall(), strict=True)) or [() for _ in described]
+        arrays = [pa.array(values, type=_arrow(column.type_code)) for values, column in zip(fetched, described, strict=True)]
+        return pa.table(arrays, names=[output.name for output in outputs])
+
+
+_ARROW = {
+    16: pa.bool_(),
+    20: pa.int64(),
+    21: pa.int16(),
+    23: pa.int32(),
+    25: pa.string(),
+    1082: pa.date32(),
+    1114: pa.timestamp("us"),
+    1184: pa.timestamp("us", tz="UTC"),
+    1700: pa.decimal128(38, 0),
+}
+
+
+def _arrow(type_oid: int) -> pa.DataType:
+    return _ARROW[type_oid]
+
+
+def add_delta(transaction: Transaction, fold: Fold, delta: pa.Table) -> None:
+    """Adds one load's change to the state, which must be of the same model text.
+
+    Raises:
+        StoreError: the model was replaced meanwhile; the next run publishes with the new one.
+    """
+    found = transaction.rows("lock_fold", name=fold.name)
+    if not found or found[0][0] != fold.digest:
+        raise StoreError(f"model {fold.name} was changed by another process while this load was computed; run again")
+    _upsert(transaction, fold, delta)
+
+
+def _upsert(transaction: Transaction, fold: Fold, delta: pa.Table) -> None:
+    state, incoming = sql.Identifier("folds", fold.name), sql.Identifier(f"delta_{fold.name}"[:63])
+    transaction.execute(sql.SQL("create temp table {} (like {}) on commit drop").format(incoming, state))
+    copy_rows(transaction.connection, incoming, delta)
+    columns = [sql.Identifier(column) for column in delta.column_names]
+    keys = [sql.Identifier(key.name) for key in fold.keys]
+    added = [
+        sql.SQL("{c} = s.{c} + excluded.{c}").format(c=sql.Identifier(column))
+        for column in delta.column_names
+        if column not in {key.name for key in fold.keys}
+    ]
+    comma = sql.SQL(", ")
+    # In the order of the keys, so that two feeds that publish at once never wait for each other in a circle.
+    transaction.execute(
+        sql.SQL("insert into {} as s ({}) select {} from {} order by {} on conflict ({}) do update set {}").format(
+            state, comma.join(columns), comma.join(columns), incoming, comma.join(keys), comma.join(keys), comma.join(added)
+        )
+    )
+    same = sql.SQL(" and ").join(sql.SQL("s.{k} is not distinct from d.{k}").format(k=key) for key in keys)
+    transaction.execute(
+        sql.SQL("delete from {} s using {} d where s.{} = 0 and {}").format(state, incoming, sql.Identifier(ROWS), same)
+    )
+
+
+def _create(transaction: Transaction, fold: Fold, types: ColumnTypes) -> None:
+    state = sql.Identifier("folds", fold.name)
+    columns = [
+        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(_postgres_type(fold.name, column, kind)))
+        for column, kind in types
+    ]
+    keys = sql.SQL(", ").join(sql.Identifier(key.name) for key in fold.keys)
+    transaction.execute(sql.SQL("create table {} ({})").format(state, sql.SQL(", ").join(columns)))
+    transaction.execute(sql.SQL("create unique index on {} ({}) nulls not distinct").format(state, keys))
+    visible = [
+        sql.Identifier(output.name)
+        if output.is_key
+        else sql.SQL("case when {} > 0 then {} end as {}").format(
+            sql.Identifier(output.filled), sql.Identifier(output.name), sql.Identifier(output.name)
+        )
+        for output in fold.outputs
+    ]
+    transaction.execute(
+        sql.SQL("create view {} as select {} from {}").format(
+            sql.Identifier("gold", fold.name), sql.SQL(", ").join(visible), state
+        )
+    )
+
+
+def _drop(transaction: Transaction, name: str) -> None:
+    transaction.execute(sql.SQL("drop view if exists {}").format(sql.Identifier("gold", name)))
+    transaction.execute(sql.SQL("drop table if exists {}").format(sql.Identifier("folds", name)))
+
+
+def _postgres_type(model: str, column: str, kind: str) -> Any:
+    if kind in _TYPES:
+        return _TYPES[kind]
+    if match := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind):
+        return f"numeric({match[1]}, {match[2]})"
+    raise ModelError(f"models/{model}.sql: column '{column}' has type {kind}, which cannot be served; select its parts")
+
+
+__all__ = ["ROWS", "Folds", "add_delta"]

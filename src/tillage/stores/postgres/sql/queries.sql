@@ -1,0 +1,125 @@
+-- name: project
+select project, schema_version from tillage.meta
+
+-- name: insert_project
+insert into tillage.meta (project, schema_version) values (%(project)s, %(schema_version)s)
+
+-- name: next_seq
+select nextval('tillage.load_seq')
+
+-- name: take_lease
+insert into tillage.leases as l (resource, epoch, holder, backend_pid, backend_start, expires_at)
+select %(resource)s, 1, %(holder)s, a.pid, a.backend_start, now() + make_interval(secs => %(ttl_s)s)
+from pg_stat_activity a where a.pid = pg_backend_pid()
+on conflict (resource) do update
+set epoch = l.epoch + 1, holder = excluded.holder, backend_pid = excluded.backend_pid,
+    backend_start = excluded.backend_start, expires_at = excluded.expires_at
+where l.expires_at is null or l.expires_at < now()
+   or not exists (select 1 from pg_stat_activity a where a.pid = l.backend_pid and a.backend_start = l.backend_start)
+returning l.epoch
+
+-- name: renew_lease
+update tillage.leases set expires_at = now() + make_interval(secs => %(ttl_s)s)
+where resource = %(resource)s and epoch = %(epoch)s
+
+-- name: release_lease
+update tillage.leases set expires_at = null, holder = null, backend_pid = null, backend_start = null
+where resource = %(resource)s and epoch = %(epoch)s
+
+-- name: lease_holder
+select coalesce(holder, 'nobody') from tillage.leases where resource = %(resource)s
+
+-- name: hold_lease
+select 1 from tillage.leases where resource = %(resource)s and epoch = %(epoch)s for share
+
+-- name: insert_text
+insert into tillage.texts (digest, body) values (%(digest)s, %(body)s) on conflict do nothing
+
+-- name: text
+select body from tillage.texts where digest = %(digest)s
+
+-- name: insert_load
+insert into tillage.loads (load_seq, feed, state, contract_digest, epoch)
+values (%(load_seq)s, %(feed)s, 'open', %(contract_digest)s, %(epoch)s)
+
+-- name: insert_source
+insert into tillage.sources (load_seq, source, path, size_bytes, digest, signature)
+values (%(load_seq)s, %(source)s, %(path)s, %(size_bytes)s, %(digest)s, %(signature)s)
+
+-- name: known_sources
+select s.path, s.digest, s.signature
+from tillage.sources s join tillage.loads l using (load_seq)
+where l.feed = %(feed)s and l.state <> 'voided' order by s.load_seq
+
+-- name: refresh_signature
+update tillage.sources s set signature = %(signature)s from tillage.loads l
+where l.load_seq = s.load_seq and l.feed = %(feed)s and s.path = %(path)s and s.digest = %(digest)s
+
+-- name: loads
+select load_seq, feed, state, contract_digest from tillage.loads order by load_seq
+
+-- name: open_load
+select load_seq, feed, state, contract_digest from tillage.loads where feed = %(feed)s and state = 'open'
+
+-- name: sources
+select source, path, size_bytes, digest, signature from tillage.sources where load_seq = %(load_seq)s order by source
+
+-- name: source_paths
+select source, path from tillage.sources where load_seq = %(load_seq)s
+
+-- name: has_receipt
+select 1 from tillage.receipts where stage = %(stage)s and load_seq = %(load_seq)s
+
+-- name: insert_receipt
+insert into tillage.receipts (stage, load_seq) values (%(stage)s, %(load_seq)s)
+
+-- name: published
+select l.feed, max(l.load_seq) from tillage.receipts r join tillage.loads l using (load_seq)
+where r.stage = 'publish' group by l.feed
+
+-- name: insert_counts
+insert into tillage.counts (load_seq, dataset, read_rows, accepted_rows, quarantined_rows, duplicate_rows,
+    suppressed_rows, read_minor, accepted_minor, quarantined_minor, duplicate_minor, suppressed_minor, not_countable_rows)
+values (%(load_seq)s, %(dataset)s, %(read_rows)s, %(accepted_rows)s, %(quarantined_rows)s, %(duplicate_rows)s,
+    %(suppressed_rows)s, %(read_minor)s, %(accepted_minor)s, %(quarantined_minor)s, %(duplicate_minor)s,
+    %(suppressed_minor)s, %(not_countable_rows)s)
+
+-- name: counts
+select dataset, read_rows, accepted_rows, quarantined_rows, duplicate_rows, suppressed_rows, read_minor, accepted_minor,
+    quarantined_minor, duplicate_minor, suppressed_minor, not_countable_rows
+from tillage.counts where load_seq = %(load_seq)s order by dataset
+
+-- name: quarantine_counts
+select dataset, count(*), sum(control_minor), count(*) filter (where control_minor is null)
+from tillage.quarantine where load_seq = %(load_seq)s group by dataset
+
+-- name: seal
+update tillage.loads set state = 'sealed', sealed_at = now() where load_seq = %(load_seq)s and state = 'open'
+
+-- name: void
+update tillage.loads set state = 'voided' where load_seq = %(load_seq)s and state = 'open'
+
+-- name: quarantine_reasons
+select dataset, code, count(*), sum(control_minor), count(*) filter (where control_minor is null)
+from tillage.quarantine, unnest(codes) as code group by dataset, code order by dataset, count(*) desc, code
+
+-- name: quarantine
+select q.dataset, q.load_seq, s.path, q.source, q.ordinal, q."offset", q.unit, q.codes, q.control_minor
+from tillage.quarantine q join tillage.sources s using (load_seq, source)
+order by q.load_seq, q.source, q.ordinal, q.dataset, q.unit
+
+-- name: folds
+select name, digest, outputs from tillage.folds order by name
+
+-- name: lock_fold
+select digest, outputs from tillage.folds where name = %(name)s for share
+
+-- name: lock_folds
+lock table tillage.folds in exclusive mode
+
+-- name: upsert_fold
+insert into tillage.folds (name, digest, outputs) values (%(name)s, %(digest)s, %(outputs)s)
+on conflict (name) do update set digest = excluded.digest, outputs = excluded.outputs
+
+-- name: delete_fold
+delete from tillage.folds where name = %(name)s

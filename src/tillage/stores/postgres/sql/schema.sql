@@ -1,0 +1,93 @@
+-- The whole schema of the store, version 1. Run once, in one transaction, into an empty database.
+create schema tillage;
+create schema folds;  -- states as they are kept, with hidden counts
+create schema gold;   -- views of them as readers see them
+
+create table tillage.meta (
+    project text primary key,
+    schema_version integer not null
+);
+
+-- One number for every load and fence of the project; gaps are harmless.
+create sequence tillage.load_seq;
+
+create table tillage.leases (
+    resource text primary key,
+    epoch bigint not null,
+    holder text,                      -- process id on its host, for messages
+    backend_pid integer,              -- the holder's PostgreSQL session: when it is gone, so is the holder
+    backend_start timestamptz,
+    expires_at timestamptz
+);
+
+-- Contract texts by SHA-256: what a load was decided under.
+create table tillage.texts (
+    digest text primary key,
+    body text not null
+);
+
+create table tillage.loads (
+    load_seq bigint primary key,
+    feed text not null,
+    state text not null check (state in ('open', 'voided', 'sealed')),
+    contract_digest text not null references tillage.texts,
+    epoch bigint not null,
+    planned_at timestamptz not null default now(),
+    sealed_at timestamptz
+);
+create index on tillage.loads (feed, load_seq);
+create unique index one_open_load_per_feed on tillage.loads (feed) where state = 'open';
+
+create table tillage.sources (
+    load_seq bigint not null references tillage.loads,
+    source integer not null,
+    path text not null,
+    size_bytes bigint not null,
+    digest text not null,
+    signature text not null,
+    primary key (load_seq, source)
+);
+create index on tillage.sources (path);
+
+-- One row for each stage that committed; never a maximum.
+create table tillage.receipts (
+    stage text not null,
+    load_seq bigint not null references tillage.loads,
+    primary key (stage, load_seq)
+);
+
+create table tillage.counts (
+    load_seq bigint not null references tillage.loads,
+    dataset text not null,
+    read_rows bigint not null,
+    accepted_rows bigint not null,
+    quarantined_rows bigint not null,
+    duplicate_rows bigint not null,
+    suppressed_rows bigint not null,
+    read_minor numeric(38, 0),
+    accepted_minor numeric(38, 0),
+    quarantined_minor numeric(38, 0),
+    duplicate_minor numeric(38, 0),
+    suppressed_minor numeric(38, 0),
+    not_countable_rows bigint not null,
+    primary key (load_seq, dataset)
+);
+
+-- Which units wait and why; their bytes stay in bronze.
+create table tillage.quarantine (
+    dataset text not null,
+    load_seq bigint not null references tillage.loads,
+    source integer not null,
+    ordinal bigint not null,
+    "offset" bigint not null,
+    unit bigint not null,
+    codes text[] not null,
+    control_minor numeric(38, 0),
+    primary key (load_seq, dataset, source, ordinal, unit)
+);
+
+create table tillage.folds (
+    name text primary key,
+    digest text not null,
+    outputs jsonb not null
+);

@@ -1,0 +1,155 @@
+"""Settings to objects: the only module that knows every adapter."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tillage.contracts.check import Check, compile_check
+from tillage.contracts.contract import Dataset
+from tillage.contracts.odcs import read_contract
+from tillage.contracts.project import Project, read_project
+from tillage.doors.files import FilesDoor
+from tillage.domain.load import CommitPoint
+from tillage.engines.duckdb import DuckEngine
+from tillage.errors import ContractError, ModelError, NoProjectError, OperatorError
+from tillage.lake.delta import DeltaLake
+from tillage.models.fold import Fold, read_fold
+from tillage.pipelines.house import FeedContract, House
+from tillage.settings import Crash, Settings
+from tillage.stores.embedded import EmbeddedPostgres
+from tillage.stores.postgres.database import Database
+from tillage.stores.postgres.folds import Folds
+from tillage.stores.postgres.leases import Leases
+from tillage.stores.postgres.ledger import Ledger
+
+PROJECT_FILE = "tillage.yaml"
+
+
+class CommitLog:
+    """Counts the commits of this process, and kills it at one of them if the settings say so."""
+
+    def __init__(self, crash: Crash | None) -> None:
+        self._crash = crash
+        self.passed: Counter[CommitPoint] = Counter()
+
+    @contextmanager
+    def at(self, point: CommitPoint) -> Iterator[None]:
+        self.passed[point] += 1
+        self._perhaps_die(point, is_after=False)
+        yield
+        self._perhaps_die(point, is_after=True)
+
+    def _perhaps_die(self, point: CommitPoint, *, is_after: bool) -> None:
+        crash = self._crash
+        if crash and (crash.point, crash.is_after, crash.count) == (point, is_after, self.passed[point]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder, from `start` upwards, that holds `tillage.yaml`.
+
+    Raises:
+        NoProjectError: there is none.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    raise NoProjectError(
+        f"no {PROJECT_FILE} in {start} or above it; go to a project, or make one: tillage init food-orders my-shop"
+    )
+
+
+def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], dict[str, Fold]]:
+    """Project file, contracts and models, all read and checked.
+
+    Raises:
+        ProjectFileError, ContractError, ModelError: what is wrong, and where.
+    """
+    project = read_project(PROJECT_FILE, _read(root / PROJECT_FILE, OperatorError))
+    feeds: dict[str, FeedContract] = {}
+    datasets: dict[str, Dataset] = {}
+    for feed in project.feeds:
+        name = f"contracts/{feed.name}.odcs.yaml"
+        text = _read(root / name, ContractError)
+        check = compile_check(read_contract(feed.name, name, text))
+        for dataset in check.contract.datasets:
+            if dataset.name in datasets:
+                raise ContractError(f"{name}: dataset '{dataset.name}' is described by another feed too; names are unique")
+            datasets[dataset.name] = dataset
+        feeds[feed.name] = FeedContract(feed, text, check)
+    models = {}
+    for path in sorted((root / "models").glob("*.sql")):
+        if path.stem in datasets:
+            raise ModelError(f"models/{path.name}: '{path.stem}' is a dataset's name; give the model another")
+        models[path.stem] = read_fold(path.stem, _read(path, ModelError), datasets)
+    return project, feeds, models
+
+
+def _read(path: Path, error: type[OperatorError]) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise error(f"{path.name} is missing; it belongs in {path.parent}") from None
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise error(f"{path} cannot be read: {type(wrong).__name__}") from None
+
+
+def compile_text(feed: str, text: str) -> Check:
+    """The check of a contract text as the ledger keeps it."""
+    return compile_check(read_contract(feed, f"the contract that a load of feed {feed} was decided under", text))
+
+
+def lake_folder(root: Path) -> Path:
+    """Where the Delta tables lie."""
+    return root / "data" / "lake"
+
+
+@contextmanager
+def store_dsn(root: Path, settings: Settings) -> Iterator[str]:
+    """The DSN of the project's PostgreSQL, kept running meanwhile if it is the embedded one."""
+    if settings.store_dsn:
+        yield settings.store_dsn
+        return
+    with EmbeddedPostgres(root / "data" / "store") as dsn:
+        yield dsn
+
+
+def make_engine(root: Path, settings: Settings, datasets: Mapping[str, Dataset]) -> DuckEngine:
+    """The compute engine, bounded by the settings."""
+    spill = root / "data" / "tmp"
+    spill.mkdir(parents=True, exist_ok=True)
+    return DuckEngine(spill, memory_bytes=settings.memory_bytes, threads=settings.threads, datasets=datasets)
+
+
+@contextmanager
+def open_house(
+    root: Path, settings: Settings, *, say: Callable[[str], None], commits: CommitLog | None = None
+) -> Iterator[House]:
+    """The project in `root`, ready for the pipelines."""
+    project, feeds, models = load_project(root)
+    datasets = {d.name: d for feed in feeds.values() for d in feed.check.contract.datasets}
+    commits = commits or CommitLog(settings.crash)
+    with ExitStack() as stack:
+        dsn = stack.enter_context(store_dsn(root, settings))
+        database, renewals = (Database(dsn, project.name, commits) for _ in range(2))
+        stack.callback(database.close)
+        stack.callback(renewals.close)
+        yield House(
+            project=project,
+            feeds=feeds,
+            models=models,
+            door=FilesDoor(root),
+            lake=DeltaLake(lake_folder(root), commits),
+            engine=make_engine(root, settings, datasets),
+            leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),
+            ledger=Ledger(database),
+            folds=Folds(database),
+            compile=compile_text,
+            say=say,
+        )
