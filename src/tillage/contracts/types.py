@@ -17,6 +17,16 @@ RECORD_TYPE = 'STRUCT("load" BIGINT, source INTEGER, ordinal BIGINT, "offset" BI
 SIGNED = (("_sign", "TINYINT"), ("_load", "BIGINT"), ("_record", RECORD_TYPE))
 """What each silver row carries beside the columns: +1 opens it, -1 closes it; the load that did; where it stands."""
 
+BRONZE_COLUMNS = (
+    ("load_seq", "BIGINT"),
+    ("source", "INTEGER"),
+    ("ordinal", "BIGINT"),
+    ("offset", "BIGINT"),
+    ("raw", "BLOB"),
+    ("units", "STRUCT(dataset VARCHAR, unit BIGINT, verdict VARCHAR, codes VARCHAR[], control_minor DECIMAL(38,0))[]"),
+)
+"""What bronze keeps of each raw record: where it stood, its bytes, and the verdicts of the units inside."""
+
 
 def duckdb_type(column: Column) -> str:
     """The type of a stored column."""

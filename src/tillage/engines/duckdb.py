@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from tillage.contracts.check import Check
 from tillage.contracts.contract import Dataset
-from tillage.contracts.sql_text import name
-from tillage.contracts.types import control_amount, empty_relation
-from tillage.engines.relations import silver_relation
+from tillage.contracts.sql_text import name, text
+from tillage.contracts.types import BRONZE_COLUMNS, control_amount, empty_relation
+from tillage.engines.relations import current_relation, parquet, silver_relation
 from tillage.engines.workspace import DuckWorkspace
-from tillage.errors import ModelError
+from tillage.errors import ModelError, QueryError
 from tillage.models.fold import ROWS, Fold
-from tillage.ports.engine import BronzePart, Silver
+from tillage.ports.engine import BronzePart, Comparison, Silver, View
 from tillage.ports.lake import Rows, Snapshot
 
 
@@ -98,6 +100,86 @@ class DuckEngine:
         with self.connect() as connection:
             return _added_up(connection, fold, deltas)
 
+    def explained(self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str) -> list[dict[str, Any]]:
+        with self.connect() as connection:
+            sql = {
+                dataset: f"select *, 1::tinyint as _sign from ({self.standing(dataset, seen)})"
+                for dataset, seen in silver.items()
+            }
+            self._relations(connection, fold, sql)
+            found = connection.sql(
+                f"select * from ({fold.explain_sql}) where cast({name(column)} as varchar) = $1 "
+                'order by _record."load", _record.source, _record.ordinal, _record.unit, _dataset, _line_no nulls first',
+                params=[key],
+            ).to_arrow_table()
+        rows: list[dict[str, Any]] = found.to_pylist()
+        return [row | {"_line": json.loads(row["_line"]) if row["_line"] else None} for row in rows]
+
+    def standing(self, dataset: str, silver: Silver) -> str:
+        """SELECT of the rows of a dataset that are open now."""
+        found = self._datasets[dataset]
+        return current_relation(found, silver_relation(found, silver))
+
+    def compared(self, fold: Fold, kept: Rows, recomputed: Rows) -> Comparison:
+        with self.connect() as connection:
+            connection.register("kept", kept)
+            connection.register("recomputed", recomputed)
+            same = " and ".join(f"k.{name(key.name)} is not distinct from r.{name(key.name)}" for key in fold.keys)
+            equal = " and ".join(f"k.{name(output.name)} is not distinct from r.{name(output.name)}" for output in fold.sums)
+            shown = " || ', ' || ".join(
+                f"coalesce(cast(coalesce(k.{name(key.name)}, r.{name(key.name)}) as varchar), 'null')" for key in fold.keys
+            )
+            both = (
+                f"select {shown} as shown, k.present and r.present and {equal} as is_equal from "
+                f"(select *, true as present from kept) as k full join (select *, true as present from recomputed) as r "
+                f"on {same}"
+            )
+            ((keys, differ, examples),) = connection.execute(
+                "select count(*), count(*) filter (where is_equal is not true), "
+                f"coalesce(list(shown order by shown) filter (where is_equal is not true), [])[1:5] from ({both})"
+            ).fetchall()
+            totals = {}
+            for output in fold.sums:
+                totals[output.name] = tuple(
+                    connection.execute(f"select sum({name(output.name)}) from {side}").fetchall()[0][0]
+                    for side in ("kept", "recomputed")
+                )
+        whole = {sum_: (_whole(one), _whole(other)) for sum_, (one, other) in totals.items()}
+        return Comparison(int(keys), int(differ), whole, tuple(examples))
+
+    def bronze_view(self, snapshot: Snapshot, last_load: int) -> View:
+        files = parquet(snapshot)
+        columns = ", ".join(name(column) for column, _ in BRONZE_COLUMNS)
+        if files is None:
+            empty = ", ".join(f"cast(null as {kind}) as {name(column)}" for column, kind in BRONZE_COLUMNS)
+            return View(f"select {empty} where false", {})
+        return View(f"select {columns} from {files} where load_seq <= {int(last_load)}", {})
+
+    def table_names(self, sql: str) -> set[str]:
+        with self.connect() as connection:
+            try:
+                return set(connection.get_table_names(sql, qualified=True))
+            except duckdb.Error:
+                return set()
+
+    def query(self, sql: str, views: Mapping[tuple[str, str], View], lake_folder: str) -> Rows:
+        with self.connect() as connection:
+            for (schema, view_name), view in views.items():
+                for table, rows in view.tables.items():
+                    connection.register(table, rows)
+                connection.execute(f"create schema if not exists {name(schema)}")
+                connection.execute(f"create view {name(schema, view_name)} as {view.sql}")
+            connection.execute(f"set allowed_directories = [{text(lake_folder)}]")
+            connection.execute("set enable_external_access = false")
+            connection.execute("set lock_configuration = true")
+            try:
+                statements = connection.extract_statements(sql)
+                if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                    raise QueryError("only one SELECT can be run here; the data is changed by `tillage run` alone")
+                return connection.sql(statements[0].query).to_arrow_table()
+            except duckdb.Error as wrong:
+                raise QueryError(f"the query does not run: {wrong}") from None
+
     def _relations(self, connection: duckdb.DuckDBPyConnection, fold: Fold, sql: Mapping[str, str]) -> None:
         """Views under the datasets' names, which the fold's SQL reads."""
         for dataset in fold.datasets:
@@ -119,3 +201,7 @@ def _added_up(connection: duckdb.DuckDBPyConnection, fold: Fold, deltas: Sequenc
     return connection.sql(
         f"select {order} from (select {keys}, {sums} from ({every}) group by {keys} having sum({name(ROWS)}) <> 0)"
     ).to_arrow_table()
+
+
+def _whole(figure: Any) -> int | None:
+    return None if figure is None else int(figure)

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.types import empty_relation, silver_columns
+from tillage.contracts.types import BRONZE_COLUMNS, empty_relation, silver_columns
 from tillage.ports.engine import Silver
 from tillage.ports.lake import Snapshot
-
-BRONZE_COLUMNS = ("load_seq", "source", "ordinal", "offset", "raw", "units")
 
 
 def parquet(snapshot: Snapshot) -> str | None:
@@ -26,7 +24,7 @@ def bronze_relation(snapshot: Snapshot, loads: Iterable[int]) -> str | None:
     wanted = ", ".join(str(int(load)) for load in loads)
     if files is None or not wanted:
         return None
-    return f"select {', '.join(name(column) for column in BRONZE_COLUMNS)} from {files} where load_seq in ({wanted})"
+    return f"select {', '.join(name(column) for column, _ in BRONZE_COLUMNS)} from {files} where load_seq in ({wanted})"
 
 
 def silver_relation(dataset: Dataset, silver: Silver) -> str:

@@ -57,8 +57,7 @@ class DuckWorkspace:
         self._reader.start()
         rows = bronze_relation(bronze, loads)
         if rows is not None:
-            cursor = self._connection.cursor()
-            found = cursor.execute(f'select load_seq, source, ordinal, "offset", raw from ({rows})')
+            found = self._connection.cursor().sql(f'select load_seq, source, ordinal, "offset", raw from ({rows})')
             for batch in found.to_arrow_reader(_FETCH_ROWS):
                 self._reader.add(batch)
         self._connection.execute(
@@ -137,9 +136,10 @@ class DuckWorkspace:
         return Counts(**{figure: int(value) for figure, value in figures.items()})
 
     def quarantine_rows(self) -> Rows:
+        codes = "'{' || array_to_string(codes, ',') || '}'"  # a PostgreSQL array; codes hold no character that it quotes
         return self._connection.sql(
             " union all ".join(
-                f"select {text(dataset.name)} as dataset, load_seq, source, ordinal, \"offset\", unit, codes, "
+                f"select {text(dataset.name)} as dataset, load_seq, source, ordinal, \"offset\", unit, {codes} as codes, "
                 f"control_minor from {self._decided(dataset)} where verdict in ({_QUARANTINED})"
                 for dataset in self._datasets
             )

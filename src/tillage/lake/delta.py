@@ -14,6 +14,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from tillage.contracts.types import BRONZE_COLUMNS
 from tillage.domain.load import CommitPoint
 from tillage.errors import LakeError, LeaseLostError
 from tillage.lake.schema import arrow_schema
@@ -21,17 +22,6 @@ from tillage.ports.commit import Commits
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
 
 _READER, _WRITER = 1, 2  # protocol: what delta-rs, Spark and plain Parquet readers all understand without features
-_BRONZE: ColumnTypes = (
-    ("load_seq", "BIGINT"),
-    ("source", "INTEGER"),
-    ("ordinal", "BIGINT"),
-    ("offset", "BIGINT"),
-    ("raw", "BLOB"),
-    (
-        "units",
-        'STRUCT(dataset VARCHAR, unit BIGINT, verdict VARCHAR, codes VARCHAR[], control_minor DECIMAL(38,0))[]',
-    ),
-)
 
 
 class DeltaLake:
@@ -42,7 +32,10 @@ class DeltaLake:
         self._commits = commits
 
     def bronze(self, feed: str) -> Table:
-        return Table(self._folder / "bronze" / feed, f"{feed}/bronze", _BRONZE, ("load_seq",), self._commits)
+        return Table(self._folder / "bronze" / feed, f"{feed}/bronze", BRONZE_COLUMNS, ("load_seq",), self._commits)
+
+    def location(self) -> str:
+        return str(self._folder)
 
     def silver(self, feed: str, dataset: str, columns: ColumnTypes) -> Table:
         return Table(self._folder / "silver" / dataset, f"{feed}/silver.{dataset}", columns, ("_load",), self._commits)

@@ -11,13 +11,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, SourceFile
 from tillage.errors import LawBrokenError, SourceChangedError
 from tillage.pipelines.house import FeedContract, House
-from tillage.ports.door import RecordBatch
 from tillage.ports.engine import Workspace
 from tillage.ports.store import PublishedFold
 
@@ -55,8 +52,9 @@ def execute(house: House, load: Load, lease: Lease) -> dict[str, Counts]:
     published = house.ledger.published()
     silver = {dataset.name: house.silver(dataset.name, published) for dataset in check.contract.datasets}
     with house.engine.workspace(load.load_seq, check) as workspace:
+        house.say(f"load {load.load_seq}: reading {len(load.sources)} files of feed {load.feed}")
         try:
-            workspace.decide(_records(house, load), silver)
+            workspace.decide(house.door.read(load.sources), silver)
         except SourceChangedError:
             void(house, load, lease)
             raise
@@ -87,12 +85,6 @@ def void(house: House, load: Load, lease: Lease) -> None:
         # Whoever still writes this load holds a snapshot without this number, and conflicts with it.
         bronze.append(None, house.ledger.next_fence(), CommitPoint.FENCE)
     house.ledger.void(load, lease)
-
-
-def _records(house: House, load: Load) -> Iterator[RecordBatch]:
-    for source in load.sources:
-        house.say(f"load {load.load_seq}: reading {source.path}")
-        yield from house.door.read(source)
 
 
 def _repeat(house: House, load: Load, workspace: Workspace, lease: Lease) -> dict[str, Counts]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from tillage.contracts.project import Feed
@@ -23,9 +23,9 @@ class Door(Protocol):
         """
         ...
 
-    def read(self, source: SourceFile) -> Iterator[RecordBatch]:
-        """The records of one source, each once; bounded batches. After the last batch the bytes are known to be those
-        that were planned.
+    def read(self, sources: Iterable[SourceFile]) -> Iterator[RecordBatch]:
+        """The records of the sources, each once, in bounded batches that may span sources. After the last batch the
+        bytes are known to be those that were planned.
 
         Raises:
             SourceChangedError: they are not, or the file is gone.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from tillage.contracts.check import Check
 from tillage.domain.conservation import Counts
@@ -29,6 +29,25 @@ class BronzePart:
     check: Check
     snapshot: Snapshot
     loads: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two states of one fold differ. `totals`: for each sum, kept and recomputed, added up over all keys."""
+
+    keys: int
+    differ: int
+    totals: dict[str, tuple[int | None, int | None]]
+    examples: tuple[str, ...]
+    """Up to five keys that differ, as text."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a user's query may read under one name: a SELECT over lake files, with Arrow tables that it may name."""
+
+    sql: str
+    tables: Mapping[str, Rows]
 
 
 class Workspace(Protocol):
@@ -55,7 +74,8 @@ class Workspace(Protocol):
         ...
 
     def quarantine_rows(self) -> Rows:
-        """`dataset, source, ordinal, offset, unit, codes, control_minor` of each quarantined unit."""
+        """`dataset, load_seq, source, ordinal, offset, unit, codes, control_minor` of each quarantined unit; codes as the
+        text of a PostgreSQL array."""
         ...
 
     def delta(self, fold: Fold) -> Rows | None:
@@ -88,4 +108,32 @@ class Engine(Protocol):
 
     def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> Rows:
         """The visible state from the raw bytes in bronze, checked anew: shares no write with the kept state."""
+        ...
+
+    def explained(self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str) -> list[dict[str, Any]]:
+        """The inner rows that stand behind one key, as `Fold.explain_sql` says, in order of position; `_line` decoded."""
+        ...
+
+    def compared(self, fold: Fold, kept: Rows, recomputed: Rows) -> Comparison:
+        """Two states of a fold, key by key, nulls equal to nulls."""
+        ...
+
+    def query(self, sql: str, views: Mapping[tuple[str, str], View], lake_folder: str) -> Rows:
+        """One SELECT of a user over views named (schema, name); it can read nothing else and write nothing.
+
+        Raises:
+            QueryError: more than one statement, not a SELECT, or wrong SQL; the engine's own words.
+        """
+        ...
+
+    def standing(self, dataset: str, silver: Silver) -> str:
+        """SELECT of the rows of a dataset that are open now."""
+        ...
+
+    def bronze_view(self, snapshot: Snapshot, last_load: int) -> View:
+        """The raw records of a feed up to a load."""
+        ...
+
+    def table_names(self, sql: str) -> set[str]:
+        """Names that a query reads, as far as it can be parsed."""
         ...

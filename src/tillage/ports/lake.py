@@ -58,3 +58,7 @@ class Lake(Protocol):
     def silver(self, feed: str, dataset: str, columns: ColumnTypes) -> LakeTable:
         """Accepted units of the dataset, signed."""
         ...
+
+    def location(self) -> str:
+        """The folder below which all files of all tables lie."""
+        ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from tillage.domain.conservation import Counts
 from tillage.domain.load import Lease, Load, SourceFile
@@ -33,21 +33,6 @@ class Reason:
     rows: int
     minor: int
     not_countable_rows: int
-
-
-@dataclass(frozen=True)
-class QuarantinedUnit:
-    """One unit that waits in quarantine."""
-
-    dataset: str
-    load_seq: int
-    path: str
-    source: int
-    ordinal: int
-    offset: int
-    unit: int
-    codes: tuple[str, ...]
-    control_minor: int | None
 
 
 class Leases(Protocol):
@@ -91,6 +76,14 @@ class Ledger(Protocol):
         """A contract's text as it was when a load was planned."""
         ...
 
+    def paths(self, load_seq: int) -> dict[int, str]:
+        """The files of a load by their number in it."""
+        ...
+
+    def quarantine_rows(self, dataset: str) -> Rows:
+        """`dataset, load_seq, source, file, ordinal, offset, unit, codes, control_minor` of what waits."""
+        ...
+
     def next_fence(self) -> int:
         """A number above that of every load there is."""
         ...
@@ -129,10 +122,6 @@ class Ledger(Protocol):
         """Grouped by dataset and code, most rows first."""
         ...
 
-    def quarantine(self) -> list[QuarantinedUnit]:
-        """Every unit, in order of load and position."""
-        ...
-
 
 class Folds(Protocol):
     """The state of every fold."""
@@ -155,4 +144,8 @@ class Folds(Protocol):
 
     def state(self, name: str) -> Rows:
         """The whole visible state, any order."""
+        ...
+
+    def row(self, name: str, column: str, key: str) -> dict[str, Any] | None:
+        """The visible row whose key column, as text, is `key`."""
         ...

@@ -67,6 +67,15 @@ class Folds:
         arrays = [pa.array(values, type=_arrow(column.type_code)) for values, column in zip(fetched, described, strict=True)]
         return pa.table(arrays, names=[output.name for output in outputs])
 
+    def row(self, name: str, column: str, key: str) -> dict[str, Any] | None:
+        outputs = self.outputs()[name]
+        columns = sql.SQL(", ").join(sql.Identifier(output.name) for output in outputs)
+        statement = sql.SQL("select {} from {} where {}::text = %s").format(
+            columns, sql.Identifier("gold", name), sql.Identifier(column)
+        )
+        found = self._database.session().execute(statement, [key]).fetchall()
+        return dict(zip([output.name for output in outputs], found[0], strict=True)) if found else None
+
 
 _ARROW = {
     16: pa.bool_(),

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
-
+import pyarrow as pa
 from psycopg import sql
 
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, LoadState, SourceFile
 from tillage.ports.lake import Rows
-from tillage.ports.store import Known, PublishedFold, QuarantinedUnit, Reason
+from tillage.ports.store import Known, PublishedFold, Reason
 from tillage.stores.postgres.copying import copy_rows
-from tillage.stores.postgres.database import Database, Transaction
+from tillage.stores.postgres.database import Database
 from tillage.stores.postgres.folds import add_delta
 
 _PUBLISH = "publish"
+_QUARANTINE = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("load_seq", pa.int64()),
+        ("source", pa.int32()),
+        ("file", pa.string()),
+        ("ordinal", pa.int64()),
+        ("offset", pa.int64()),
+        ("unit", pa.int64()),
+        ("codes", pa.list_(pa.string())),
+        ("control_minor", pa.decimal128(38, 0)),
+    ]
+)
 
 
 class Ledger:
@@ -108,12 +120,10 @@ class Ledger:
             for dataset, code, count, minor, not_countable in self._database.rows("quarantine_reasons")
         ]
 
-    def quarantine(self) -> list[QuarantinedUnit]:
-        rows: list[tuple[Any, ...]] = self._database.rows("quarantine")
-        return [
-            QuarantinedUnit(*row[:7], codes=tuple(row[7]), control_minor=None if row[8] is None else int(row[8]))
-            for row in rows
-        ]
+    def paths(self, load_seq: int) -> dict[int, str]:
+        return {int(source): str(path) for source, path in self._database.rows("source_paths", load_seq=load_seq)}
 
-
-__all__ = ["Ledger", "Transaction"]
+    def quarantine_rows(self, dataset: str) -> Rows:
+        rows = self._database.rows("quarantine", dataset=dataset)
+        columns = list(zip(*rows, strict=True)) or [() for _ in _QUARANTINE]
+        return pa.table([pa.array(c, f.type) for c, f in zip(columns, _QUARANTINE, strict=True)], schema=_QUARANTINE)

@@ -104,9 +104,9 @@ select dataset, code, count(*), sum(control_minor), count(*) filter (where contr
 from tillage.quarantine, unnest(codes) as code group by dataset, code order by dataset, count(*) desc, code
 
 -- name: quarantine
-select q.dataset, q.load_seq, s.path, q.source, q.ordinal, q."offset", q.unit, q.codes, q.control_minor
+select q.dataset, q.load_seq, q.source, s.path, q.ordinal, q."offset", q.unit, q.codes, q.control_minor
 from tillage.quarantine q join tillage.sources s using (load_seq, source)
-order by q.load_seq, q.source, q.ordinal, q.dataset, q.unit
+where q.dataset = %(dataset)s order by q.load_seq, q.source, q.ordinal, q.unit
 
 -- name: folds
 select name, digest, outputs from tillage.folds order by name

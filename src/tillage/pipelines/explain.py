@@ -1,0 +1,111 @@
+"""`tillage explain /route/key`: the records, with file, line and offset, that make a served number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tillage.contracts.project import Route
+from tillage.errors import UnknownKeyError, UnknownRouteError
+from tillage.models.fold import Fold
+from tillage.pipelines.house import House
+from tillage.pipelines.visible import at_one_moment
+
+
+@dataclass(frozen=True)
+class Part:
+    """One inner row of the model: what it adds, and where it stands."""
+
+    dataset: str
+    file: str
+    line: int
+    offset: int
+    """Bytes from the start of the unpacked file to the start of the line."""
+    unit: int
+    load_seq: int
+    adds: dict[str, int | None]
+    """By summed column; money in minor units."""
+    element: dict[str, Any] | None
+    """The list element behind the row, where the model unnests one."""
+    element_no: int | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A served row and everything behind it."""
+
+    route: str
+    key: str
+    model: str
+    served: dict[str, Any]
+    currencies: dict[str, str | None]
+    parts: tuple[Part, ...]
+    as_of: dict[str, int]
+    """Last visible load by feed."""
+
+    def sums(self) -> dict[str, int | None]:
+        """What the parts add up to; None where no part adds anything."""
+        found: dict[str, int | None] = {}
+        for column in self.currencies:
+            added = [amount for part in self.parts if (amount := part.adds[column]) is not None]
+            found[column] = sum(added) if added else None
+        return found
+
+    def adds_up(self) -> bool:
+        """Whether the parts add up to what is served."""
+        return all(self.served[column] == total for column, total in self.sums().items())
+
+
+def explain(house: House, path: str) -> Explanation:
+    """What is behind `path`, a served path with its key, as in `/spend/c0001`.
+
+    Raises:
+        UnknownRouteError, UnknownKeyError: nothing is served there.
+    """
+    route, key = _route(house, path)
+    fold = house.models[route.model]
+    return at_one_moment(house, lambda published: _explain(house, route, key, fold, published))
+
+
+def _route(house: House, path: str) -> tuple[Route, str]:
+    for route in house.project.routes:
+        if path.startswith(route.prefix + "/") and len(path) > len(route.prefix) + 1:
+            return route, path[len(route.prefix) + 1 :]
+    served = ", ".join(route.path for route in house.project.routes) or "nothing"
+    raise UnknownRouteError(f"nothing is served under this path; tillage.yaml serves {served}")
+
+
+def _explain(house: House, route: Route, key: str, fold: Fold, published: Mapping[str, int]) -> Explanation:
+    if fold.name not in house.folds.digests():
+        raise UnknownKeyError(f"model {fold.name} has no table yet; run: tillage run")
+    served = house.folds.row(fold.name, route.key_column, key)
+    if served is None:
+        raise UnknownKeyError(f"{route.path}: nothing is known under this key, up to now")
+    silver = {name: house.silver(name, published) for name in fold.datasets}
+    rows = house.engine.explained(fold, silver, route.key_column, key)
+    paths = {load: house.ledger.paths(load) for load in {row["_record"]["load"] for row in rows}}
+    sums = [output.name for output in fold.sums]
+    parts = tuple(
+        Part(
+            dataset=row["_dataset"],
+            file=paths[row["_record"]["load"]][row["_record"]["source"]],
+            line=row["_record"]["ordinal"],
+            offset=row["_record"]["offset"],
+            unit=row["_record"]["unit"],
+            load_seq=row["_load"],
+            adds={name: None if row[name] is None else int(row[name]) for name in sums},
+            element=row["_line"],
+            element_no=row["_line_no"],
+        )
+        for row in rows
+    )
+    return Explanation(
+        route=route.path,
+        key=key,
+        model=fold.name,
+        served={name: int(value) if name in sums and value is not None else value for name, value in served.items()},
+        currencies={output.name: output.currency for output in fold.sums},
+        parts=parts,
+        as_of=dict(published),
+    )

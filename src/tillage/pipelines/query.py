@@ -1,0 +1,48 @@
+"""`tillage query`: a user's SELECT over bronze, silver, gold and quarantine, as readers may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tillage.contracts.sql_text import text
+from tillage.pipelines.house import House
+from tillage.pipelines.visible import at_one_moment
+from tillage.ports.engine import View
+from tillage.ports.lake import Rows
+
+
+def query(house: House, sql: str) -> Rows:
+    """The rows of one SELECT. Schemas: `bronze.<feed>`, `silver.<dataset>` (rows that stand), `gold.<model>`,
+    `quarantine.<dataset>` (units that wait, with the bytes of their record).
+
+    Raises:
+        QueryError: not one SELECT, or wrong SQL.
+    """
+    return at_one_moment(house, lambda published: _query(house, sql, published))
+
+
+def _query(house: House, sql: str, published: Mapping[str, int]) -> Rows:
+    wanted = {name.replace('"', "") for name in house.engine.table_names(sql)}
+    views: dict[tuple[str, str], View] = {}
+    for feed in house.feeds:
+        views["bronze", feed] = house.engine.bronze_view(house.lake.bronze(feed).snapshot(), published.get(feed, 0))
+    for dataset in house.datasets():
+        views["silver", dataset] = View(house.engine.standing(dataset, house.silver(dataset, published)), {})
+        if f"quarantine.{dataset}" in wanted:
+            views["quarantine", dataset] = _quarantine(house, dataset, published)
+    for model in house.folds.digests():
+        if f"gold.{model}" in wanted:
+            views["gold", model] = View(f"select * from state_{model}", {f"state_{model}": house.folds.state(model)})
+    return house.engine.query(sql, views, house.lake.location())
+
+
+def _quarantine(house: House, dataset: str, published: Mapping[str, int]) -> View:
+    feed, _ = house.dataset(dataset)
+    bronze = house.engine.bronze_view(house.lake.bronze(feed).snapshot(), published.get(feed, 0))
+    units = house.ledger.quarantine_rows(dataset)
+    table = f"quarantined_{dataset}"
+    return View(
+        f'select q.load_seq, q.file, q.ordinal as line, q."offset", q.unit, q.codes, q.control_minor, b.raw '
+        f"from {table} as q join ({bronze.sql}) as b using (load_seq, source, ordinal) where q.dataset = {text(dataset)}",
+        {table: units},
+    )

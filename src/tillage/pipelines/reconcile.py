@@ -1,0 +1,55 @@
+"""`tillage reconcile`: recomputes every fold from the raw bytes in bronze and compares it with what is served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tillage.domain.load import LoadState
+from tillage.models.fold import Fold
+from tillage.pipelines.house import House
+from tillage.pipelines.visible import at_one_moment
+from tillage.ports.engine import BronzePart, Comparison
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """One model: how the served state compares with the recomputation."""
+
+    model: str
+    currencies: dict[str, str | None]
+    comparison: Comparison
+    as_of: dict[str, int]
+    """Last visible load by feed: the position up to which it holds."""
+
+
+def reconcile(house: House) -> list[Reconciled]:
+    """Every model that has a state, each loaded record checked anew under the contract that its load was decided by."""
+    kept = house.folds.digests()
+    found = []
+    for fold in house.models.values():
+        if fold.name in kept:
+            house.say(f"model {fold.name}: recomputing from bronze")
+            found.append(at_one_moment(house, lambda published, fold=fold: _one(house, fold, published)))
+    return found
+
+
+def _one(house: House, fold: Fold, published: Mapping[str, int]) -> Reconciled:
+    feeds = {house.dataset(dataset)[0] for dataset in fold.datasets}
+    parts = [part for feed in sorted(feeds) for part in _parts(house, feed, published.get(feed, 0))]
+    recomputed = house.engine.recomputed(fold, parts)
+    comparison = house.engine.compared(fold, house.folds.state(fold.name), recomputed)
+    currencies = {output.name: output.currency for output in fold.sums}
+    return Reconciled(fold.name, currencies, comparison, dict(published))
+
+
+def _parts(house: House, feed: str, last: int) -> list[BronzePart]:
+    by_contract: dict[str, list[int]] = {}
+    for load in house.ledger.loads():
+        if load.feed == feed and load.state is not LoadState.VOIDED and load.load_seq <= last:
+            by_contract.setdefault(load.contract_digest, []).append(load.load_seq)
+    snapshot = house.lake.bronze(feed).snapshot()
+    return [
+        BronzePart(house.compile(feed, house.ledger.text(digest)), snapshot, tuple(loads))
+        for digest, loads in by_contract.items()
+    ]
