@@ -122,7 +122,7 @@ class LakeError(OperatorError):
 
 
 class LawBrokenError(DataError):
-    """Counts that must be equal differ: read = accepted + quarantined + duplicate + suppressed, or a stage beside it."""
+    """Counts that must be equal differ: the conservation law, or a stage and the verdicts."""
 
     code = "law-broken"
 

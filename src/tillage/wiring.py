@@ -13,8 +13,8 @@ from tillage.contracts.check import Check, compile_check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.odcs import read_contract
 from tillage.contracts.project import Project, read_project
-from tillage.doors.files import FilesDoor
 from tillage.domain.load import CommitPoint
+from tillage.doors.files import FilesDoor
 from tillage.engines.duckdb import DuckEngine
 from tillage.errors import ContractError, ModelError, NoProjectError, OperatorError
 from tillage.lake.delta import DeltaLake
@@ -80,7 +80,9 @@ def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], dict[str
         check = compile_check(read_contract(feed.name, name, text))
         for dataset in check.contract.datasets:
             if dataset.name in datasets:
-                raise ContractError(f"{name}: dataset '{dataset.name}' is described by another feed too; names are unique")
+                raise ContractError(
+                    f"{name}: dataset '{dataset.name}' is described by another feed too; names are unique"
+                )
             datasets[dataset.name] = dataset
         feeds[feed.name] = FeedContract(feed, text, check)
     models = {}
@@ -129,7 +131,12 @@ def make_engine(root: Path, settings: Settings, datasets: Mapping[str, Dataset])
 
 @contextmanager
 def open_house(
-    root: Path, settings: Settings, *, say: Callable[[str], None], commits: CommitLog | None = None
+    root: Path,
+    settings: Settings,
+    *,
+    say: Callable[[str], None],
+    on_bytes: Callable[[int, int], None] = lambda *_: None,
+    commits: CommitLog | None = None,
 ) -> Iterator[House]:
     """The project in `root`, ready for the pipelines."""
     project, feeds, models = load_project(root)
@@ -144,7 +151,7 @@ def open_house(
             project=project,
             feeds=feeds,
             models=models,
-            door=FilesDoor(root),
+            door=FilesDoor(root, on_bytes=on_bytes),
             lake=DeltaLake(lake_folder(root), commits),
             engine=make_engine(root, settings, datasets),
             leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),

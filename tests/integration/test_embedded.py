@@ -531,9 +531,10 @@ def test_forked_child_does_not_give_back_its_parents_share(store: Path) -> None:
 
 
 def test_environment_of_the_caller_does_not_reach_the_server(empty: Path) -> None:
-    hostile = {"PGDATA": "/nowhere", "PGPORT": "1", "LC_ALL": "xx_XX", "TZ": "Asia/Tokyo"}
+    hostile = {"PGDATA": "/nowhere", "PGPORT": "1", "LC_ALL": "xx_XX", "TZ": "Asia/Tokyo", "SECRET": "canary-quince"}
     with command(empty, **hostile) as user:
         assert show(line_of(user), "TimeZone") == "UTC"
+        assert b"canary-quince" not in Path(f"/proc/{postmaster(empty)}/environ").read_bytes()
         let_out(user)
 
 

@@ -1,7 +1,7 @@
 """Compiles a contract to the SQL of its check: one text for every door, every batch size and every engine.
 
-The SQL reads a relation `parsed(load_seq, source, ordinal, "offset", r)`, where `r` is what `json_transform` makes of a record
-by `Check.structure`, and gives the units of a dataset: position, typed columns, violation codes, control amount.
+The SQL reads a relation `parsed(load_seq, source, ordinal, "offset", r)`, where `r` is what `json_transform` makes of
+a record by `Check.structure`, and gives the units of a dataset: place, typed columns, violation codes, control amount.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Check:
     suspect: str
     """Over `text` and `r`: true where only the exact look can tell."""
     units: tuple[tuple[Dataset, str], ...]
-    """For each dataset the SELECT over `parsed` that gives `load_seq, source, ordinal, "offset", unit, <columns>, codes,
-    control_minor`; unique by (load_seq, source, ordinal, unit), any order."""
+    """For each dataset the SELECT over `parsed` that gives `load_seq, source, ordinal, "offset", unit, <columns>,
+    codes, control_minor`; unique by (load_seq, source, ordinal, unit), any order."""
 
 
 def compile_check(contract: Contract) -> Check:

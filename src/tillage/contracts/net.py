@@ -48,9 +48,7 @@ def short_list(lines: str, items: tuple[Column, ...]) -> str:
             same = f"list_filter({lines}[1:k-1], lambda y: y.{name('rate:' + item.name)} = {rate})"
             before = f"coalesce(list_sum(list_transform({same}, lambda y: y.{name(item.stored_name)}))::bigint, 0)"
             whole = f"if(k = 1, {gross}, {before} + {gross})"
-            made = (
-                f"({net(whole, rate, item.vat.basis)} - if(k = 1, 0, {net(before, rate, item.vat.basis)}))"
-            )
+            made = f"({net(whole, rate, item.vat.basis)} - if(k = 1, 0, {net(before, rate, item.vat.basis)}))"
         fields += [f"net_minor := {made}::bigint", f"vat_bp := {rate}::integer"]
     return f"list_transform({lines}, lambda b, k: struct_pack({', '.join(fields)}))"
 
@@ -71,7 +69,6 @@ def any_list(lines: str, items: tuple[Column, ...]) -> str:
             sums.append(f", sum({gross}::hugeint) over (partition by {rate} order by k) as {whole}")
             made = f"({net(whole, rate, item.vat.basis)} - {net(f'({whole} - {gross})', rate, item.vat.basis)})"
         fields += [f"net_minor := {made}::bigint", f"vat_bp := {rate}::integer"]
-    return (
-        f"(select coalesce(list(struct_pack({', '.join(fields)}) order by k), []) from (select e, k{''.join(sums)} from "
-        f"(select unnest({lines}) as e, generate_subscripts({lines}, 1) as k)))"
-    )
+    elements = f"select unnest({lines}) as e, generate_subscripts({lines}, 1) as k"
+    summed = f"select e, k{''.join(sums)} from ({elements})"
+    return f"(select coalesce(list(struct_pack({', '.join(fields)}) order by k), []) from ({summed}))"

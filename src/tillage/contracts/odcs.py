@@ -82,7 +82,7 @@ def _without_value(error: Any) -> str:
         unknown = [key for key in error.instance if key not in known]
         if unknown and known:
             return f"unknown name '{unknown[0]}'{nearest(unknown[0], known)}"
-    return error.message if len(error.message) < 300 else f"{error.message[:300]} ..."  # noqa: PLR2004
+    return error.message if len(error.message) < 300 else f"{error.message[:300]} ..."
 
 
 def _dataset(document: Document, index: int, item: Mapping[str, Any]) -> Dataset:
@@ -96,7 +96,9 @@ def _dataset(document: Document, index: int, item: Mapping[str, Any]) -> Dataset
     properties = item.get("properties") or []
     columns = tuple(_column(document, (*path, "properties", i), p, depth=0) for i, p in enumerate(properties))
     _check_columns(document, (*path, "properties"), columns)
-    keyed = [(p.get("primaryKeyPosition", -1), c) for p, c in zip(properties, columns, strict=True) if p.get("primaryKey")]
+    keyed = [
+        (p.get("primaryKeyPosition", -1), c) for p, c in zip(properties, columns, strict=True) if p.get("primaryKey")
+    ]
     for _, column in keyed:
         if column.kind is Kind.LIST:
             raise document.wrong(path, f"column '{column.name}' is a list and cannot be a primary key")
@@ -165,7 +167,8 @@ def _column(document: Document, path: Path, item: Mapping[str, Any], *, depth: i
 
 def _value_path(document: Document, path: Path, physical: str) -> tuple[bool, tuple[str, ...]]:
     if not physical.startswith("$"):
-        steps, is_from_record = (physical,), False
+        is_from_record = False
+        steps: tuple[str, ...] = (physical,)
     elif re.fullmatch(r"\$(\.[A-Za-z_][\w-]*)+", physical):
         steps, is_from_record = tuple(physical[2:].split(".")), True
     else:
@@ -179,7 +182,8 @@ def _items(document: Document, path: Path, item: Mapping[str, Any], depth: int) 
     inner = item.get("items") or {}
     if depth or inner.get("logicalType", "object") != "object" or not inner.get("properties"):
         raise document.wrong(
-            (*path, "items"), "a list needs `items` with `logicalType: object` and `properties`; no lists inside lists yet"
+            (*path, "items"),
+            "a list needs `items` with `logicalType: object` and `properties`; no lists inside lists yet",
         )
     here = (*path, "items", "properties")
     columns = tuple(_column(document, (*here, i), p, depth=depth + 1) for i, p in enumerate(inner["properties"]))
@@ -238,6 +242,6 @@ def _basis_points(document: Document, path: Path, rate: Any) -> int:
     if isinstance(rate, bool) or not isinstance(rate, int | float | str) or not re.fullmatch(r"\d+(\.\d+)?", str(rate)):
         raise document.wrong(path, "a rate is a percentage like 7 or 5.5")
     points = Decimal(str(rate)) * 100
-    if points != int(points) or not 0 <= points < 10_000:  # noqa: PLR2004
+    if points != int(points) or not 0 <= points < 10_000:
         raise document.wrong(path, "a rate is from 0 up to 99.99 percent with at most two decimals")
     return int(points)

@@ -68,7 +68,9 @@ def read_project(name: str, text: str) -> Project:
         raise document.wrong(("project",), "`project` must be a name of lower case letters, digits, - and _")
     feeds = _mapping(document, ("feeds",))
     if not feeds:
-        raise document.wrong(("feeds",), "`feeds` must name at least one feed: `orders: {path: landing/orders, format: jsonl}`")
+        raise document.wrong(
+            ("feeds",), "`feeds` must name at least one feed: `orders: {path: landing/orders, format: jsonl}`"
+        )
     return Project(
         project,
         tuple(_feed(document, ("feeds", key), key, value) for key, value in feeds.items()),
@@ -108,6 +110,8 @@ def _route(document: Document, path: Path, route: Any, value: Any) -> Route:
     fields = value["fields"]
     if match[1] not in fields:
         raise document.wrong((*path, "fields"), f"`fields` must hold the parameter, `{match[1]}: <column>`")
-    if not all(isinstance(part, str) for pair in fields.items() for part in pair) or not isinstance(value.get("from"), str):
+    if not all(isinstance(part, str) for pair in fields.items() for part in pair) or not isinstance(
+        value.get("from"), str
+    ):
         raise document.wrong(path, "`from` and the fields are names")
     return Route(route, match[1], value["from"], tuple(fields.items()))

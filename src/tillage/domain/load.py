@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class LoadState(StrEnum):
-    """Open until every stage has its receipt. Voided: nothing of it was ever visible. Sealed: its counts never change."""
+    """Open until every stage has its receipt. Voided: nothing was ever visible. Sealed: its counts never change."""
 
     OPEN = "open"
     VOIDED = "voided"

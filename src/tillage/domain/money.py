@@ -20,7 +20,7 @@ _OTHER_DECIMALS = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
-_EXPONENT = {code: 2 for code in _TWO_DECIMALS.split()} | {
+_EXPONENT = dict.fromkeys(_TWO_DECIMALS.split(), 2) | {
     code: exponent for exponent, codes in _OTHER_DECIMALS.items() for code in codes.split()
 }
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,16 @@ _SCHEMA = pa.schema(
 class FilesDoor:
     """Reads the landing folders of the project in `root`."""
 
-    def __init__(self, root: Path, *, chunk_bytes: int = _CHUNK_BYTES) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        chunk_bytes: int = _CHUNK_BYTES,
+        on_bytes: Callable[[int, int], None] = lambda *_: None,
+    ) -> None:
         self._root = root
         self._chunk_bytes = chunk_bytes
+        self._on_bytes = on_bytes
 
     def arrivals(self, feed: Feed, known: Mapping[str, str]) -> list[SourceFile]:
         folder = self._root / feed.path
@@ -62,9 +69,13 @@ class FilesDoor:
 
     def read(self, sources: Iterable[SourceFile]) -> Iterator[RecordBatch]:
         # Small files share a batch: what a batch costs at least is paid once for many of them.
+        sources = list(sources)
+        total_bytes = sum(source.size_bytes for source in sources)
         waiting: list[pa.RecordBatch] = []
-        size = 0
+        size = done_bytes = 0
         for source in sources:
+            self._on_bytes(done_bytes, total_bytes)
+            done_bytes += source.size_bytes
             for batch in self._lines(source):
                 waiting.append(batch)
                 size += batch.nbytes

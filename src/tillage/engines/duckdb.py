@@ -13,8 +13,8 @@ import duckdb
 from tillage.contracts.check import Check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.types import BRONZE_COLUMNS, control_amount, empty_relation
-from tillage.engines.relations import current_relation, parquet, silver_relation
+from tillage.contracts.types import control_amount, empty_relation
+from tillage.engines.relations import current_relation, silver_relation, visible_bronze_relation
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import ModelError, QueryError
 from tillage.models.fold import ROWS, Fold
@@ -25,9 +25,7 @@ from tillage.ports.lake import Rows, Snapshot
 class DuckEngine:
     """Opens databases bounded by `memory_bytes` and `threads`, spilling to `spill_folder`."""
 
-    def __init__(
-        self, spill_folder: Path, *, memory_bytes: int, threads: int, datasets: Mapping[str, Dataset]
-    ) -> None:
+    def __init__(self, spill_folder: Path, *, memory_bytes: int, threads: int, datasets: Mapping[str, Dataset]) -> None:
         self._spill_folder = spill_folder
         self._memory_bytes = memory_bytes
         self._threads = threads
@@ -107,12 +105,11 @@ class DuckEngine:
                 for dataset, seen in silver.items()
             }
             self._relations(connection, fold, sql)
-            found = connection.sql(
-                f"select * from ({fold.explain_sql}) where cast({name(column)} as varchar) = $1 "
-                'order by _record."load", _record.source, _record.ordinal, _record.unit, _dataset, _line_no nulls first',
-                params=[key],
-            ).to_arrow_table()
-        rows: list[dict[str, Any]] = found.to_pylist()
+            statement = f"""
+                select * from ({fold.explain_sql}) where cast({name(column)} as varchar) = $1
+                order by _record."load", _record.source, _record.ordinal, _record.unit, _dataset, _line_no nulls first
+            """
+            rows: list[dict[str, Any]] = connection.sql(statement, params=[key]).to_arrow_table().to_pylist()
         return [row | {"_line": json.loads(row["_line"]) if row["_line"] else None} for row in rows]
 
     def standing(self, dataset: str, silver: Silver) -> str:
@@ -124,36 +121,18 @@ class DuckEngine:
         with self.connect() as connection:
             connection.register("kept", kept)
             connection.register("recomputed", recomputed)
-            same = " and ".join(f"k.{name(key.name)} is not distinct from r.{name(key.name)}" for key in fold.keys)
-            equal = " and ".join(f"k.{name(output.name)} is not distinct from r.{name(output.name)}" for output in fold.sums)
-            shown = " || ', ' || ".join(
-                f"coalesce(cast(coalesce(k.{name(key.name)}, r.{name(key.name)}) as varchar), 'null')" for key in fold.keys
-            )
-            both = (
-                f"select {shown} as shown, k.present and r.present and {equal} as is_equal from "
-                f"(select *, true as present from kept) as k full join (select *, true as present from recomputed) as r "
-                f"on {same}"
-            )
-            ((keys, differ, examples),) = connection.execute(
-                "select count(*), count(*) filter (where is_equal is not true), "
-                f"coalesce(list(shown order by shown) filter (where is_equal is not true), [])[1:5] from ({both})"
-            ).fetchall()
+            ((keys, differ, examples),) = connection.execute(_comparison(fold)).fetchall()
             totals = {}
             for output in fold.sums:
                 totals[output.name] = tuple(
                     connection.execute(f"select sum({name(output.name)}) from {side}").fetchall()[0][0]
                     for side in ("kept", "recomputed")
                 )
-        whole = {sum_: (_whole(one), _whole(other)) for sum_, (one, other) in totals.items()}
+        whole = {column: (_whole(one), _whole(other)) for column, (one, other) in totals.items()}
         return Comparison(int(keys), int(differ), whole, tuple(examples))
 
     def bronze_view(self, snapshot: Snapshot, last_load: int) -> View:
-        files = parquet(snapshot)
-        columns = ", ".join(name(column) for column, _ in BRONZE_COLUMNS)
-        if files is None:
-            empty = ", ".join(f"cast(null as {kind}) as {name(column)}" for column, kind in BRONZE_COLUMNS)
-            return View(f"select {empty} where false", {})
-        return View(f"select {columns} from {files} where load_seq <= {int(last_load)}", {})
+        return View(visible_bronze_relation(snapshot, last_load), {})
 
     def table_names(self, sql: str) -> set[str]:
         with self.connect() as connection:
@@ -201,6 +180,25 @@ def _added_up(connection: duckdb.DuckDBPyConnection, fold: Fold, deltas: Sequenc
     return connection.sql(
         f"select {order} from (select {keys}, {sums} from ({every}) group by {keys} having sum({name(ROWS)}) <> 0)"
     ).to_arrow_table()
+
+
+def _comparison(fold: Fold) -> str:
+    """SELECT over `kept` and `recomputed`: how many keys, how many differ, and the first five of those."""
+    same = " and ".join(f"k.{name(key.name)} is not distinct from r.{name(key.name)}" for key in fold.keys)
+    equal = " and ".join(f"k.{name(output.name)} is not distinct from r.{name(output.name)}" for output in fold.sums)
+    shown = " || ', ' || ".join(
+        f"coalesce(coalesce(k.{name(key.name)}, r.{name(key.name)})::varchar, 'null')" for key in fold.keys
+    )
+    return f"""
+        with both_sides as (
+            select {shown} as shown, coalesce(k.is_there and r.is_there and {equal}, false) as is_equal
+            from (select *, true as is_there from kept) as k
+            full join (select *, true as is_there from recomputed) as r on {same}
+        )
+        select count(*), count(*) filter (where not is_equal),
+            coalesce(list(shown order by shown) filter (where not is_equal), [])[1:5]
+        from both_sides
+    """
 
 
 def _whole(figure: Any) -> int | None:

@@ -18,47 +18,64 @@ def judge(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silve
     With a key, the first of the units that pass stands, in order of path, line and unit; a later one with the same
     content is a duplicate, with other content a conflict. What silver holds stands before all of them.
     """
-    checked = name("checked:" + dataset.name)
-    decided = name("decided:" + dataset.name)
-    violation, accepted = text(Verdict.VIOLATION), text(Verdict.ACCEPTED)
-    if not dataset.key:
-        connection.execute(
-            f"create or replace temp table {decided} as "
-            f"select *, if(len(codes) > 0, {violation}, {accepted}) as verdict from {checked}"
-        )
-        return
+    checked, decided = name("checked:" + dataset.name), name("decided:" + dataset.name)
+    if dataset.key:
+        _find_repeats(connection, dataset, silver)
+    else:
+        connection.execute("""
+            create or replace temp table repeats (source integer, ordinal bigint, unit bigint, is_equal boolean)
+        """)
+    connection.execute(f"""
+        create or replace temp table {decided} as
+        select c.* replace (
+                case when a.is_equal then [{text(Code.DUPLICATE)}]
+                     when not a.is_equal then [{text(Code.KEY_CONFLICT)}]
+                     else codes end as codes),
+            case when len(c.codes) > 0 then {text(Verdict.VIOLATION)}
+                 when a.is_equal then {text(Verdict.DUPLICATE)}
+                 when not a.is_equal then {text(Verdict.CONFLICT)}
+                 else {text(Verdict.ACCEPTED)} end as verdict
+        from {checked} as c left join repeats as a using (source, ordinal, unit)
+    """)
+
+
+def _find_repeats(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None) -> None:
+    """Fills `repeats`: units that pass but whose key stands already, and whether their content is the same."""
     keys = ", ".join(name(key) for key in dataset.key)
     own = ", ".join(name(column) for column, _ in silver_columns(dataset) if not column.startswith("_"))
-    same_key = " and ".join(f"s.{name(key)} = c.{name(key)}" for key in dataset.key)
-    equal = " and ".join(f"{content(column, 's')} is not distinct from {content(column, 'c')}" for column in dataset.columns)
-    passing = f"select * from {checked} where len(codes) = 0"
-    standing = f"select {own}, source, ordinal, unit from {checked} where false"
-    if silver is not None:
-        current = current_relation(dataset, silver_relation(dataset, silver))
-        standing = (
-            f"select {own}, -1 as source, 0 as ordinal, 0 as unit from ({current}) as s "
-            f"where exists (select 1 from ({passing}) as c where {same_key})"
-        )
+    equal = " and ".join(
+        f"{content(column, 's')} is not distinct from {content(column, 'c')}" for column in dataset.columns
+    )
+    connection.execute(f"""
+        create or replace temp view passing as
+        select {own}, source, ordinal, unit from {name("checked:" + dataset.name)} where len(codes) = 0;
+        create or replace temp table known as {_known(dataset, silver)}
+    """)
     # Only keys that occur more than once need a second look; most do not.
-    connection.execute(
-        "create or replace temp table repeated as with every as ("
-        f"select {keys}, source, ordinal, unit from ({passing}) union all by name select {keys}, source, ordinal, unit "
-        f"from ({standing})) select {keys}, min((source, ordinal, unit)) as first from every group by {keys} "
-        "having count(*) > 1"
-    )
-    connection.execute(
-        f"create or replace temp table standing as select {own}, source, ordinal, unit from ({standing}) "
-        f"union all by name select {own}, c.source, c.ordinal, c.unit from ({passing}) as c "
-        f"join repeated as f using ({keys}) where (c.source, c.ordinal, c.unit) = f.first"
-    )
-    connection.execute(
-        f"create or replace temp table again as select c.source, c.ordinal, c.unit, ({equal}) as is_equal "
-        f"from ({passing}) as c join standing as s on {same_key} "
-        "where (c.source, c.ordinal, c.unit) <> (s.source, s.ordinal, s.unit)"
-    )
-    connection.execute(
-        f"create or replace temp table {decided} as select c.* replace (case when a.is_equal then "
-        f"[{text(Code.DUPLICATE)}] when not a.is_equal then [{text(Code.KEY_CONFLICT)}] else codes end as codes), case when len(c.codes) > 0 then {violation} "
-        f"when a.is_equal then {text(Verdict.DUPLICATE)} when not a.is_equal then {text(Verdict.CONFLICT)} "
-        f"else {accepted} end as verdict from {checked} as c left join again as a using (source, ordinal, unit)"
-    )
+    connection.execute(f"""
+        create or replace temp table repeated as
+        select {keys}, min((source, ordinal, unit)) as first
+        from (select {keys}, source, ordinal, unit from passing
+              union all select {keys}, source, ordinal, unit from known)
+        group by {keys} having count(*) > 1;
+        create or replace temp table standing as
+        from known
+        union all by name
+        select p.* from passing as p join repeated as f using ({keys}) where (p.source, p.ordinal, p.unit) = f.first;
+        create or replace temp table repeats as
+        select c.source, c.ordinal, c.unit, {equal} as is_equal
+        from passing as c join standing as s using ({keys})
+        where (c.source, c.ordinal, c.unit) <> (s.source, s.ordinal, s.unit)
+    """)
+
+
+def _known(dataset: Dataset, silver: Silver | None) -> str:
+    """SELECT of the rows that stand in silver under a key of this load, placed before everything in it."""
+    if silver is None or not silver.snapshot.files:
+        return "from passing where false"
+    keys = ", ".join(name(key) for key in dataset.key)
+    current = current_relation(dataset, silver_relation(dataset, silver))
+    return f"""
+        select * exclude (_load, _record), -1 as source, 0::bigint as ordinal, 0::bigint as unit
+        from ({current}) semi join passing using ({keys})
+    """

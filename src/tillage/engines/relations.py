@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.types import BRONZE_COLUMNS, empty_relation, silver_columns
+from tillage.contracts.types import BRONZE_COLUMNS, silver_columns
 from tillage.ports.engine import Silver
 from tillage.ports.lake import Snapshot
 
 
-def parquet(snapshot: Snapshot) -> str | None:
-    """A table function call that reads the snapshot; None when it holds no file."""
+def _relation(snapshot: Snapshot, columns: Sequence[tuple[str, str]], condition: str) -> str:
+    """SELECT of the columns from the snapshot's files; of no rows when it has none."""
     if not snapshot.files:
-        return None
-    return f"read_parquet([{', '.join(text(file) for file in snapshot.files)}])"
+        return f"select {', '.join(f'null::{kind} as {name(column)}' for column, kind in columns)} where false"
+    files = ", ".join(text(file) for file in snapshot.files)
+    return f"select {', '.join(name(column) for column, _ in columns)} from read_parquet([{files}]) where {condition}"
 
 
-def bronze_relation(snapshot: Snapshot, loads: Iterable[int]) -> str | None:
-    """The bronze rows of `loads`; None when there are none."""
-    files = parquet(snapshot)
-    wanted = ", ".join(str(int(load)) for load in loads)
-    if files is None or not wanted:
-        return None
-    return f"select {', '.join(name(column) for column, _ in BRONZE_COLUMNS)} from {files} where load_seq in ({wanted})"
+def bronze_relation(snapshot: Snapshot, loads: Iterable[int]) -> str:
+    """The bronze rows of `loads`."""
+    wanted = ", ".join(str(int(load)) for load in loads) or "null"
+    return _relation(snapshot, BRONZE_COLUMNS, f"load_seq in ({wanted})")
+
+
+def visible_bronze_relation(snapshot: Snapshot, last_load: int) -> str:
+    """The bronze rows up to a load."""
+    return _relation(snapshot, BRONZE_COLUMNS, f"load_seq <= {int(last_load)}")
 
 
 def silver_relation(dataset: Dataset, silver: Silver) -> str:
     """All visible signed rows of a dataset."""
-    files = parquet(silver.snapshot)
-    if files is None:
-        return empty_relation(dataset)
-    columns = ", ".join(name(column) for column, _ in silver_columns(dataset))
-    return f"select {columns} from {files} where _load <= {int(silver.last_load)}"
+    return _relation(silver.snapshot, silver_columns(dataset), f"_load <= {int(silver.last_load)}")
 
 
 def current_relation(dataset: Dataset, signed: str) -> str:
     """The rows of `signed` that stand: opened and not closed, one for each unit."""
-    own = [name(column) for column, _ in silver_columns(dataset) if column not in ("_sign", "_load", "_record")]
+    own = [name(column) for column, _ in silver_columns(dataset) if not column.startswith("_")]
     values = ", ".join(f"any_value({column}) as {column}" for column in own)
     return f"select {values}, max(_load) as _load, _record from ({signed}) group by _record having sum(_sign) > 0"

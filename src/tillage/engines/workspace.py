@@ -28,11 +28,7 @@ class DuckWorkspace:
     """Tables: `records` (raw bytes), and for each dataset `decided:<dataset>`, its units with a verdict each."""
 
     def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        load_seq: int,
-        check: Check,
-        project: Mapping[str, Dataset],
+        self, connection: duckdb.DuckDBPyConnection, load_seq: int, check: Check, project: Mapping[str, Dataset]
     ) -> None:
         self._connection = connection
         self._project = project
@@ -48,69 +44,73 @@ class DuckWorkspace:
         for dataset in self._datasets:
             judge(self._connection, dataset, silver.get(dataset.name))
         # An unreadable record counts once, as a unit of the first dataset whose amount nobody can count.
-        self._connection.execute(
-            f"insert into {self._decided(self._datasets[0])} by name select load_seq, source, ordinal, \"offset\", "
-            f"0 as unit, [code] as codes, {text(Verdict.UNREADABLE)} as verdict from records where code is not null"
-        )
+        self._connection.execute(f"""
+            insert into {self._decided(self._datasets[0])} by name
+            select load_seq, source, ordinal, "offset", 0 as unit, [code] as codes,
+                {text(Verdict.UNREADABLE)} as verdict
+            from records where code is not null
+        """)
 
     def recall(self, bronze: Snapshot, loads: Iterable[int]) -> None:
         self._reader.start()
         rows = bronze_relation(bronze, loads)
-        if rows is not None:
-            found = self._connection.cursor().sql(f'select load_seq, source, ordinal, "offset", raw from ({rows})')
-            for batch in found.to_arrow_reader(_FETCH_ROWS):
-                self._reader.add(batch)
-        self._connection.execute(
-            "create or replace temp table verdicts as select load_seq, source, ordinal, \"offset\", unnest(u, recursive := true) "
-            f"from (select load_seq, source, ordinal, \"offset\", unnest(units) as u from ({rows}))"
-            if rows is not None
-            else "create or replace temp table verdicts as select 0 as load_seq, 0 as source, 0 as ordinal, "
-            "0 as \"offset\", '' as dataset, 0 as unit, '' as verdict, []::varchar[] as codes, 0 as control_minor where false"
-        )
+        found = self._connection.cursor().sql(f'select load_seq, source, ordinal, "offset", raw from ({rows})')
+        for batch in found.to_arrow_reader(_FETCH_ROWS):
+            self._reader.add(batch)
+        self._connection.execute(f"""
+            create or replace temp table verdicts as
+            select load_seq, source, ordinal, "offset", unnest(u, recursive := true)
+            from (select load_seq, source, ordinal, "offset", unnest(units) as u from ({rows}))
+        """)
         for dataset in self._datasets:
             self._recall(dataset)
 
     def _recall(self, dataset: Dataset) -> None:
+        decided = self._decided(dataset)
         mine = f"select * exclude (dataset) from verdicts where dataset = {text(dataset.name)}"
-        self._connection.execute(
-            f"create or replace temp table {self._decided(dataset)} as select c.* replace (v.codes as codes), v.verdict "
-            f"from {name('checked:' + dataset.name)} as c join ({mine}) as v using (load_seq, source, ordinal, unit) "
-            f"where v.verdict <> {text(Verdict.UNREADABLE)}"
-        )
-        self._connection.execute(
-            f"insert into {self._decided(dataset)} by name {mine} and verdict = {text(Verdict.UNREADABLE)}"
-        )
+        self._connection.execute(f"""
+            create or replace temp table {decided} as
+            select c.* replace (v.codes as codes), v.verdict
+            from {name("checked:" + dataset.name)} as c join ({mine}) as v using (load_seq, source, ordinal, unit)
+            where v.verdict <> {text(Verdict.UNREADABLE)};
+            insert into {decided} by name {mine} and verdict = {text(Verdict.UNREADABLE)}
+        """)
 
     def bronze_rows(self) -> Rows:
         units = " union all ".join(
-            f"select source, ordinal, {index} as place, struct_pack(dataset := {text(dataset.name)}, unit := unit, "
-            f"verdict := verdict, codes := codes, control_minor := control_minor::decimal(38,0)) as u "
-            f"from {self._decided(dataset)}"
+            f"""
+            select source, ordinal, {index} as place, struct_pack(
+                dataset := {text(dataset.name)}, unit := unit, verdict := verdict, codes := codes,
+                control_minor := control_minor::decimal(38,0)) as u
+            from {self._decided(dataset)}
+            """
             for index, dataset in enumerate(self._datasets)
         )
-        return self._connection.sql(
-            f"select r.load_seq, r.source, r.ordinal, r.\"offset\", r.raw, coalesce(g.units, []) as units from records as r "
-            f"left join (select source, ordinal, list(u order by place, u.unit) as units from ({units}) "
-            "group by source, ordinal) as g using (source, ordinal)"
-        )
+        return self._connection.sql(f"""
+            with by_record as (
+                select source, ordinal, list(u order by place, u.unit) as units from ({units}) group by source, ordinal
+            )
+            select load_seq, source, ordinal, "offset", raw, coalesce(units, []) as units
+            from records left join by_record using (source, ordinal)
+        """)
 
     def silver_rows(self, dataset: str) -> Rows | None:
         rows = self.silver_sql(self._check.contract.dataset(dataset))
-        (count,) = self._connection.execute(f"select count(*) from ({rows})").fetchall()[0]
+        ((count,),) = self._connection.execute(f"select count(*) from ({rows})").fetchall()
         return self._connection.sql(rows) if count else None
 
     def silver_sql(self, dataset: Dataset) -> str:
         """The signed rows that the accepted units add, as a SELECT."""
-        own = [
+        own = ", ".join(
             f"{name(column)}::{kind} as {name(column)}"
             for column, kind in silver_columns(dataset)
             if not column.startswith("_")
-        ]
-        record = 'struct_pack("load" := load_seq, source := source, ordinal := ordinal, "offset" := "offset", unit := unit)'
-        return (
-            f"select {', '.join(own)}, 1::tinyint as _sign, load_seq as _load, {record} as _record "
-            f"from {self._decided(dataset)} where verdict = {text(Verdict.ACCEPTED)}"
         )
+        return f"""
+            select {own}, 1::tinyint as _sign, load_seq as _load, struct_pack(
+                "load" := load_seq, source := source, ordinal := ordinal, "offset" := "offset", unit := unit) as _record
+            from {self._decided(dataset)} where verdict = {text(Verdict.ACCEPTED)}
+        """
 
     def counts(self) -> dict[str, Counts]:
         return {dataset.name: self._counts(dataset) for dataset in self._datasets}
@@ -124,11 +124,11 @@ class DuckWorkspace:
             "suppressed": f"verdict = {text(Verdict.SUPPRESSED)}",
         }
         rows = [f"count(*) filter (where {condition})" for condition in groups.values()]
-        minor = [f"coalesce(sum(control_minor) filter (where {condition}), 0)::hugeint" for condition in groups.values()]
+        minor = [f"coalesce(sum(control_minor) filter (where {where}), 0)::hugeint" for where in groups.values()]
         uncounted = "control_minor is null" if dataset.currency else f"verdict = {text(Verdict.UNREADABLE)}"
-        found = self._connection.execute(
-            f"select {', '.join(rows + minor)}, count(*) filter (where {uncounted}) from {self._decided(dataset)}"
-        ).fetchall()[0]
+        (found,) = self._connection.execute(f"""
+            select {", ".join(rows + minor)}, count(*) filter (where {uncounted}) from {self._decided(dataset)}
+        """).fetchall()
         figures = dict(zip([f"{group}_rows" for group in groups], found, strict=False))
         if dataset.currency is not None:
             figures |= dict(zip([f"{group}_minor" for group in groups], found[len(groups) :], strict=False))
@@ -136,11 +136,14 @@ class DuckWorkspace:
         return Counts(**{figure: int(value) for figure, value in figures.items()})
 
     def quarantine_rows(self) -> Rows:
-        codes = "'{' || array_to_string(codes, ',') || '}'"  # a PostgreSQL array; codes hold no character that it quotes
+        codes = "'{' || array_to_string(codes, ',') || '}'"  # a PostgreSQL array; no code holds what it would quote
         return self._connection.sql(
             " union all ".join(
-                f"select {text(dataset.name)} as dataset, load_seq, source, ordinal, \"offset\", unit, {codes} as codes, "
-                f"control_minor from {self._decided(dataset)} where verdict in ({_QUARANTINED})"
+                f"""
+                select {text(dataset.name)} as dataset, load_seq, source, ordinal, "offset", unit, {codes} as codes,
+                    control_minor
+                from {self._decided(dataset)} where verdict in ({_QUARANTINED})
+                """
                 for dataset in self._datasets
             )
         ).to_arrow_table()

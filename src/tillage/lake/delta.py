@@ -82,7 +82,9 @@ class Table:
                 f"table {self._app_id}: another process committed while load {receipt} was being written; run again"
             ) from wrong
         except (DeltaError, OSError) as wrong:
-            raise LakeError(f"table {self._app_id} in {self._folder} cannot be written: {type(wrong).__name__}") from wrong
+            raise LakeError(
+                f"table {self._app_id} in {self._folder} cannot be written: {type(wrong).__name__}"
+            ) from wrong
 
     def _receipt(self, table: DeltaTable) -> int:
         return table.transaction_version(self._app_id) or 0
@@ -107,7 +109,7 @@ class Table:
         if stored.names != self._schema().names:
             raise LakeError(
                 f"table {self._app_id} has columns {', '.join(stored.names)}; the contract now has "
-                f"{', '.join(self._schema().names)}. Columns cannot change yet: start a new project folder, or undo the change"
+                f"{', '.join(self._schema().names)}. Columns cannot change yet: undo the change, or start a new project"
             )
         return table
 

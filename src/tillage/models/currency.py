@@ -51,8 +51,7 @@ def scope_of_dataset(dataset: Dataset) -> tuple[Columns, dict[str, Columns]]:
     columns: dict[str, Currency] = {}
     lists: dict[str, Columns] = {}
     for column in dataset.columns:
-        for name, _, currency in stored(column):
-            columns[name] = currency
+        columns |= {name: currency for name, _, currency in stored(column)}
         if column.kind is Kind.LIST:
             lists[column.name] = {name: currency for item in column.items for name, _, currency in stored(item)}
     return columns, lists
@@ -72,13 +71,15 @@ def merged(model: str, left: Currency, right: Currency, where: str) -> Currency:
     raise ModelError(f"model {model}: {shown} meet in {where}; give each currency a column of its own")
 
 
-def currency_of(model: str, node: exp.Expression, scope: Scope) -> Currency:
+def currency_of(model: str, node: exp.Expr, scope: Scope) -> Currency:
     """The currency of an expression.
 
     Raises:
         ModelError: two currencies meet, or money goes through something that this version cannot follow.
     """
-    if isinstance(node, exp.Paren | exp.Alias | exp.Neg | exp.Abs | exp.Sum | exp.Min | exp.Max | exp.Cast | exp.Filter):
+    if isinstance(
+        node, exp.Paren | exp.Alias | exp.Neg | exp.Abs | exp.Sum | exp.Min | exp.Max | exp.Cast | exp.Filter
+    ):
         return currency_of(model, node.this, scope)
     if isinstance(node, exp.Column):
         return scope.find(model, node)

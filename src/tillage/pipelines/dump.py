@@ -13,6 +13,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
+from tillage.contracts.sql_text import name as identifier
 from tillage.pipelines.house import House
 from tillage.pipelines.query import query
 from tillage.pipelines.status import status
@@ -34,7 +35,7 @@ _POSITION = {"_load", "_record", "load_seq", "file", "line", "offset", "unit"}
 
 
 def _table(house: House, kind: str, name: str, *, is_canonical: bool) -> Iterator[str]:
-    rows: list[dict[str, Any]] = query(house, f'select * from {kind}."{name}"').to_pylist()
+    rows: list[dict[str, Any]] = query(house, f"from {identifier(kind, name)}").to_pylist()
     lines = []
     for row in rows:
         kept = {column: value for column, value in row.items() if not (is_canonical and column in _POSITION)}

@@ -134,4 +134,6 @@ def _prove(house: House, load: Load, workspace: Workspace) -> None:
                     f"verdicts {wanted_rows} and {wanted_minor}; the load stays open. Please report this: it is a bug"
                 )
         if published.get(dataset) != counts:
-            raise LawBrokenError(f"load {load.load_seq}, dataset {dataset}: the ledger's counts are not those of bronze")
+            raise LawBrokenError(
+                f"load {load.load_seq}, dataset {dataset}: the ledger's counts are not those of bronze"
+            )

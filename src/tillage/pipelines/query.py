@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tillage.contracts.sql_text import text
 from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import View
@@ -22,16 +21,17 @@ def query(house: House, sql: str) -> Rows:
 
 
 def _query(house: House, sql: str, published: Mapping[str, int]) -> Rows:
+    # What lies in the store is copied only if it is read; a query that names nothing, like `show tables`, sees all.
     wanted = {name.replace('"', "") for name in house.engine.table_names(sql)}
     views: dict[tuple[str, str], View] = {}
     for feed in house.feeds:
         views["bronze", feed] = house.engine.bronze_view(house.lake.bronze(feed).snapshot(), published.get(feed, 0))
     for dataset in house.datasets():
         views["silver", dataset] = View(house.engine.standing(dataset, house.silver(dataset, published)), {})
-        if f"quarantine.{dataset}" in wanted:
+        if not wanted or f"quarantine.{dataset}" in wanted:
             views["quarantine", dataset] = _quarantine(house, dataset, published)
     for model in house.folds.digests():
-        if f"gold.{model}" in wanted:
+        if not wanted or f"gold.{model}" in wanted:
             views["gold", model] = View(f"select * from state_{model}", {f"state_{model}": house.folds.state(model)})
     return house.engine.query(sql, views, house.lake.location())
 
@@ -41,8 +41,6 @@ def _quarantine(house: House, dataset: str, published: Mapping[str, int]) -> Vie
     bronze = house.engine.bronze_view(house.lake.bronze(feed).snapshot(), published.get(feed, 0))
     units = house.ledger.quarantine_rows(dataset)
     table = f"quarantined_{dataset}"
-    return View(
-        f'select q.load_seq, q.file, q.ordinal as line, q."offset", q.unit, q.codes, q.control_minor, b.raw '
-        f"from {table} as q join ({bronze.sql}) as b using (load_seq, source, ordinal) where q.dataset = {text(dataset)}",
-        {table: units},
-    )
+    with_bytes = f"from {table} as q join ({bronze.sql}) as b using (load_seq, source, ordinal)"
+    columns = 'q.load_seq, q.file, q.ordinal as line, q."offset", q.unit, q.codes, q.control_minor, b.raw'
+    return View(f"select {columns} {with_bytes}", {table: units})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from tillage.domain.load import LoadState
 from tillage.models.fold import Fold
@@ -30,7 +31,7 @@ def reconcile(house: House) -> list[Reconciled]:
     for fold in house.models.values():
         if fold.name in kept:
             house.say(f"model {fold.name}: recomputing from bronze")
-            found.append(at_one_moment(house, lambda published, fold=fold: _one(house, fold, published)))
+            found.append(at_one_moment(house, partial(_one, house, fold)))
     return found
 
 

@@ -49,7 +49,9 @@ def _finish(house: House, contract: FeedContract, lease: Lease, report: RunRepor
     sync_models(house)
     counts = resume(house, load, lease)
     if counts is None:
-        house.say(f"load {load.load_seq} was stopped before anything was decided; it is voided and its files read again")
+        house.say(
+            f"load {load.load_seq} was stopped before anything was decided; it is voided and its files read again"
+        )
         report.voided.append(load.load_seq)
         return
     report.resumed.append(load.load_seq)

@@ -74,8 +74,10 @@ class Workspace(Protocol):
         ...
 
     def quarantine_rows(self) -> Rows:
-        """`dataset, load_seq, source, ordinal, offset, unit, codes, control_minor` of each quarantined unit; codes as the
-        text of a PostgreSQL array."""
+        """`dataset, load_seq, source, ordinal, offset, unit, codes, control_minor` of each quarantined unit.
+
+        Codes come as the text of a PostgreSQL array.
+        """
         ...
 
     def delta(self, fold: Fold) -> Rows | None:
@@ -111,7 +113,7 @@ class Engine(Protocol):
         ...
 
     def explained(self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str) -> list[dict[str, Any]]:
-        """The inner rows that stand behind one key, as `Fold.explain_sql` says, in order of position; `_line` decoded."""
+        """The inner rows behind one key, as `Fold.explain_sql` says, in order of position; `_line` decoded."""
         ...
 
     def compared(self, fold: Fold, kept: Rows, recomputed: Rows) -> Comparison:

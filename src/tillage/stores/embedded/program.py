@@ -119,7 +119,7 @@ def _run(
             stdout=log,
             stderr=log,
             cwd=folder.path,
-            # Nothing of the caller's environment: PGDATA, PGOPTIONS or a locale would change the server.
+            # Nothing of the caller's environment: it may hold secrets, which have no business in a long-lived process.
             env={"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"},
             start_new_session=True,
             timeout=deadline.left_s,

@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
-from pyarrow import csv
 from psycopg import sql
+from pyarrow import csv
 
 _CHUNK_ROWS = 100_000
 

@@ -49,8 +49,8 @@ class Database:
             connection.execute("begin")
             try:
                 transaction = Transaction(connection)
-                if lease is not None and not transaction.rows("hold_lease", resource=lease.resource, epoch=lease.epoch):
-                    raise LeaseLostError(f"lease {lease.resource} went to another process; run again")
+                if lease is not None:
+                    transaction.hold(lease)
                 yield transaction
             except BaseException:
                 if not connection.closed:
@@ -90,7 +90,9 @@ class Database:
                     transaction.run("insert_project", project=self._project, schema_version=SCHEMA_VERSION)
         project, version = connection.execute(query("project")).fetchall()[0]
         if project != self._project:
-            raise StoreError(f"the store belongs to project '{project}', not '{self._project}'; give each its own database")
+            raise StoreError(
+                f"the store belongs to project '{project}', not '{self._project}'; give each its own database"
+            )
         if version != SCHEMA_VERSION:
             raise StoreError(f"the store has schema version {version}; this version of Tillage needs {SCHEMA_VERSION}")
 
@@ -112,7 +114,16 @@ class Transaction:
         with self.connection.cursor() as cursor:
             cursor.executemany(query(statement), values)
 
-    def execute(self, statement: bytes | sql.Composable) -> None:
+    def hold(self, lease: Lease) -> None:
+        """Keeps the lease ours until the end of the transaction.
+
+        Raises:
+            LeaseLostError: it has a newer epoch.
+        """
+        if not self.rows("hold_lease", resource=lease.resource, epoch=lease.epoch):
+            raise LeaseLostError(f"lease {lease.resource} went to another process; run again")
+
+    def execute(self, statement: bytes | sql.Composed) -> None:
         self.connection.execute(statement)
 
 
@@ -129,7 +140,9 @@ def translated() -> Iterator[None]:
     except TillageError:
         raise
     except psycopg.OperationalError as wrong:
-        raise StoreAwayError(f"the store does not answer ({_state(wrong)}); is PostgreSQL up? Then: tillage run") from wrong
+        raise StoreAwayError(
+            f"the store does not answer ({_state(wrong)}); is PostgreSQL up? Then: tillage run"
+        ) from wrong
     except psycopg.Error as wrong:
         raise StoreError(f"the store refused a statement ({_state(wrong)})") from wrong
 

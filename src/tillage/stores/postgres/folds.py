@@ -55,7 +55,9 @@ class Folds:
             transaction.run("delete_fold", name=name)
 
     def outputs(self) -> dict[str, tuple[Output, ...]]:
-        return {str(name): tuple(Output(*output) for output in outputs) for name, _, outputs in self._database.rows("folds")}
+        return {
+            str(name): tuple(Output(*output) for output in outputs) for name, _, outputs in self._database.rows("folds")
+        }
 
     def state(self, name: str) -> pa.Table:
         outputs = self.outputs()[name]
@@ -64,7 +66,9 @@ class Folds:
         cursor = self._database.session().execute(statement)
         described = cursor.description or []
         fetched = list(zip(*cursor.fetchall(), strict=True)) or [() for _ in described]
-        arrays = [pa.array(values, type=_arrow(column.type_code)) for values, column in zip(fetched, described, strict=True)]
+        arrays = [
+            pa.array(values, type=_arrow(column.type_code)) for values, column in zip(fetched, described, strict=True)
+        ]
         return pa.table(arrays, names=[output.name for output in outputs])
 
     def row(self, name: str, column: str, key: str) -> dict[str, Any] | None:
@@ -121,7 +125,13 @@ def _upsert(transaction: Transaction, fold: Fold, delta: pa.Table) -> None:
     # In the order of the keys, so that two feeds that publish at once never wait for each other in a circle.
     transaction.execute(
         sql.SQL("insert into {} as s ({}) select {} from {} order by {} on conflict ({}) do update set {}").format(
-            state, comma.join(columns), comma.join(columns), incoming, comma.join(keys), comma.join(keys), comma.join(added)
+            state,
+            comma.join(columns),
+            comma.join(columns),
+            incoming,
+            comma.join(keys),
+            comma.join(keys),
+            comma.join(added),
         )
     )
     same = sql.SQL(" and ").join(sql.SQL("s.{k} is not distinct from d.{k}").format(k=key) for key in keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+
 import pyarrow as pa
 from psycopg import sql
 
@@ -44,7 +45,9 @@ class Ledger:
             known.digests.setdefault(path, set()).add(digest)
         return known
 
-    def plan(self, feed: str, contract_digest: str, contract_text: str, sources: Iterable[SourceFile], lease: Lease) -> Load:
+    def plan(
+        self, feed: str, contract_digest: str, contract_text: str, sources: Iterable[SourceFile], lease: Lease
+    ) -> Load:
         load_seq = self._database.next_seq()
         load = Load(load_seq, feed, LoadState.OPEN, contract_digest, tuple(sources))
         with self._database.transaction(CommitPoint.PLAN, lease) as transaction:

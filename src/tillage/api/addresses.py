@@ -1,0 +1,49 @@
+"""What a request's target and `Host` header say, read from their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+Segments = tuple[str, ...]
+
+
+def segments_of(scope: Mapping[str, Any]) -> Segments:
+    """The parts of the path between its slashes, split before they are decoded: `%2F` is a character of an id.
+
+    Bytes that are not UTF-8 become lone surrogates, which no stored text holds.
+    """
+    path: bytes = scope["raw_path"].partition(b"?")[0]
+    return tuple(unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in path.split(b"/")[1:])
+
+
+def size_bytes(segment: str) -> int:
+    """How long a part of the path is when it is decoded."""
+    return len(segment.encode("utf-8", "surrogateescape"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is localhost, 127.0.0.0/8 or ::1; any other name is not, whatever it resolves to."""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    if isinstance(address, IPv4Address):
+        return address.is_loopback
+    return address == IPv6Address("::1")
+
+
+def is_for_loopback(host_header: str) -> bool:
+    """Whether a request was addressed to this machine by a name that only this machine has.
+
+    A page of another site can have its own name resolve to 127.0.0.1 (DNS rebinding) and would then read all that is
+    served here; the browser still sends that name.
+    """
+    try:
+        return is_loopback(urlsplit(f"//{host_header}").hostname or "")
+    except ValueError:
+        return False

@@ -1,0 +1,130 @@
+"""The OpenAPI document of the served routes.
+
+Written from `tillage.yaml` and the models, because no Python type stands behind an answer that a framework could read.
+
+Source: OpenAPI Specification 3.1.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tillage import __version__
+from tillage.api.answers import Field
+from tillage.api.endpoints import Endpoint
+from tillage.api.problems import MEDIA_TYPE
+from tillage.domain.money import exponent
+
+Json = dict[str, Any]
+
+_TEXTS = {
+    "date": {"type": "string", "format": "date"},
+    # Without an offset it is none of JSON Schema's `date-time`.
+    "timestamp without time zone": {"type": "string", "description": "Date and time without a time zone."},
+    "timestamp with time zone": {"type": "string", "format": "date-time"},
+}
+
+
+def document(name: str, endpoints: Sequence[Endpoint]) -> Json:
+    """The document of the project `name`; made of fresh objects, so that YAML needs no anchors."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": name,
+            "version": __version__,
+            "description": "Look-ups in the models of this project. Amounts are JSON numbers in major units, exact to "
+            "the last decimal; read them as decimals, not as binary floating point.",
+        },
+        "paths": {endpoint.route.path: {"get": _operation(endpoint)} for endpoint in endpoints},
+        # Nothing is asked of the caller: the server listens on this machine only.
+        "security": [],
+        "components": {"schemas": {"Problem": _problem_schema()}},
+    }
+
+
+def _operation(endpoint: Endpoint) -> Json:
+    route = endpoint.route
+    return {
+        # Routes are of letters, digits, - and _, so with dots for slashes each has a name of its own.
+        "operationId": f"get{route.prefix.replace('/', '.')}",
+        "summary": f"One row of {route.model}, by its {route.parameter}",
+        "tags": [route.model],
+        "parameters": [
+            {
+                "name": route.parameter,
+                "in": "path",
+                "required": True,
+                "description": "Percent-encoded UTF-8, at most 1,024 bytes when decoded; a slash is written %2F.",
+                "schema": _type(endpoint.key.kind),
+            }
+        ],
+        "responses": {
+            "200": {
+                "description": "What is known under this key.",
+                "content": {"application/json": {"schema": _answer_schema(endpoint)}},
+            },
+            "400": _problem("The key is missing, or the request cannot be read."),
+            "404": _problem("Nothing is known under this key."),
+            "405": _problem("The method is not GET, HEAD or OPTIONS.", {"Allow": {"schema": {"type": "string"}}}),
+            "414": _problem("The key is longer than 1,024 bytes."),
+            "500": _problem("Something failed in the server."),
+            "503": _problem(
+                "The store does not answer.",
+                {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}},
+            ),
+            "default": _problem("Any other problem."),
+        },
+    }
+
+
+def _answer_schema(endpoint: Endpoint) -> Json:
+    return {
+        "type": "object",
+        "required": [field.name for field in endpoint.fields],
+        "properties": {field.name: _field_schema(field) for field in endpoint.fields},
+    }
+
+
+def _field_schema(field: Field) -> Json:
+    if field.currency is None:
+        schema = _type(field.kind)
+    else:
+        decimals = exponent(field.currency)
+        unit = f"with {decimals} decimals" if decimals else "without decimals"
+        schema = {"type": "number", "description": f"Amount in {field.currency}, {unit}, exact."}
+    # A sum of nothing but nulls is null; the key was given, so it is not.
+    return schema if field.is_key else {**schema, "type": [schema["type"], "null"]}
+
+
+def _type(kind: str) -> Json:
+    if kind in _TEXTS:
+        return dict(_TEXTS[kind])
+    if kind == "text":
+        return {"type": "string"}
+    if kind == "boolean":
+        return {"type": "boolean"}
+    is_whole = kind in {"smallint", "integer", "bigint"} or kind.endswith(",0)")
+    return {"type": "integer" if is_whole else "number"}
+
+
+def _problem(description: str, headers: Json | None = None) -> Json:
+    response: Json = {"description": description}
+    if headers:
+        response["headers"] = headers
+    return {**response, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+def _problem_schema() -> Json:
+    return {
+        "type": "object",
+        "description": "A problem document (RFC 9457).",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string", "format": "uri", "description": "The kind of problem; compare this."},
+            "title": {"type": "string", "description": "The kind of problem, for people."},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": {"type": "string", "description": "What to do about it."},
+            "instance": {"type": "string", "description": "The path as it is declared here, without the key."},
+        },
+    }

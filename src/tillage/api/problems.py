@@ -1,0 +1,109 @@
+"""Everything that is not an answer, as problem documents that name neither a record's value nor the id asked for.
+
+Source: RFC 9457.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from litestar import Response
+from litestar.exceptions import HTTPException
+
+from tillage.errors import StoreAwayError, TillageError, TransientError, UnknownKeyError, UnknownRouteError
+
+MEDIA_TYPE = "application/problem+json"
+_LOG = logging.getLogger("tillage.api")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of problem; its texts are the same each time, so nothing of a request can get into them."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+
+    @property
+    def type(self) -> str:
+        return f"urn:tillage:problem:{self.code}"
+
+
+UNKNOWN_ROUTE = Problem(
+    404, UnknownRouteError.code, "Nothing is served here", "The path is not among those in /openapi.json."
+)
+UNKNOWN_KEY = Problem(404, UnknownKeyError.code, "Unknown key", "Nothing is known under the key at the path's end.")
+MISSING_KEY = Problem(400, "missing-key", "Key missing", "The path must end with a key, as `instance` shows.")
+LONG_KEY = Problem(414, "long-key", "Key too long", "A key has at most 1,024 bytes when it is decoded.")
+METHOD = Problem(405, "method", "Method not allowed", "The header Allow names the methods that this path knows.")
+BAD_REQUEST = Problem(400, "bad-request", "Bad request", "The request is not one that this server can read.")
+OTHER_HOST = Problem(
+    421,
+    "other-host",
+    "Not served under this name",
+    "This server answers requests to 127.0.0.1, localhost or ::1 only; send one of them as Host.",
+)
+STORE_AWAY = Problem(
+    503, StoreAwayError.code, "Store away", "The store does not answer. Retry after the seconds that Retry-After names."
+)
+NOT_READY = Problem(
+    503, "not-ready", "Not ready", "The store does not answer, or its models are not those that are served."
+)
+INTERNAL = Problem(500, "internal", "Internal error", "Something failed here; the server's log says what.")
+
+
+def respond(problem: Problem, instance: str | None, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    """The problem as a response; `instance` is the path as it is declared, `/spend/{customerId}`."""
+    document = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": instance,
+    }
+    body = json.dumps({name: value for name, value in document.items() if value is not None}).encode()
+    return Response(
+        body,
+        media_type=MEDIA_TYPE,
+        status_code=problem.status,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def respond_to(error: Exception, instance: str | None) -> Response[bytes]:
+    """Any exception as a response; what the server is to blame for is logged, without the exception's own text."""
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return _respond_to_refusal(error, instance)
+    _LOG.error("%s: %s", instance or "a path that is not served", describe(error))
+    if isinstance(error, TransientError):
+        return respond(STORE_AWAY, instance, retry_after(error.retry_after_s))
+    return respond(INTERNAL, instance)
+
+
+def _respond_to_refusal(error: HTTPException, instance: str | None) -> Response[bytes]:
+    if error.status_code == 404:
+        return respond(UNKNOWN_ROUTE, instance)
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("allow", "")
+        return respond(METHOD, instance, {"Allow": ", ".join(sorted(filter(None, allowed.split(", "))))})
+    return respond(BAD_REQUEST, instance)
+
+
+def retry_after(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
+def describe(error: Exception) -> str:
+    """What failed, for the log: our own errors say it themselves, of others the text may quote a value of a record."""
+    if isinstance(error, TillageError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = ", ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in frames)
+    return f"{type(error).__name__} at {places or 'no place'}"

@@ -1,0 +1,262 @@
+"""The command `tillage`: parse, call one pipeline, render. Imports drivers only inside the command that needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tillage import __version__
+from tillage.errors import QueryError, StrictQuarantineError, TillageError, UnknownRouteError
+
+if TYPE_CHECKING:
+    from tillage.pipelines.house import House
+
+app = typer.Typer(
+    name="tillage",
+    help="From the till to the truth: contract-checked orders, numbers exact to the cent, each explained.",
+    epilog="First steps: tillage init food-orders my-shop; cd my-shop; put files into landing/orders; tillage run",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Project = Annotated[
+    Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
+]
+HERE = Path()
+
+
+@contextmanager
+def _house(project: Path) -> Iterator[House]:
+    from tillage.cli.show import Progress
+    from tillage.settings import read_settings
+    from tillage.wiring import find_project, open_house
+
+    root = find_project(project)
+    settings = read_settings()
+    with Progress() as progress, open_house(root, settings, say=progress.say, on_bytes=progress.bytes) as house:
+        yield house
+
+
+def _print_json(value: object) -> None:
+    from tillage.cli.show import plain
+
+    typer.echo(json.dumps(value, default=plain, ensure_ascii=False))
+
+
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"tillage {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    del version  # its callback has done the work
+
+
+@app.command(epilog="Example: tillage init food-orders my-shop")
+def init(
+    template: Annotated[str, typer.Argument(help="Which example to start from: food-orders.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    as_json: Json = False,
+) -> None:
+    """Make a project from an example: project file, contract, model."""
+    from tillage.cli.init import make_project
+
+    made = make_project(template, folder)
+    if as_json:
+        _print_json({"project": str(folder), "files": made})
+        return
+    typer.echo(f"made {folder} with {', '.join(made)}")
+    typer.echo(f"next: cd {folder}; put *.jsonl or *.jsonl.gz files into landing/orders; tillage run")
+
+
+@app.command(epilog="Example: tillage run --strict")
+def run(
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 11 if any unit was quarantined.")] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait for another run of the same feed.")
+    ] = 60,
+    project: Project = HERE,
+    as_json: Json = False,
+) -> None:
+    """Finish what was left open, then load what is new at every door."""
+    from tillage.cli.show import show_run
+    from tillage.pipelines import run as pipeline
+
+    with _house(project) as house:
+        report = pipeline.run(house, wait_s=wait)
+        currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
+    if as_json:
+        loads = [
+            {"load": load, "datasets": {name: asdict(counts) for name, counts in datasets.items()}}
+            for load, datasets in report.loads.items()
+        ]
+        _print_json({"loads": loads, "resumed": report.resumed, "voided": report.voided})
+    else:
+        show_run(report, currencies)
+    if strict and report.quarantined_rows:
+        raise StrictQuarantineError(
+            f"{report.quarantined_rows} units were quarantined; the rest is loaded. See why: tillage status"
+        )
+
+
+@app.command(epilog="Example: tillage status --json")
+def status(project: Project = HERE, as_json: Json = False) -> None:
+    """What came in, what became of it, and whether it balances, in rows and in money."""
+    from tillage.cli.show import show_status
+    from tillage.pipelines import status as pipeline
+
+    with _house(project) as house:
+        found = pipeline.status(house)
+    if as_json:
+        _print_json(
+            {
+                "balances": found.balances(),
+                "datasets": {
+                    name: asdict(counts) | {"currency": found.currencies[name]}
+                    for name, counts in found.datasets.items()
+                },
+                "quarantine": [asdict(reason) for reason in found.reasons],
+                "sealed_loads": found.sealed_loads,
+                "voided_loads": found.voided_loads,
+                "open_loads": found.open_loads,
+            }
+        )
+    else:
+        show_status(found)
+
+
+@app.command(epilog='Example: tillage query "select * from gold.customer_spend order by net_minor desc limit 5"')
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over bronze.*, silver.*, gold.*, quarantine.*")],
+    project: Project = HERE,
+    as_json: Json = False,
+) -> None:
+    """Read any table with SQL; nothing can be changed."""
+    from tillage.cli.show import show_rows
+    from tillage.pipelines import query as pipeline
+
+    if not sql.strip():
+        raise QueryError('the query is empty; try: tillage query "show tables"')
+    with _house(project) as house:
+        rows = pipeline.query(house, sql)
+    if as_json:
+        _print_json(rows.to_pylist())
+    else:
+        show_rows(rows)
+
+
+@app.command(epilog="Example: tillage explain /spend/c0001 --all")
+def explain(
+    path: Annotated[str, typer.Argument(help="A served path with its key.")],
+    show_all: Annotated[bool, typer.Option("--all", help="Every record, not only the first five.")] = False,
+    project: Project = HERE,
+    as_json: Json = False,
+) -> None:
+    """Which lines of which files make this number?"""
+    from tillage.cli.show import show_explanation
+    from tillage.pipelines import explain as pipeline
+
+    if not path.startswith("/"):
+        raise UnknownRouteError("a served path starts with /, as in /spend/c0001")
+    with _house(project) as house:
+        found = pipeline.explain(house, path)
+    if as_json:
+        _print_json(asdict(found) | {"sums": found.sums(), "adds_up": found.adds_up()})
+    else:
+        show_explanation(found, show_all=show_all)
+    if not found.adds_up():
+        raise typer.Exit(11)
+
+
+@app.command(epilog="Example: tillage reconcile")
+def reconcile(project: Project = HERE, as_json: Json = False) -> None:
+    """Recompute every served number from the raw bytes and compare; exits with 11 if any differs."""
+    from tillage.cli.show import show_reconciled
+    from tillage.pipelines import reconcile as pipeline
+
+    with _house(project) as house:
+        found = pipeline.reconcile(house)
+    if as_json:
+        _print_json([asdict(one) for one in found])
+    else:
+        show_reconciled(found)
+    if any(one.comparison.differ for one in found):
+        raise typer.Exit(11)
+
+
+@app.command(epilog="Example: tillage serve --port 8040")
+def serve(
+    host: Annotated[str, typer.Option(help="Loopback only: there is no authentication yet.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8040,
+    project: Project = HERE,
+) -> None:
+    """Answer the routes of tillage.yaml over HTTP until stopped."""
+    from tillage.api.serve import serve as serve_api
+    from tillage.settings import read_settings
+    from tillage.wiring import find_project
+
+    serve_api(find_project(project), read_settings(), host=host, port=port)
+
+
+@app.command(epilog="Example: tillage dump --canonical > before.jsonl")
+def dump(
+    canonical: Annotated[
+        bool, typer.Option("--canonical", help="Leave out loads and positions, so that equal contents give equal text.")
+    ] = False,
+    project: Project = HERE,
+    as_json: Json = True,
+) -> None:
+    """Print all that is known as sorted JSON Lines."""
+    from tillage.pipelines import dump as pipeline
+
+    del as_json  # JSON Lines is the only form; the option is there because every command has it
+    with _house(project) as house:
+        for line in pipeline.dump(house, is_canonical=canonical):
+            typer.echo(line)
+
+
+def main() -> None:
+    """Runs the command; expected failures end with their exit code and one message on stderr."""
+    try:
+        app()
+    except TillageError as wrong:
+        _fail(wrong)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone, as `head` does
+        sys.exit(0)
+    except Exception as wrong:  # noqa: BLE001  (the entry point's last line)
+        # Types and places only: the text of a foreign error may hold a value of a record.
+        frames = traceback.extract_tb(wrong.__traceback__)
+        where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-6:]))
+        print(
+            f"error: unexpected {type(wrong).__name__} at {where}; nothing half-done stays visible. "
+            "Please report this: it is a bug",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+def _fail(wrong: TillageError) -> None:
+    if "--json" in sys.argv:
+        problem = {"error": wrong.code, "exit_code": wrong.exit_code, "message": str(wrong)}
+        print(json.dumps(problem, ensure_ascii=False), file=sys.stderr)
+    else:
+        print(f"error: {wrong}", file=sys.stderr)
+    sys.exit(wrong.exit_code)

@@ -1,0 +1,209 @@
+"""Bugs that the crash tests must find, each seeded by replacing one function of the product in this process.
+
+Each is a design that was considered or is a plausible slip; the line at each says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+
+from tillage.domain.conservation import Counts
+from tillage.domain.load import CommitPoint, Lease, Load, LoadState, SourceFile
+from tillage.engines.workspace import DuckWorkspace
+from tillage.errors import LeaseLostError
+from tillage.lake.delta import Table
+from tillage.pipelines.house import House
+from tillage.ports.engine import Silver
+from tillage.ports.lake import Rows
+from tillage.ports.store import PublishedFold
+from tillage.stores.postgres.folds import add_delta
+from tillage.stores.postgres.ledger import Ledger
+
+loading = importlib.import_module("tillage.pipelines.load")
+running = importlib.import_module("tillage.pipelines.run")
+delta = importlib.import_module("tillage.lake.delta")
+
+
+def receipt_by_path() -> None:
+    """Commits to wherever the table is by then, so that a receipt compared before is not the one committed upon."""
+
+    def by_path(table: DeltaTable, *arguments: Any, **options: Any) -> None:
+        write_deltalake(table.table_uri, *arguments, **options)
+
+    vars(delta)["write_deltalake"] = by_path
+
+
+def receipt_apart() -> None:
+    """Commits the rows, and then the receipt in a commit of its own."""
+
+    def append(self: Table, rows: Rows | None, receipt: int, point: CommitPoint) -> None:
+        table = self._open()
+        if self._receipt(table) >= receipt:
+            raise LeaseLostError(f"table {self._app_id}: number {receipt} is there")
+        transaction = Transaction(self._app_id, receipt)
+        for data, transactions in ((rows, []), (None, [transaction])):
+            properties = CommitProperties(app_transactions=transactions, max_commit_retries=0)
+            with self._commits.at(point):
+                self._commit(self._open(), data, receipt, properties)
+
+    replace(Table, "append", append)
+
+
+def verdicts_again() -> None:
+    """Finishes a load by judging its files again, against what silver holds by now, instead of recalling bronze."""
+
+    def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
+        if house.lake.bronze(load.feed).snapshot().receipt != load.load_seq:
+            loading.void(house, load, lease)
+            return None
+        check = house.compile(load.feed, house.ledger.text(load.contract_digest))
+        with house.engine.workspace(load.load_seq, check) as workspace:
+            names = [dataset.name for dataset in check.contract.datasets]
+            silver = {name: Silver(house.silver_table(name).snapshot(), load.load_seq) for name in names}
+            workspace.decide(house.door.read(load.sources), silver)
+            counts: dict[str, Counts] = loading._repeat(house, load, workspace, lease)
+            return counts
+
+    vars(running)["resume"] = resume
+
+
+def verdicts_again_unproven() -> None:
+    """The same, and the proof before the seal is left out, so that only the resulting house can tell."""
+    verdicts_again()
+    vars(loading)["_prove"] = lambda *_: None
+
+
+def maximum_of_receipts() -> None:
+    """Takes a load for published when any later one is."""
+
+    def is_published(self: Ledger, load: Load) -> bool:
+        return max(self.published().values(), default=0) >= load.load_seq
+
+    replace(Ledger, "is_published", is_published)
+
+
+def no_fence() -> None:
+    """Voids a load in the ledger alone, so that whoever still writes it can commit."""
+
+    def void(house: House, load: Load, lease: Lease) -> None:
+        house.ledger.void(load, lease)
+
+    vars(loading)["void"] = void
+
+
+def fence_after_void() -> None:
+    """Voids first and fences then: between the two the load is void and can still be committed."""
+
+    def void(house: House, load: Load, lease: Lease) -> None:
+        house.ledger.void(load, lease)
+        house.lake.bronze(load.feed).append(None, house.ledger.next_fence(), CommitPoint.FENCE)
+
+    vars(loading)["void"] = void
+
+
+def publish_apart() -> None:
+    """Adds to the folds in one transaction, and writes counts, quarantine and receipt in another."""
+    whole = Ledger.publish
+
+    def publish(
+        self: Ledger,
+        load: Load,
+        counts: dict[str, Counts],
+        quarantine: Rows,
+        folds: Iterable[PublishedFold],
+        lease: Lease,
+    ) -> None:
+        with self._database.transaction(CommitPoint.PUBLISH, lease) as transaction:
+            for fold, change in folds:
+                add_delta(transaction, fold, change)
+        whole(self, load, counts, quarantine, (), lease)
+
+    replace(Ledger, "publish", publish)
+
+
+def plan_forgotten() -> None:
+    """Reads first and enters the load into the ledger only when it is published."""
+    whole = Ledger.publish
+    planned: dict[int, Callable[[], None]] = {}
+
+    def plan(
+        self: Ledger,
+        feed: str,
+        contract_digest: str,
+        contract_text: str,
+        sources: Iterable[SourceFile],
+        lease: Lease,
+    ) -> Load:
+        load = Load(self._database.next_seq(), feed, LoadState.OPEN, contract_digest, tuple(sources))
+        with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
+            transaction.run("insert_text", digest=contract_digest, body=contract_text)
+
+        def enter() -> None:
+            values = {"load_seq": load.load_seq, "feed": feed, "contract_digest": contract_digest}
+            rows = [{"load_seq": load.load_seq} | asdict(source) for source in load.sources]
+            with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
+                transaction.run("insert_load", **values, epoch=lease.epoch)
+                transaction.run_many("insert_source", rows)
+
+        planned[load.load_seq] = enter
+        return load
+
+    def publish(self: Ledger, load: Load, *arguments: Any) -> None:
+        planned.get(load.load_seq, lambda: None)()
+        whole(self, load, *arguments)
+
+    replace(Ledger, "plan", plan)
+    replace(Ledger, "publish", publish)
+
+
+def rows_lost() -> None:
+    """Gives silver its receipt without the rows when the load is finished by another process."""
+    whole = DuckWorkspace.recall
+    silver_rows = DuckWorkspace.silver_rows
+    recalled: set[int] = set()
+
+    def recall(self: DuckWorkspace, *arguments: Any) -> None:
+        whole(self, *arguments)
+        recalled.add(id(self))
+
+    replace(DuckWorkspace, "recall", recall)
+    replace(DuckWorkspace, "silver_rows", lambda self, name: None if id(self) in recalled else silver_rows(self, name))
+    vars(loading)["_prove"] = lambda *_: None
+
+
+def slow_to_fence() -> None:
+    """No bug: stops the process where it has seen that a load is not in bronze, and has not fenced bronze yet."""
+    whole = Ledger.next_fence
+
+    def next_fence(self: Ledger) -> int:
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        return whole(self)
+
+    replace(Ledger, "next_fence", next_fence)
+
+
+def replace(owner: type, name: str, function: Callable[..., Any]) -> None:
+    """Fails where the product no longer has what the bug is seeded into."""
+    assert name in vars(owner)
+    setattr(owner, name, function)
+
+
+SEEDS: Mapping[str, Callable[[], None]] = {
+    "receipt-by-path": receipt_by_path,
+    "receipt-apart": receipt_apart,
+    "verdicts-again": verdicts_again,
+    "maximum-of-receipts": maximum_of_receipts,
+    "no-fence": no_fence,
+    "fence-after-void": fence_after_void,
+    "publish-apart": publish_apart,
+    "plan-forgotten": plan_forgotten,
+    "slow-to-fence": slow_to_fence,
+}

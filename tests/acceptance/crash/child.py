@@ -1,0 +1,86 @@
+"""One `tillage run` in a process of its own, which a test may kill, stop, or seed with a bug.
+
+    python child.py ROOT [BUG] [--wait SECONDS] [--stop SIDE:POINT[:COUNT]]
+
+Prints what the run says and, last, what it did as one line of JSON. Ends with the exit code that the command has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bugs
+
+from tillage.domain.load import CommitPoint
+from tillage.errors import TillageError
+from tillage.settings import Crash, Settings, read_settings
+from tillage.wiring import CommitLog, open_house
+
+# The package has a function of the same name, which `import ... as` would find.
+running = importlib.import_module("tillage.pipelines.run")
+
+
+class StoppingLog(CommitLog):
+    """Also stops the process, as SIGSTOP from outside would, at one commit point; SIGCONT lets it go on from there."""
+
+    def __init__(self, crash: Crash | None, stop: Crash | None) -> None:
+        super().__init__(crash)
+        self._stop = stop
+
+    @contextmanager
+    def at(self, point: CommitPoint) -> Iterator[None]:
+        with super().at(point):
+            self._perhaps_stop(point, is_after=False)
+            yield
+        self._perhaps_stop(point, is_after=True)
+
+    def _perhaps_stop(self, point: CommitPoint, *, is_after: bool) -> None:
+        stop = self._stop
+        if stop and (stop.point, stop.is_after, stop.count) == (point, is_after, self.passed[point]):
+            # To this very thread: it must not run on until another one has taken the signal.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", type=Path)
+    parser.add_argument("bug", nargs="?", choices=sorted(bugs.SEEDS))
+    parser.add_argument("--wait", type=float, default=60)
+    parser.add_argument("--stop")
+    arguments = parser.parse_args()
+    if arguments.bug:
+        bugs.SEEDS[arguments.bug]()
+    settings = read_settings()
+    stop = read_settings({"TILLAGE_CRASH": arguments.stop or ""}).crash
+    code, did = run_once(arguments.root, settings, StoppingLog(settings.crash, stop), wait_s=arguments.wait)
+    print(json.dumps(did), flush=True)
+    return code
+
+
+def run_once(root: Path, settings: Settings, commits: CommitLog, *, wait_s: float) -> tuple[int, dict[str, Any]]:
+    """The exit code, and what the run did."""
+    did: dict[str, Any] = {"error": None, "loads": [], "resumed": [], "voided": []}
+    code = 0
+    try:
+        with open_house(root, settings, say=lambda line: print(line, flush=True), commits=commits) as house:
+            report = running.run(house, wait_s=wait_s)
+        did |= {"loads": list(report.loads), "resumed": report.resumed, "voided": report.voided}
+    except TillageError as wrong:
+        print(wrong, flush=True)
+        did["error"] = wrong.code
+        code = wrong.exit_code
+    did["passed"] = {str(point): count for point, count in commits.passed.items()}
+    return code, did
+
+
+if __name__ == "__main__":
+    sys.exit(main())
