@@ -114,6 +114,20 @@ class SourceChangedError(TransientError):
 
     code = "source-changed"
 
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class FileRejectedError(DataError):
+    """A file cannot be unpacked as a whole: nothing of it is loaded, it stays where it is, the others are loaded."""
+
+    code = "file-rejected"
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
 
 class LakeError(OperatorError):
     """A lake table is not what the ledger says: wrong protocol, missing file, unreadable folder."""

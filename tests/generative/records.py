@@ -42,19 +42,103 @@ True None undefined 'a' ` 1/*x*/ [1,] [,] {"a":1,} {,} {"a":1,"a":1} {"a":null,"
 0.01 0.001 0.0000001 0.00000001 1.10 999999.999 99999999. 99999999.9 9999999.99 999999.995 -99999.995 "-9999.995" "1,5"
 "1.5 " " 1.5" "+1" "1." ".5" "1e2" "0x1" "1_0" "-" "--1" "- 1" "1 0" "٣" "１" "\u0031" "1\u0000" "\u00201" "00" "007.50" "-0"
 """.split()
-ODD_VALUES += ['" a "', '"\u00a0"', '"\u3000 \u2028"', '"1\u00a0"', '"\u2003-1.5\u205f"', '"\x85"', '"\u180e"', '"\ufeff"', '"\x0b\x0c"']
-ODD_VALUES += ['"\x00"', '"\x1f"', '"\x7f"', '"\t"', '"\uffff\U0010ffff"', '"e\u0301\u0301"', '"🇩🇪👨\u200d👩"', "[1, 2]", '"hot food "']
-ODD_VALUES += ['"HOT FOOD"', '"hot\\u0020food"', '"x\\": null"', '"\\":null,\\"orders\\":"', '":', '"', "\\", "/", "{", "}", "[", "]"]
+ODD_VALUES += [
+    '" a "',
+    '"\u00a0"',
+    '"\u3000 \u2028"',
+    '"1\u00a0"',
+    '"\u2003-1.5\u205f"',
+    '"\x85"',
+    '"\u180e"',
+    '"\ufeff"',
+    '"\x0b\x0c"',
+]
+ODD_VALUES += [
+    '"\x00"',
+    '"\x1f"',
+    '"\x7f"',
+    '"\t"',
+    '"\uffff\U0010ffff"',
+    '"e\u0301\u0301"',
+    '"🇩🇪👨\u200d👩"',
+    "[1, 2]",
+    '"hot food "',
+]
+ODD_VALUES += [
+    '"HOT FOOD"',
+    '"hot\\u0020food"',
+    '"x\\": null"',
+    '"\\":null,\\"orders\\":"',
+    '":',
+    '"',
+    "\\",
+    "/",
+    "{",
+    "}",
+    "[",
+    "]",
+]
 PARTS = r'a B ü 寿 🍕 e\u0301 \" \\ \/ \b \f \n \r \t \u0041 \u00e9 \ud83d\ude00 \ud83d \ude00 \u0000 \u0020 \u2003 ":'.split()
-PARTS += [*r'\": \":null \": , : { } [ ] , ,] ,} :NaN [Infinity 1e5 :0123456789012345678 #tillage \u0023tillage null'.split()]
-PARTS += [" ", "\xa0", "\u3000", "\u2028", "\ufeff", "\x85", "\x7f", "\x01", "\x00", "\ufffd", "\U0010ffff", "'", "\\", "\\u", "$"]
+PARTS += [
+    *r"\": \":null \": , : { } [ ] , ,] ,} :NaN [Infinity 1e5 :0123456789012345678 #tillage \u0023tillage null".split()
+]
+PARTS += [
+    " ",
+    "\xa0",
+    "\u3000",
+    "\u2028",
+    "\ufeff",
+    "\x85",
+    "\x7f",
+    "\x01",
+    "\x00",
+    "\ufffd",
+    "\U0010ffff",
+    "'",
+    "\\",
+    "\\u",
+    "$",
+]
 NAMES = ["customerId", "orders", "orderId", "basket", "productId", "productType", GROSS]
-NAMES += ["CUSTOMERID", "ORDERS", "orderid", "Basket", "customer_id", "x", "", " ", "#tillage", "$", "$.orders", "0", "*", "ü"]
+NAMES += [
+    "CUSTOMERID",
+    "ORDERS",
+    "orderid",
+    "Basket",
+    "customer_id",
+    "x",
+    "",
+    " ",
+    "#tillage",
+    "$",
+    "$.orders",
+    "0",
+    "*",
+    "ü",
+]
 JSON_BLANKS = ("", " ", "\t", "\r", "  ", " \t ")
 OTHER_BLANKS = ("\f", "\v", "\xa0", "\ufeff", "\u2028", "\u3000", "\x85", "\x00", "//\r", "/**/", "#")
-BYTES = b'"\\:,{}[]0159-+.eEnulNaItrf \t\r\n\f\v\0\x01\x1f\x7f/*#\'$_'
-WILD_BYTES = (*(bytes([byte]) for byte in BYTES), b"\xff", b"\xc3", b"\xa9", b"\xc0\x80", b"\xed\xa0\x80", b"\xf0\x9f\x8d")
-WILD_BYTES += (b"\xf4\x90\x80\x80", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"\x80", b'":null', b'": null', b",null", b"NaN", b"\\u0000")
+BYTES = b"\"\\:,{}[]0159-+.eEnulNaItrf \t\r\n\f\v\0\x01\x1f\x7f/*#'$_"
+WILD_BYTES = (
+    *(bytes([byte]) for byte in BYTES),
+    b"\xff",
+    b"\xc3",
+    b"\xa9",
+    b"\xc0\x80",
+    b"\xed\xa0\x80",
+    b"\xf0\x9f\x8d",
+)
+WILD_BYTES += (
+    b"\xf4\x90\x80\x80",
+    b"\xe2\x80\xa8",
+    b"\xef\xbb\xbf",
+    b"\x80",
+    b'":null',
+    b'": null',
+    b",null",
+    b"NaN",
+    b"\\u0000",
+)
 
 
 def lines(rng: Random, count: int, *, orders: int) -> list[bytes]:
@@ -123,13 +207,19 @@ def amount(rng: Random, minor: int) -> str:
 
 def number(rng: Random) -> str:
     """Something like a number, with any count of digits, as a number or in quotes."""
-    digits = "".join(rng.choice("0123456789") for _ in range(rng.choice((1, 2, 3, 7, 8, 9, 15, 16, 17, 18, 19, 20, 21, 38, 40))))
+    digits = "".join(
+        rng.choice("0123456789") for _ in range(rng.choice((1, 2, 3, 7, 8, 9, 15, 16, 17, 18, 19, 20, 21, 38, 40)))
+    )
     found = rng.choice(("", "", "-", "+")) + (digits.lstrip("0") or "0" if rng.randrange(4) else digits)
     if rng.randrange(3):
         places = rng.choice((0, 1, 2, 2, 3, 6, 7, 12, 17, 18, 19, 25))
         found += "." + "".join(rng.choice("0000012345678999") for _ in range(places)) + "0" * rng.choice((0, 0, 1, 20))
     if not rng.randrange(4):
-        found += rng.choice("eE") + rng.choice(("", "+", "-")) + rng.choice(("0", "1", "2", "02", "17", "18", "30", "308", "400"))
+        found += (
+            rng.choice("eE")
+            + rng.choice(("", "+", "-"))
+            + rng.choice(("0", "1", "2", "02", "17", "18", "30", "308", "400"))
+        )
     return f'"{found}"' if not rng.randrange(4) else found
 
 
@@ -141,7 +231,9 @@ def deep(rng: Random) -> str:
     """Nested around the limit."""
     depth = rng.choice((3, 59, 60, 61, 62, 63, 64, 65, 66, 200))
     if rng.randrange(2):
-        return "[" * depth + rng.choice(("", "1", '"]["', '"\\"[["')) + "]" * rng.choice((depth, depth, depth, depth - 1))
+        return (
+            "[" * depth + rng.choice(("", "1", '"]["', '"\\"[["')) + "]" * rng.choice((depth, depth, depth, depth - 1))
+        )
     return '{"a":' * depth + rng.choice(("1", "null", "{}")) + "}" * depth
 
 
@@ -175,10 +267,15 @@ def _change_member(rng: Random, pairs: list[tuple[str, Tree]], index: int, name:
     elif what == 8:
         pairs.insert(rng.randrange(len(pairs) + 1), (other, odd(rng)))
     elif what == 9:
-        pairs.insert(rng.randrange(len(pairs) + 1), (_escaped(rng, name), rng.choice((value, "null", "null", odd(rng)))))
+        pairs.insert(
+            rng.randrange(len(pairs) + 1), (_escaped(rng, name), rng.choice((value, "null", "null", odd(rng))))
+        )
     elif what == 10:
         unread = rng.choice(('"x"', '"y"', '"\\u0078"'))
-        pairs += [(unread, rng.choice(("null", odd(rng)))), (rng.choice((unread, '"x"')), rng.choice(("null", odd(rng))))]
+        pairs += [
+            (unread, rng.choice(("null", odd(rng)))),
+            (rng.choice((unread, '"x"')), rng.choice(("null", odd(rng)))),
+        ]
     elif what == 11:
         pairs[index] = (name, rng.choice((Elements([value]), Members([(other, value)]))))
     else:
@@ -202,7 +299,7 @@ def _escaped(rng: Random, name: str) -> str:
     at = rng.randrange(len(name) + 1)
     if at == len(name) or not name[at].isalpha() or not rng.randrange(2):
         return name
-    return f"{name[:at]}\\u{ord(name[at]):04x}{name[at + 1:]}"
+    return f"{name[:at]}\\u{ord(name[at]):04x}{name[at + 1 :]}"
 
 
 def _places(tree: Tree) -> Iterator[tuple[Members | Elements, int]]:

@@ -2,3 +2,133 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+import yaml
+from litestar import HttpMethod, Litestar, Request, Response
+from litestar.enums import ScopeType
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+
+from tillage.api import problems
+from tillage.api.addresses import is_for_loopback, segments_of, size_bytes
+from tillage.api.answers import answer
+from tillage.api.endpoints import HEALTH, OPENAPI_JSON, OPENAPI_YAML, READY, Endpoint, read_endpoints
+from tillage.api.openapi import document
+from tillage.api.targets import Targets, keep, kept
+from tillage.contracts.project import Project
+from tillage.models.fold import Output
+from tillage.stores.postgres.lookups import Lookups
+
+# An entry of a PostgreSQL index cannot be much longer, so no key that is served is.
+_MOST_KEY_BYTES = 1024
+_READS = [HttpMethod.GET, HttpMethod.HEAD]
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Api(Litestar):
+    """A Litestar application whose router sees the path of a route in place of a request's path."""
+
+    __slots__ = ("_targets",)
+
+    def __init__(self, targets: Targets, **options: Any) -> None:
+        self._targets = targets
+        super().__init__(**options)
+
+    async def __call__(
+        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
+    ) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            request = cast("Scope", scope)
+            target = self._targets.find(segments_of(request))
+            request["path"] = target.path
+            keep(request.setdefault("state", {}), target)
+        await super().__call__(scope, receive, send)
+
+
+def make_app(
+    project: Project, outputs: Mapping[str, tuple[Output, ...]], lookups: Lookups, *, is_for_loopback_only: bool = False
+) -> Litestar:
+    """The API of `project`, whose models have the columns `outputs` in the store that `lookups` reads.
+
+    Args:
+        is_for_loopback_only: Refuse requests that name another host, which a browser sends for a page of another site.
+
+    Raises:
+        OperatorError: a route cannot be served from what the store has; the message says what to do.
+    """
+    endpoints = read_endpoints(project, outputs, lookups.kinds)
+    description = document(project.name, endpoints)
+    return Api(
+        Targets(endpoints),
+        route_handlers=[
+            *_look_up_handlers(endpoints, lookups),
+            _page(HEALTH, "application/json", b'{"status":"up"}'),
+            _page(OPENAPI_JSON, "application/json", json.dumps(description, ensure_ascii=False).encode()),
+            _page(OPENAPI_YAML, "application/yaml", yaml.safe_dump(description, sort_keys=False, encoding="utf-8")),
+            _ready_handler(lookups),
+        ],
+        before_request=_refuse_other_hosts if is_for_loopback_only else None,
+        exception_handlers={Exception: _on_exception},
+        lifespan=[lambda _: lookups.opened()],
+        # Each of these would otherwise come from the environment, from a page that loads scripts from elsewhere, or
+        # from a logger that writes paths and exceptions as they are.
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+
+
+def _look_up_handlers(endpoints: list[Endpoint], lookups: Lookups) -> list[HTTPRouteHandler]:
+    async def look_up(request: AnyRequest) -> Response[bytes]:
+        target = kept(request.scope["state"])
+        endpoint = target.endpoint
+        if endpoint is None:
+            return problems.respond(problems.UNKNOWN_ROUTE, target.instance)
+        if not target.key:
+            return problems.respond(problems.MISSING_KEY, target.instance)
+        if size_bytes(target.key) > _MOST_KEY_BYTES:
+            return problems.respond(problems.LONG_KEY, target.instance)
+        row = await lookups.row(endpoint.route.model, endpoint.columns, endpoint.key.column, target.key)
+        if row is None:
+            return problems.respond(problems.UNKNOWN_KEY, target.instance)
+        # The next load changes the figures, and what one caller may read is not for a cache that others share.
+        return _response("application/json", answer(endpoint.fields, row), {"Cache-Control": "no-store"})
+
+    paths = [path for e in endpoints for path in (e.route.prefix, f"{e.route.prefix}/{{key:str}}")]
+    return [HTTPRouteHandler(paths, http_method=_READS)(look_up)] if paths else []
+
+
+def _ready_handler(lookups: Lookups) -> HTTPRouteHandler:
+    async def ready() -> Response[bytes]:
+        if await lookups.is_ready():
+            return _response("application/json", b'{"status":"ready"}')
+        return problems.respond(problems.NOT_READY, READY, problems.retry_after(5))
+
+    return HTTPRouteHandler(READY, http_method=_READS)(ready)
+
+
+def _page(path: str, media_type: str, body: bytes) -> HTTPRouteHandler:
+    def page() -> Response[bytes]:
+        return _response(media_type, body)
+
+    return HTTPRouteHandler(path, http_method=_READS, sync_to_thread=False)(page)
+
+
+def _response(media_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def _on_exception(request: AnyRequest, error: Exception) -> Response[bytes]:
+    return problems.respond_to(error, kept(request.scope["state"]).instance)
+
+
+async def _refuse_other_hosts(request: AnyRequest) -> Response[bytes] | None:
+    host = request.headers.get("host")
+    if host is None or is_for_loopback(host):
+        return None
+    return problems.respond(problems.OTHER_HOST, kept(request.scope["state"]).instance)

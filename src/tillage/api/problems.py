@@ -68,7 +68,8 @@ def respond(problem: Problem, instance: str | None, headers: Mapping[str, str] |
         "detail": problem.detail,
         "instance": instance,
     }
-    body = json.dumps({name: value for name, value in document.items() if value is not None}).encode()
+    known = {name: value for name, value in document.items() if value is not None}
+    body = json.dumps(known, separators=(",", ":")).encode()
     return Response(
         body,
         media_type=MEDIA_TYPE,

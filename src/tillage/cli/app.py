@@ -107,9 +107,12 @@ def run(
             {"load": load, "datasets": {name: asdict(counts) for name, counts in datasets.items()}}
             for load, datasets in report.loads.items()
         ]
-        _print_json({"loads": loads, "resumed": report.resumed, "voided": report.voided})
+        left_out = {path: str(wrong) for path, wrong in report.left_out.items()}
+        _print_json({"loads": loads, "resumed": report.resumed, "voided": report.voided, "left_out": left_out})
     else:
         show_run(report, currencies)
+    for wrong in report.left_out.values():
+        raise wrong  # all other files are loaded
     if strict and report.quarantined_rows:
         raise StrictQuarantineError(
             f"{report.quarantined_rows} units were quarantined; the rest is loaded. See why: tillage status"

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from tillage.contracts.project import Feed
 from tillage.domain.load import SourceFile
-from tillage.errors import DataError, OperatorError, SourceChangedError
+from tillage.errors import FileRejectedError, OperatorError, SourceChangedError
 from tillage.ports.door import RecordBatch
 
 _CHUNK_BYTES = 32 * 1024 * 1024  # of unpacked lines in one batch: large enough for vectors, small against memory
@@ -105,7 +105,9 @@ class FilesDoor:
         if rest:
             yield _batch(source.source, ordinal, offset, bytes(rest))
         if digest.hexdigest() != source.digest:
-            raise SourceChangedError(f"file {source.path} changed while it was read; nothing of this load is kept")
+            raise SourceChangedError(
+                source.path, f"file {source.path} changed while it was read; run again when it is still"
+            )
 
     def _unpacked(self, source: SourceFile, digest: Any) -> Iterator[bytes]:
         is_packed = source.path.endswith(".gz")
@@ -123,17 +125,18 @@ class FilesDoor:
                         yield unpack.decompress(block, self._chunk_bytes)
                         block = unpack.unconsumed_tail or unpack.unused_data
         except FileNotFoundError:
-            raise SourceChangedError(f"file {source.path} is gone; nothing of this load is kept") from None
+            raise SourceChangedError(source.path, f"file {source.path} is gone; nothing of it is loaded") from None
         except zlib.error:
             raise _torn(source) from None
         if unpack is not None and not unpack.eof and source.size_bytes:
             raise _torn(source)
 
 
-def _torn(source: SourceFile) -> DataError:
-    return DataError(
+def _torn(source: SourceFile) -> FileRejectedError:
+    return FileRejectedError(
+        source.path,
         f"file {source.path} is no whole gzip file; nothing of it is loaded. Replace it, or move it out of the folder, "
-        "then: tillage run"
+        "then: tillage run",
     )
 
 

@@ -71,10 +71,9 @@ class DuckEngine:
                 )
         return [(str(column), str(kind)) for column, kind, *_ in found]
 
-    def silver_counts(self, dataset: str, snapshot: Snapshot, load_seq: int) -> tuple[int, int]:
-        found = self._datasets[dataset]
-        rows = silver_relation(found, Silver(snapshot, load_seq))
-        amount = control_amount(found)
+    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int) -> tuple[int, int]:
+        rows = silver_relation(dataset, Silver(snapshot, load_seq))
+        amount = control_amount(dataset)
         with self.connect() as connection:
             counted = connection.execute(
                 f"select count(*), coalesce(sum(_sign * {amount}), 0) from ({rows}) where _load = {int(load_seq)}"

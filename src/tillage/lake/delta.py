@@ -8,10 +8,10 @@ doubles the rows. It also accepts an equal or lower number, so this module compa
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from tillage.contracts.types import BRONZE_COLUMNS
@@ -105,11 +105,12 @@ class Table:
                 f"table {self._app_id} has Delta protocol {protocol.min_reader_version}/{protocol.min_writer_version}; "
                 f"this version reads and writes {_READER}/{_WRITER} only: another tool has changed it"
             )
-        stored = pa.schema(cast(Any, table.schema().to_arrow()))
-        if stored.names != self._schema().names:
+        wanted = DeltaSchema.from_arrow(self._schema())
+        if table.schema() != wanted:
+            has, needs = (", ".join(f"{f.name} {f.type}" for f in schema.fields) for schema in (table.schema(), wanted))
             raise LakeError(
-                f"table {self._app_id} has columns {', '.join(stored.names)}; the contract now has "
-                f"{', '.join(self._schema().names)}. Columns cannot change yet: undo the change, or start a new project"
+                f"table {self._app_id} has the columns {has}; the contract now needs {needs}. Columns cannot change "
+                "yet: undo the change, or start a new project"
             )
         return table
 

@@ -99,7 +99,7 @@ def _outputs(name: str, tree: exp.Select, scope: Scope) -> tuple[tuple[Output, .
     arguments: list[exp.Expr] = []
     for index, projection in enumerate(tree.expressions):
         inner = projection.unalias()
-        if not projection.alias_or_name:
+        if not isinstance(projection, exp.Alias | exp.Column):
             raise ModelError(f"models/{name}.sql: column {index + 1} needs a name: `... as name`")
         is_key = not inner.find(exp.AggFunc)
         if is_key:

@@ -82,7 +82,7 @@ def _explain(house: House, route: Route, key: str, fold: Fold, published: Mappin
     served = house.folds.row(fold.name, route.key_column, key)
     if served is None:
         raise UnknownKeyError(f"{route.path}: nothing is known under this key, up to now")
-    silver = {name: house.silver(name, published) for name in fold.datasets}
+    silver = {name: house.visible(name, published) for name in fold.datasets}
     rows = house.engine.explained(fold, silver, route.key_column, key)
     paths = {load: house.ledger.paths(load) for load in {row["_record"]["load"] for row in rows}}
     sums = [output.name for output in fold.sums]

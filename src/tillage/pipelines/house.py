@@ -55,12 +55,14 @@ class House:
         """Names of all datasets, in the order of the project file and the contracts."""
         return [dataset.name for feed in self.feeds.values() for dataset in feed.check.contract.datasets]
 
-    def silver_table(self, name: str) -> LakeTable:
+    def silver_table(self, feed: str, dataset: Dataset) -> LakeTable:
         """The silver table of a dataset."""
-        feed, dataset = self.dataset(name)
-        return self.lake.silver(feed, name, silver_columns(dataset))
+        return self.lake.silver(feed, dataset.name, silver_columns(dataset))
 
-    def silver(self, name: str, published: Mapping[str, int]) -> Silver:
+    def silver(self, feed: str, dataset: Dataset, published: Mapping[str, int]) -> Silver:
         """A dataset's silver as readers may see it: up to the last load with its receipt in the store."""
-        feed, _ = self.dataset(name)
-        return Silver(self.silver_table(name).snapshot(), published.get(feed, 0))
+        return Silver(self.silver_table(feed, dataset).snapshot(), published.get(feed, 0))
+
+    def visible(self, name: str, published: Mapping[str, int]) -> Silver:
+        """As `silver`, for the dataset of that name."""
+        return self.silver(*self.dataset(name), published)

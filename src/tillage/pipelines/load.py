@@ -11,16 +11,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping, Sequence
+
+from tillage.contracts.contract import Dataset
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, SourceFile
-from tillage.errors import LawBrokenError, SourceChangedError
+from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
 from tillage.pipelines.house import FeedContract, House
 from tillage.ports.engine import Workspace
 from tillage.ports.store import PublishedFold
 
 
-def plan(house: House, contract: FeedContract, lease: Lease) -> Load | None:
-    """An open load of all that is new at the feed's door; None when nothing is.
+def plan(house: House, contract: FeedContract, lease: Lease, left_out: Container[str] = ()) -> Load | None:
+    """An open load of all that is new at the feed's door, but for the paths `left_out`; None when nothing is.
 
     The same bytes under the same path are not new, whatever their times say.
     """
@@ -30,7 +33,11 @@ def plan(house: House, contract: FeedContract, lease: Lease) -> Load | None:
     touched = [source for source in arrived if source.digest in known.digests.get(source.path, ())]
     if touched:
         house.ledger.refresh(feed.name, touched, lease)
-    fresh = [source for source in arrived if source.digest not in known.digests.get(source.path, ())]
+    fresh = [
+        source
+        for source in arrived
+        if source.digest not in known.digests.get(source.path, ()) and source.path not in left_out
+    ]
     if not fresh:
         return None
     sources = [
@@ -44,22 +51,22 @@ def execute(house: House, load: Load, lease: Lease) -> dict[str, Counts]:
     """Takes a planned load through all its stages; its counts by dataset.
 
     Raises:
-        SourceChangedError: a file is not what was planned; the load is voided.
+        SourceChangedError, FileRejectedError: a file is not what was planned, or not whole; the load is voided.
         LeaseLostError: another process took over; it will finish the load.
         LawBrokenError: a stage holds other figures than the verdicts; the load stays open.
     """
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
     published = house.ledger.published()
-    silver = {dataset.name: house.silver(dataset.name, published) for dataset in check.contract.datasets}
+    silver = {dataset.name: house.silver(load.feed, dataset, published) for dataset in check.contract.datasets}
     with house.engine.workspace(load.load_seq, check) as workspace:
         house.say(f"load {load.load_seq}: reading {len(load.sources)} files of feed {load.feed}")
         try:
             workspace.decide(house.door.read(load.sources), silver)
-        except SourceChangedError:
+        except (SourceChangedError, FileRejectedError):
             void(house, load, lease)
             raise
         house.lake.bronze(load.feed).append(workspace.bronze_rows(), load.load_seq, CommitPoint.BRONZE)
-        return _repeat(house, load, workspace, lease)
+        return _repeat(house, load, check.contract.datasets, workspace, lease)
 
 
 def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
@@ -75,7 +82,7 @@ def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
     with house.engine.workspace(load.load_seq, check) as workspace:
         workspace.recall(bronze, (load.load_seq,))
-        return _repeat(house, load, workspace, lease)
+        return _repeat(house, load, check.contract.datasets, workspace, lease)
 
 
 def void(house: House, load: Load, lease: Lease) -> None:
@@ -87,16 +94,18 @@ def void(house: House, load: Load, lease: Lease) -> None:
     house.ledger.void(load, lease)
 
 
-def _repeat(house: House, load: Load, workspace: Workspace, lease: Lease) -> dict[str, Counts]:
+def _repeat(
+    house: House, load: Load, datasets: Sequence[Dataset], workspace: Workspace, lease: Lease
+) -> dict[str, Counts]:
     counts = workspace.counts()
-    for dataset in counts:
-        table = house.silver_table(dataset)
+    for dataset in datasets:
+        table = house.silver_table(load.feed, dataset)
         if table.snapshot().receipt < load.load_seq:
-            table.append(workspace.silver_rows(dataset), load.load_seq, CommitPoint.SILVER)
+            table.append(workspace.silver_rows(dataset.name), load.load_seq, CommitPoint.SILVER)
     if not house.ledger.is_published(load):
         folds = _changes(house, workspace)
         house.ledger.publish(load, counts, workspace.quarantine_rows(), folds, lease)
-    _prove(house, load, workspace)
+    _prove(house, load, datasets, counts)
     house.ledger.seal(load, lease)
     return counts
 
@@ -110,18 +119,18 @@ def _changes(house: House, workspace: Workspace) -> list[PublishedFold]:
     return changes
 
 
-def _prove(house: House, load: Load, workspace: Workspace) -> None:
+def _prove(house: House, load: Load, datasets: Sequence[Dataset], verdicts: Mapping[str, Counts]) -> None:
     """Holds what each stage committed against the verdicts.
 
     Raises:
         LawBrokenError: names the dataset and both figures.
     """
-    verdicts = workspace.counts()
     published = house.ledger.counts(load.load_seq)
     quarantined = house.ledger.quarantine_counts(load.load_seq)
-    for dataset, counts in verdicts.items():
-        silver = house.engine.silver_counts(dataset, house.silver_table(dataset).snapshot(), load.load_seq)
-        held = quarantined.get(dataset, (0, 0))
+    for dataset in datasets:
+        counts = verdicts[dataset.name]
+        silver = house.engine.silver_counts(dataset, house.silver_table(load.feed, dataset).snapshot(), load.load_seq)
+        held = quarantined.get(dataset.name, (0, 0))
         stages = {
             "the law": (counts.difference_rows(), counts.difference_minor() or 0, 0, 0),
             "silver": (*silver, counts.accepted_rows, counts.accepted_minor or 0),
@@ -130,10 +139,8 @@ def _prove(house: House, load: Load, workspace: Workspace) -> None:
         for stage, (rows, minor, wanted_rows, wanted_minor) in stages.items():
             if (rows, minor) != (wanted_rows, wanted_minor):
                 raise LawBrokenError(
-                    f"load {load.load_seq}, dataset {dataset}: {stage} has {rows} rows and {minor} minor units, the "
+                    f"load {load.load_seq}, dataset {dataset.name}: {stage} has {rows} rows and {minor} minor units, the "
                     f"verdicts {wanted_rows} and {wanted_minor}; the load stays open. Please report this: it is a bug"
                 )
-        if published.get(dataset) != counts:
-            raise LawBrokenError(
-                f"load {load.load_seq}, dataset {dataset}: the ledger's counts are not those of bronze"
-            )
+        if published.get(dataset.name) != counts:
+            raise LawBrokenError(f"load {load.load_seq}, dataset {dataset.name}: the ledger's counts are not bronze's")

@@ -27,7 +27,7 @@ def _query(house: House, sql: str, published: Mapping[str, int]) -> Rows:
     for feed in house.feeds:
         views["bronze", feed] = house.engine.bronze_view(house.lake.bronze(feed).snapshot(), published.get(feed, 0))
     for dataset in house.datasets():
-        views["silver", dataset] = View(house.engine.standing(dataset, house.silver(dataset, published)), {})
+        views["silver", dataset] = View(house.engine.standing(dataset, house.visible(dataset, published)), {})
         if not wanted or f"quarantine.{dataset}" in wanted:
             views["quarantine", dataset] = _quarantine(house, dataset, published)
     for model in house.folds.digests():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tillage.contracts.change import refuse_breaking_change
 from tillage.domain.conservation import Counts
-from tillage.domain.load import Lease
-from tillage.errors import ModelError
+from tillage.domain.load import Lease, LoadState
+from tillage.errors import FileRejectedError, SourceChangedError, TillageError
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import execute, plan, resume
+from tillage.pipelines.models import sync_models
 
 
 @dataclass
@@ -19,6 +21,8 @@ class RunReport:
     """By load, by dataset."""
     resumed: list[int] = field(default_factory=list)
     voided: list[int] = field(default_factory=list)
+    left_out: dict[str, TillageError] = field(default_factory=dict)
+    """Files that could not be loaded, with what is wrong; all others were."""
 
     @property
     def quarantined_rows(self) -> int:
@@ -34,19 +38,30 @@ def run(house: House, *, wait_s: float) -> RunReport:
     report = RunReport()
     for contract in house.feeds.values():
         with house.leases.hold(f"feed/{contract.feed.name}", wait_s=wait_s, on_wait=house.say) as lease:
-            _finish(house, contract, lease, report)
+            _refuse_breaking_change(house, contract)
             sync_models(house)
-            load = plan(house, contract, lease)
-            if load is not None:
-                report.loads[load.load_seq] = execute(house, load, lease)
+            _finish(house, contract, lease, report)
+            _load_new(house, contract, lease, report)
     return report
+
+
+def _refuse_breaking_change(house: House, contract: FeedContract) -> None:
+    """Before anything is planned, so that no load is left open by it."""
+    feed = contract.feed.name
+    standing = [load for load in house.ledger.loads() if load.feed == feed and load.state is not LoadState.VOIDED]
+    digests = [load.contract_digest for load in standing]
+    if digests and digests[-1] != contract.check.contract.digest:
+        old = house.compile(feed, house.ledger.text(digests[-1])).contract
+        refuse_breaking_change(old, contract.check.contract)
+        house.say(
+            f"feed {feed}: the contract has changed; what is loaded keeps its verdicts and rates, new files get these"
+        )
 
 
 def _finish(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> None:
     load = house.ledger.open_load(contract.feed.name)
     if load is None:
         return
-    sync_models(house)
     counts = resume(house, load, lease)
     if counts is None:
         house.say(
@@ -58,44 +73,14 @@ def _finish(house: House, contract: FeedContract, lease: Lease, report: RunRepor
     report.loads[load.load_seq] = counts
 
 
-def sync_models(house: House) -> None:
-    """Makes each fold state the state of today's model text, computed from silver, and drops those without a file."""
-    check_models(house)
-    kept = house.folds.digests()
-    for name, fold in house.models.items():
-        if kept.get(name) == fold.digest:
-            continue
-        types = house.engine.column_types(fold)
-
-        def compute(fold: object = fold) -> object:
-            published = house.ledger.published()
-            model = house.models[fold.name]  # type: ignore[attr-defined]
-            return house.engine.full(model, {name: house.silver(name, published) for name in model.datasets})
-
-        house.say(f"model {name}: {'changed, computed anew' if name in kept else 'new'}")
-        house.folds.replace(fold, types, compute)
-    for name in kept.keys() - house.models.keys():
-        house.say(f"model {name}: its file is gone, its table is dropped")
-        house.folds.drop(name)
-
-
-def check_models(house: House) -> None:
-    """Every served route names a model and columns that exist.
-
-    Raises:
-        ModelError: names the route, the column and what there is.
-    """
-    for route in house.project.routes:
-        fold = house.models.get(route.model)
-        if fold is None:
-            known = ", ".join(sorted(house.models)) or "none"
-            raise ModelError(f"tillage.yaml serves {route.path} from model '{route.model}'; the models are: {known}")
-        columns = {output.name: output for output in fold.outputs}
-        for answer, column in route.fields:
-            if column not in columns:
-                raise ModelError(
-                    f"tillage.yaml: {route.path} answers {answer} from column '{column}' of {route.model}; "
-                    f"its columns are: {', '.join(columns)}"
-                )
-        if [key.name for key in fold.keys] != [route.key_column]:
-            raise ModelError(f"tillage.yaml: {route.path} must select by the key of {route.model}: {fold.keys[0].name}")
+def _load_new(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> None:
+    """One load of everything; a file that cannot be read whole voids it, and the load after it goes on without."""
+    while load := plan(house, contract, lease, report.left_out):
+        try:
+            report.loads[load.load_seq] = execute(house, load, lease)
+        except (SourceChangedError, FileRejectedError) as wrong:
+            report.voided.append(load.load_seq)
+            report.left_out[wrong.path] = wrong
+            house.say(str(wrong))
+        else:
+            return

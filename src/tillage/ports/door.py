@@ -29,6 +29,6 @@ class Door(Protocol):
 
         Raises:
             SourceChangedError: they are not, or the file is gone.
-            DataError: it cannot be unpacked.
+            FileRejectedError: it cannot be unpacked.
         """
         ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tillage.contracts.check import Check
+from tillage.contracts.contract import Dataset
 from tillage.domain.conservation import Counts
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
@@ -100,7 +101,7 @@ class Engine(Protocol):
         """
         ...
 
-    def silver_counts(self, dataset: str, snapshot: Snapshot, load_seq: int) -> tuple[int, int]:
+    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int) -> tuple[int, int]:
         """Rows that a load added to silver, and the sum of their control amounts, 0 without money."""
         ...
 

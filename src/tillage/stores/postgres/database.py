@@ -69,7 +69,7 @@ class Database:
 
     def session(self) -> psycopg.Connection[Any]:
         """The open connection, in autocommit."""
-        if self._connection is None:
+        if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._dsn, autocommit=True, options=_SESSION, connect_timeout=10)
             self._setup()
         return self._connection

@@ -11,10 +11,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tillage.domain.load import CommitPoint, Lease
-from tillage.errors import LeaseHeldError, TillageError
+from tillage.errors import LeaseHeldError, TillageError, TransientError
 from tillage.stores.postgres.database import Database
 
 _POLL_S = 0.2
@@ -39,7 +39,8 @@ class Leases:
         finally:
             stop.set()
             renewing.join()
-            self._release(lease)
+            with suppress(TransientError):  # without a store to say it to, the lease ends with this session
+                self._release(lease)
 
     def _take(self, resource: str, wait_s: float, on_wait: Callable[[str], None]) -> Lease:
         holder = f"process {os.getpid()} on {socket.gethostname()}"

@@ -134,7 +134,7 @@ class Lookups:
             return False
         return all(stored.get(model) == columns for model, columns in self._outputs.items())
 
-    async def _fetch(self, statement: sql.Composable, values: Mapping[str, str]) -> list[tuple[Any, ...]]:
+    async def _fetch(self, statement: sql.SQL | sql.Composed, values: Mapping[str, str]) -> list[tuple[Any, ...]]:
         if self._pool is None:
             raise StoreAwayError("the look-ups are closed; start the server: tillage serve")
         with translated():
@@ -143,7 +143,7 @@ class Lookups:
                 return await cursor.fetchall()
 
 
-def look_up(model: str, columns: Sequence[str], key_column: str, kind: str) -> sql.Composable:
+def look_up(model: str, columns: Sequence[str], key_column: str, kind: str) -> sql.Composed:
     """The statement that finds a row, with the parameters `model`, `outputs` and `key`; `kind` is the key's type."""
     return sql.SQL(_LOOK_UP).format(
         key=sql.Identifier(key_column),

@@ -1,0 +1,205 @@
+"""What a house has come to, in words that do not depend on how many loads it took; read past the product's code.
+
+Positions are (path, line, unit) instead of load numbers, and each section is a multiset, so that what is there twice
+shows as well as what is missing.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+from deltalake import DeltaTable
+from psycopg import sql
+
+from tests.oracle import food_orders
+
+State = dict[str, Counter[str]]
+"""By section, its rows as text and how often each is there."""
+Paths = Mapping[tuple[int, int], str]
+"""Path of a file by load and number in the load."""
+
+_ORACLE_VERDICTS = {"unreadable": "quarantined", "violation": "quarantined", "conflict": "quarantined"}
+_SHOWN = 2
+
+
+def state_of(root: Path, dsn: str) -> State:
+    """Everything that must be the same however often the runs were killed."""
+    with psycopg.connect(dsn) as store, closing(duckdb.connect()) as engine:
+        paths = {
+            (load, source): path
+            for load, source, path in _rows(store, "select load_seq, source, path from tillage.sources")
+        }
+        loads = dict(_rows(store, "select load_seq, state from tillage.loads"))
+        state = _store_state(store, paths)
+        for table in _tables(root):
+            section = ".".join(table.parts[-2:])
+            rows = _lake_rows(engine, table)
+            read = _bronze if table.parent.name == "bronze" else _silver
+            state[section] = Counter(read(rows, paths, loads))
+        state["newest receipts"] = Counter(_newest_receipts(store, root))
+    return state
+
+
+def differences(found: State, wanted: State) -> list[str]:
+    """One line for each section that differs: how much is there that should not be, how much is missing, and examples."""
+    lines = []
+    for section in sorted(found.keys() | wanted.keys()):
+        here, there = found.get(section, Counter()), wanted.get(section, Counter())
+        for what, rows in (("too many", here - there), ("missing", there - here)):
+            if rows:
+                shown = "; ".join(row[:300] for row in sorted(rows)[:_SHOWN])
+                lines.append(f"{section}: {rows.total()} rows {what}, such as {shown}")
+    return lines
+
+
+def oracle_differences(root: Path, dsn: str, files: Mapping[str, bytes]) -> list[str]:
+    """Where a food-orders house differs from what plain Python makes of the same files."""
+    house = food_orders.judge(files)
+    wanted: State = {
+        "verdicts": Counter(
+            str(
+                (dataset, unit.file, unit.line, unit.offset, unit.unit_no, unit.verdict, unit.codes, unit.control_minor)
+            )
+            for dataset, units in house.units.items()
+            for unit in units
+        ),
+        "counts": Counter(
+            str((dataset, kind, rows, counts.minor and counts.minor[kind], counts.not_countable_rows))
+            for dataset, counts in house.counts().items()
+            for kind, rows in counts.rows.items()
+        ),
+        "spend": Counter(str((customer, *spend)) for customer, spend in house.spend().items()),
+        "lines that are not as in their file": Counter(),
+    }
+    with psycopg.connect(dsn) as store, closing(duckdb.connect()) as engine:
+        paths = {
+            (load, source): path
+            for load, source, path in _rows(store, "select load_seq, source, path from tillage.sources")
+        }
+        records = _lake_rows(engine, root / "data/lake/bronze/orders")
+        spend = _rows(store, "select customer_id, orders::bigint, net_minor::bigint from gold.customer_spend")
+        found: State = {
+            "verdicts": Counter(str(unit) for record in records for unit in _judged(record, paths)),
+            "counts": Counter(str(row) for row in _judged_counts(store)),
+            "spend": Counter(str(row) for row in spend),
+            "lines that are not as in their file": Counter(_misread(records, paths, files)),
+        }
+    return differences(found, wanted)
+
+
+def _rows(store: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
+    return store.execute(query.encode()).fetchall()
+
+
+def _tables(root: Path) -> list[Path]:
+    return sorted(log.parent for log in (root / "data/lake").glob("*/*/_delta_log"))
+
+
+def _lake_rows(engine: duckdb.DuckDBPyConnection, table: Path) -> list[dict[str, Any]]:
+    """All rows of the newest version, whatever load they are of."""
+    files = DeltaTable(table).file_uris()
+    if not files:
+        return []
+    found = engine.read_parquet(files)
+    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
+def _bronze(rows: Iterable[dict[str, Any]], paths: Paths, loads: Mapping[int, str]) -> Iterable[str]:
+    for row in rows:
+        place = paths.get((row["load_seq"], row["source"]), "no file of the ledger")
+        units = [(u["dataset"], u["unit"], u["verdict"], sorted(u["codes"]), u["control_minor"]) for u in row["units"]]
+        state = loads.get(row["load_seq"], "in no load of the ledger")
+        yield str((place, row["ordinal"], row["offset"], state, sorted(units, key=str), row["raw"]))
+
+
+def _silver(rows: Iterable[dict[str, Any]], paths: Paths, loads: Mapping[int, str]) -> Iterable[str]:
+    for row in rows:
+        load, record = row.pop("_load"), row.pop("_record")
+        place = paths.get((record["load"], record["source"]), "no file of the ledger")
+        state = loads.get(load, "in no load of the ledger")
+        yield str((place, record["ordinal"], record["offset"], record["unit"], row.pop("_sign"), state, row))
+
+
+def _store_state(store: psycopg.Connection[Any], paths: Paths) -> State:
+    quarantine = _rows(
+        store, 'select dataset, load_seq, source, ordinal, "offset", unit, codes, control_minor from tillage.quarantine'
+    )
+    state = {
+        "files": _rows(
+            store,
+            "select path, digest, state from tillage.sources join tillage.loads using (load_seq) where state <> 'voided'",
+        ),
+        "open loads": _rows(store, "select feed from tillage.loads where state = 'open'"),
+        "loads without the one receipt": _rows(
+            store,
+            "select l.state, r.stage from tillage.loads l full join tillage.receipts r using (load_seq) "
+            "where (l.state = 'sealed') is distinct from (r.stage = 'publish')"
+            "and not (l.state = 'voided' and r.stage is null)",
+        ),
+        "leases that are held": _rows(
+            store, "select resource from tillage.leases where holder is not null or expires_at is not null"
+        ),
+        "counts": _counts(store),
+        "quarantine": [(row[0], paths.get((row[1], row[2])), *row[3:]) for row in quarantine],
+        "models": _rows(store, "select name, digest from tillage.folds"),
+    }
+    for schema, name in _rows(
+        store, "select table_schema, table_name from information_schema.tables where table_schema in ('folds', 'gold')"
+    ):
+        query = sql.SQL("select to_jsonb(t) from {} as t").format(sql.Identifier(schema, name))
+        state[f"{schema}.{name}"] = store.execute(query).fetchall()
+    return {section: Counter(str(row) for row in rows) for section, rows in state.items()}
+
+
+def _counts(store: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    """All loads' figures added up."""
+    figures = (
+        "dataset, sum(read_rows), sum(accepted_rows), sum(quarantined_rows), sum(duplicate_rows), sum(suppressed_rows)"
+    )
+    amounts = (
+        "sum(read_minor), sum(accepted_minor), sum(quarantined_minor), sum(duplicate_minor), sum(suppressed_minor)"
+    )
+    return _rows(store, f"select {figures}, {amounts}, sum(not_countable_rows) from tillage.counts group by dataset")
+
+
+def _newest_receipts(store: psycopg.Connection[Any], root: Path) -> Iterable[str]:
+    """Which tables do not carry the number of the feed's last sealed load, and so would take that load again."""
+    sealed = dict(_rows(store, "select feed, max(load_seq) from tillage.loads where state = 'sealed' group by feed"))
+    for folder in _tables(root):
+        table = DeltaTable(folder)
+        name = f"silver.{folder.name}" if folder.parent.name == "silver" else "bronze"
+        receipts = [table.transaction_version(f"{feed}/{name}") == load for feed, load in sealed.items()]
+        if True not in receipts:
+            yield f"{name} of {folder.name}"
+
+
+def _judged(record: Mapping[str, Any], paths: Paths) -> Iterable[tuple[Any, ...]]:
+    place = paths[record["load_seq"], record["source"]], record["ordinal"], record["offset"]
+    for unit in record["units"]:
+        verdict = _ORACLE_VERDICTS.get(unit["verdict"], unit["verdict"])
+        control = None if unit["control_minor"] is None else int(unit["control_minor"])
+        yield unit["dataset"], *place, unit["unit"], verdict, tuple(sorted(unit["codes"])), control
+
+
+def _judged_counts(store: psycopg.Connection[Any]) -> Iterable[tuple[Any, ...]]:
+    for dataset, *rows_and_amounts, uncounted in _counts(store):
+        figures = [None if figure is None else int(figure) for figure in rows_and_amounts]
+        kinds = ("read", "accepted", "quarantined", "duplicate", "suppressed")
+        for kind, rows, amount in zip(kinds, figures[:5], figures[5:], strict=True):
+            yield dataset, kind, rows, amount, int(uncounted)
+
+
+def _misread(records: Iterable[Mapping[str, Any]], paths: Paths, files: Mapping[str, bytes]) -> Iterable[str]:
+    """Records whose bytes are not those at their offset."""
+    streams = {path: gzip.decompress(data) if path.endswith(".gz") else data for path, data in files.items()}
+    for record in records:
+        path, offset = paths[record["load_seq"], record["source"]], record["offset"]
+        if streams[path][offset : offset + len(record["raw"]) + 1] not in (record["raw"] + b"\n", record["raw"]):
+            yield f"{path}, line {record['ordinal']}"

@@ -1,0 +1,23 @@
+"""How much is tried: the same few examples on every run, or many new ones on request.
+
+`pytest --hypothesis-profile=hunt tests/generative` tries a hundred times as many, from a new seed that a failure prints.
+"""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+HUNT = "hunt"
+
+
+def bounded(examples: int) -> settings:
+    """For a test that should try `examples` examples when nobody asks for more."""
+    is_hunt = settings.get_current_profile_name() == HUNT
+    return settings(
+        max_examples=100 * examples if is_hunt else examples,
+        derandomize=not is_hunt,
+        database=None,
+        deadline=None,
+        print_blob=is_hunt,
+        suppress_health_check=list(HealthCheck),
+    )
