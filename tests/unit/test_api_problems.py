@@ -57,11 +57,10 @@ def test_path_that_is_not_served_is_not_repeated() -> None:
 
 
 def test_log_says_type_and_place_of_what_was_not_expected(caplog: pytest.LogCaptureFixture) -> None:
-    try:
-        raise RuntimeError(CANARY)
-    except RuntimeError as error:
-        problems.respond_to(error, INSTANCE)
-    assert "/spend/{customerId}: RuntimeError at test_api_problems.py:" in caplog.text
+    with pytest.raises(ValueError, match=CANARY) as raised:
+        int(CANARY)
+    problems.respond_to(raised.value, INSTANCE)
+    assert "/spend/{customerId}: ValueError at test_api_problems.py:" in caplog.text
     assert CANARY not in caplog.text
 
 

@@ -27,7 +27,6 @@ def targets(*paths: str) -> Targets:
 
 def find(raw_path: bytes, *paths: str) -> tuple[str | None, str]:
     target = targets(*(paths or ("/spend/{customerId}",))).find(segments_of({"raw_path": raw_path}))
-    assert (target.endpoint is None) == (target.instance is None or target.instance.count("/") == 1)
     return target.instance, target.key
 
 
@@ -139,11 +138,13 @@ def test_loopback_is_this_machine(host: str) -> None:
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["", "0.0.0.0", "::", "192.168.0.1", "128.0.0.1", "example.org", "localhost.example.org", "127.1", "[::1]", "::2"]
-    + ["::ffff:127.0.0.1", "::1%lo", "127.0.0.1\n", "127.0.0.1.example.org", "LOCALHOST.", "2130706433"],
-)
+ELSEWHERE = """
+0.0.0.0 :: ::2 192.168.0.1 128.0.0.1 127.1 2130706433 ::ffff:127.0.0.1 ::1%lo [::1]
+example.org localhost.example.org 127.0.0.1.example.org LOCALHOST.
+"""
+
+
+@pytest.mark.parametrize("host", [*ELSEWHERE.split(), "", "127.0.0.1\n"])
 def test_nothing_else_is_loopback(host: str) -> None:
     assert not is_loopback(host)
 

@@ -18,8 +18,8 @@ def refuse_breaking_change(old: Contract, new: Contract) -> None:
         known = before.get(dataset.name)
         if known is not None and _kept(known) != _kept(dataset):
             raise ContractError(
-                f"contracts/{new.feed}.odcs.yaml: dataset '{dataset.name}' has loads with {_shown(known)}; the "
-                "columns, types, currencies and key of what is loaded cannot change yet: undo it, or start a new project"
+                f"contracts/{new.feed}.odcs.yaml: dataset '{dataset.name}' has loads with {_shown(known)}; "
+                "the columns, types, currencies and key of what is loaded cannot change yet: undo it, or start anew"
             )
 
 

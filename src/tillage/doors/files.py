@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -149,7 +148,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
             path = Path(directory, name)
             if name.startswith((".", "_")) or not name.endswith(_SUFFIXES):
                 continue
-            if stat.S_ISREG(path.stat().st_mode) and path.resolve().is_relative_to(inside):
+            if path.is_file() and path.resolve().is_relative_to(inside):
                 yield path
 
 

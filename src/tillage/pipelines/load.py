@@ -139,8 +139,8 @@ def _prove(house: House, load: Load, datasets: Sequence[Dataset], verdicts: Mapp
         for stage, (rows, minor, wanted_rows, wanted_minor) in stages.items():
             if (rows, minor) != (wanted_rows, wanted_minor):
                 raise LawBrokenError(
-                    f"load {load.load_seq}, dataset {dataset.name}: {stage} has {rows} rows and {minor} minor units, the "
-                    f"verdicts {wanted_rows} and {wanted_minor}; the load stays open. Please report this: it is a bug"
+                    f"load {load.load_seq}, dataset {dataset.name}: {stage} has {rows} rows and {minor} minor units, "
+                    f"the verdicts {wanted_rows} and {wanted_minor}; the load stays open. Please report this: it is a bug"
                 )
         if published.get(dataset.name) != counts:
             raise LawBrokenError(f"load {load.load_seq}, dataset {dataset.name}: the ledger's counts are not bronze's")

@@ -16,10 +16,10 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, LoadState, SourceFile
+from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import LeaseLostError
 from tillage.lake.delta import Table
 from tillage.pipelines.house import House
-from tillage.ports.engine import Silver
 from tillage.ports.lake import Rows
 from tillage.ports.store import PublishedFold
 from tillage.stores.postgres.folds import add_delta
@@ -61,17 +61,17 @@ def verdicts_again() -> None:
     The proof before the seal would stop most of it, so it is left out: the house alone has to tell.
     """
 
-    def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
-        if house.lake.bronze(load.feed).snapshot().receipt != load.load_seq:
-            loading.void(house, load, lease)
-            return None
-        check = house.compile(load.feed, house.ledger.text(load.contract_digest))
-        with house.engine.workspace(load.load_seq, check) as workspace:
-            names = [dataset.name for dataset in check.contract.datasets]
-            silver = {name: Silver(house.silver_table(name).snapshot(), load.load_seq) for name in names}
+    whole = running.resume
+
+    def resume(house: House, load: Load, lease: Lease) -> Any:
+        def recall(workspace: DuckWorkspace, *_: Any) -> None:
+            datasets = house.feeds[load.feed].check.contract.datasets
+            seen = {load.feed: load.load_seq}
+            silver = {dataset.name: house.silver(load.feed, dataset, seen) for dataset in datasets}
             workspace.decide(house.door.read(load.sources), silver)
-            counts: dict[str, Counts] = loading._repeat(house, load, workspace, lease)
-            return counts
+
+        replace(DuckWorkspace, "recall", recall)
+        return whole(house, load, lease)
 
     replace(running, "resume", resume)
     replace(loading, "_prove", lambda *_: None)
