@@ -30,92 +30,44 @@ Tree: TypeAlias = "Members | Elements | str"  # a str is JSON text as it stands
 Joint: TypeAlias = Callable[[], str]
 
 ODD_VALUES = r"""
-null true false 0 1 -1 "" " " "\t" "null" "true" [] {} [null] [[]] [{}] {"a":1} {"a":null} {"":""} ["a"] [1] "a" "1" 1e2 1E400
--1e-7 1.0e+2 0e0 -0 -0.0 0.000 1. .5 01 -01 +1 0x10 1_000 NaN -NaN Infinity -Infinity inf nan Nan "NaN" "Infinity" tru nul
-True None undefined 'a' ` 1/*x*/ [1,] [,] {"a":1,} {,} {"a":1,"a":1} {"a":null,"a":null} {"a":1,"\u0061":2} {"a"} {"a":} {a:1}
-[1 [1,2 {"a":1 ]} "a 1d 1n - -- "\ud800" "\udc00\ud800" "\uD83D\uDE00" "\u0000" "a\u0000" {"\u0000":1} {"\ud800":1} "\x41"
-"\'" "\u12" "\U00000041" "\u0020" "\u00a0\u3000" "\u200b" "#tillage" {"#tillage":"type"} {"#tillage":{"number":"1"}}
-{"\u0023tillage":"type"} [{"#tillage":"type"}] "type" {"number":"1.00"} 1.00 1.001 18.9800000001 "18.980000000000000000000001"
-0.30000000000000004 0.1234567890123456789 9223372036854775807 -9223372036854775808 92233720368547758.07 92233720368547758.08
--92233720368547758.07 -92233720368547758.08 "92233720368547758.07" "92233720368547758.08" 99999999999999999999999999999999999999
+null true false 0 1 -1 "\t" "null" "true" [] {} [null] [[]] [{}] {"a":1} {"a":null} {"":""} ["a"] [1] "a" "1" 1e2
+1E400 -1e-7 1.0e+2 0e0 -0 -0.0 0.000 1. .5 01 -01 +1 0x10 1_000 NaN -NaN Infinity -Infinity inf nan Nan "NaN"
+"Infinity" tru nul True None undefined 'a' ` 1/*x*/ [1,] [,] {"a":1,} {,} {"a":1,"a":1} {"a":null,"a":null}
+{"a":1,"\u0061":2} {"a"} {"a":} {a:1} [1 [1,2 {"a":1 ]} "a 1d 1n - -- "\ud800" "\udc00\ud800" "\uD83D\uDE00" "\u0000"
+"a\u0000" {"\u0000":1} {"\ud800":1} "\x41" "\'" "\u12" "\U00000041" "\u0020" "\u00a0\u3000" "\u200b" "#tillage"
+{"#tillage":"type"} {"#tillage":{"number":"1"}} {"\u0023tillage":"type"} [{"#tillage":"type"}] "type"
+{"number":"1.00"} 1.00 1.001 18.9800000001 "18.980000000000000000000001" 0.30000000000000004 0.1234567890123456789
+9223372036854775807 -9223372036854775808 92233720368547758.07 92233720368547758.08 -92233720368547758.07
+-92233720368547758.08 "92233720368547758.07" "92233720368547758.08" 99999999999999999999999999999999999999
 12345678901234567890.123456789012345678 1e-30 1e15 1E2 1.5e1 9007199254740993 900719925474099.3 "9007199254740993.00"
-0.01 0.001 0.0000001 0.00000001 1.10 999999.999 99999999. 99999999.9 9999999.99 999999.995 -99999.995 "-9999.995" "1,5"
-"1.5 " " 1.5" "+1" "1." ".5" "1e2" "0x1" "1_0" "-" "--1" "- 1" "1 0" "٣" "１" "\u0031" "1\u0000" "\u00201" "00" "007.50" "-0"
+0.01 0.001 0.0000001 0.00000001 1.10 999999.999 99999999. 99999999.9 9999999.99 999999.995 -99999.995 "-9999.995"
+"1,5" "+1" "1." ".5" "1e2" "0x1" "1_0" "-" "--1" "٣" "\uff11" "\u0031" "1\u0000" "\u00201" "00" "007.50" "-0"
 """.split()
-ODD_VALUES += [
-    '" a "',
-    '"\u00a0"',
-    '"\u3000 \u2028"',
-    '"1\u00a0"',
-    '"\u2003-1.5\u205f"',
-    '"\x85"',
-    '"\u180e"',
-    '"\ufeff"',
-    '"\x0b\x0c"',
-]
-ODD_VALUES += [
-    '"\x00"',
-    '"\x1f"',
-    '"\x7f"',
-    '"\t"',
-    '"\uffff\U0010ffff"',
-    '"e\u0301\u0301"',
-    '"🇩🇪👨\u200d👩"',
-    "[1, 2]",
-    '"hot food "',
-]
-ODD_VALUES += [
-    '"HOT FOOD"',
-    '"hot\\u0020food"',
-    '"x\\": null"',
-    '"\\":null,\\"orders\\":"',
-    '":',
-    '"',
-    "\\",
-    "/",
-    "{",
-    "}",
-    "[",
-    "]",
-]
-PARTS = r'a B ü 寿 🍕 e\u0301 \" \\ \/ \b \f \n \r \t \u0041 \u00e9 \ud83d\ude00 \ud83d \ude00 \u0000 \u0020 \u2003 ":'.split()
-PARTS += [
-    *r"\": \":null \": , : { } [ ] , ,] ,} :NaN [Infinity 1e5 :0123456789012345678 #tillage \u0023tillage null".split()
-]
-PARTS += [
-    " ",
-    "\xa0",
-    "\u3000",
-    "\u2028",
-    "\ufeff",
-    "\x85",
-    "\x7f",
-    "\x01",
-    "\x00",
-    "\ufffd",
-    "\U0010ffff",
-    "'",
-    "\\",
-    "\\u",
-    "$",
-]
-NAMES = ["customerId", "orders", "orderId", "basket", "productId", "productType", GROSS]
-NAMES += [
+ODD_VALUES += (
+    """
+" a "|"\u00a0"|"\u3000 \u2028"|"1\u00a0"|"\u2003-1.5\u205f"|"\x85"|"\u180e"|"\ufeff"|"\v\f"|"\0"|"\x1f"|"\x7f"|"\t"|""|":|" "
+"1.5 "|" 1.5"|"- 1"|"1 0"|"\uffff\U0010ffff"|"e\u0301\u0301"|"👨\u200d👩"|[1, 2]|"hot food "|"HOT FOOD"|"hot\\u0020food"
+""".strip("\n")
+    .replace("\n", "|")
+    .split("|")
+)
+ODD_VALUES += [r'"x\": null"', r'"\":null,\"orders\":"', *':"\\/{}[]']
+PARTS = r"a B ü 寿 🍕 e\u0301 \" \\ \/ \b \f \n \r \t \u0041 \u00e9 \ud83d\ude00 \ud83d \ude00 \u0000 \u0020".split()
+PARTS += r'\u2003 ": \": \":null \": , : { } [ ] , ,] ,} :NaN [Infinity 1e5 :0123456789012345678 #tillage null'.split()
+PARTS += [*" \xa0\u3000\u2028\ufeff\x85\x7f\x01\0\ufffd\U0010ffff'\\$", "\\u", r"\u0023tillage"]
+NAMES = [
+    "customerId",
+    "orders",
+    "orderId",
+    "basket",
+    "productId",
+    "productType",
+    GROSS,
     "CUSTOMERID",
     "ORDERS",
-    "orderid",
     "Basket",
-    "customer_id",
-    "x",
-    "",
-    " ",
-    "#tillage",
-    "$",
-    "$.orders",
-    "0",
-    "*",
-    "ü",
 ]
+NAMES += ["orderid", "customer_id", "x", "", " ", "#tillage", "$", "$.orders", "0", "*", "ü"]
 JSON_BLANKS = ("", " ", "\t", "\r", "  ", " \t ")
 OTHER_BLANKS = ("\f", "\v", "\xa0", "\ufeff", "\u2028", "\u3000", "\x85", "\x00", "//\r", "/**/", "#")
 BYTES = b"\"\\:,{}[]0159-+.eEnulNaItrf \t\r\n\f\v\0\x01\x1f\x7f/*#'$_"
@@ -170,11 +122,8 @@ def customer(rng: Random, orders: int) -> Members:
 
 def order(rng: Random, orders: int) -> Members:
     number = rng.randrange(orders)
-    if rng.randrange(3):
-        # Of few contents, so that the same order comes again as well as another under its number.
-        contents = Random(number % 7 if rng.randrange(4) else number % 7 + 1)
-    else:
-        contents = rng
+    # Of few contents, so that the same order comes again as well as another under its number.
+    contents = rng if not rng.randrange(3) else Random(number % 7 + (not rng.randrange(4)))
     basket: list[Tree] = [item(contents, rng) for _ in range(contents.randrange(4))]
     return Members([('"orderId"', f'"{number}"'), ('"basket"', Elements(basket))])
 
@@ -313,7 +262,7 @@ def _places(tree: Tree) -> Iterator[tuple[Members | Elements, int]]:
             yield from _places(value)
 
 
-def text(tree: Tree, joint: Joint, *, comma: str = ",", colon: str = ":") -> str:
+def text(tree: Tree, joint: Joint) -> str:
     if isinstance(tree, Members):
         inner = [f"{joint()}{name}{joint()}:{joint()}{text(value, joint)}{joint()}" for name, value in tree.pairs]
         return "{" + ",".join(inner) + joint() + "}"

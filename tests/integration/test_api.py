@@ -95,11 +95,13 @@ SHOP_ROUTE = """
     fields: {net: net_minor, shop: shop_no, lines: orders}
 """
 
+# Logs everything that anybody logs: none of it may hold a key.
 SERVE = """
-import sys
+import logging, sys
 from pathlib import Path
 from tillage.api.serve import serve
 from tillage.settings import read_settings
+logging.basicConfig(level=logging.DEBUG)
 serve(Path(sys.argv[1]), read_settings({}), port=0, say=lambda line: print(line, flush=True))
 print("closed", flush=True)
 """
@@ -578,6 +580,16 @@ def test_look_ups_cannot_write(shop: Shop) -> None:
         connection.execute("delete from folds.customer_spend")
 
 
+def test_connections_that_the_store_dropped_cost_no_request(shop: Shop, client: TestClient[Any]) -> None:
+    assert client.get("/spend/c1").status_code == 200
+    with psycopg.connect(shop.dsn, autocommit=True) as connection:
+        connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where backend_type = 'client backend' and pid <> pg_backend_pid()"
+        )
+    assert client.get("/spend/c1").content == SPEND["c1"]
+
+
 def test_store_that_goes_away_and_comes_back(filled: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PATIENCE_S", 0.5)
     _, root = filled
@@ -665,6 +677,7 @@ def test_server_answers_until_it_is_told_to_stop(filled: tuple[Path, Path]) -> N
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=LIMIT_S)
         assert (process.returncode, out) == (0, "closed\n")
+        assert "uvicorn.error" in err
         assert CANARY not in err
     # The embedded server ended with the last process that used it.
     assert not (root / "data/store/pg/postmaster.pid").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ Project = Annotated[
     Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
 ]
 HERE = Path()
+_TERMINATED = 128 + signal.SIGTERM
 
 
 @contextmanager
@@ -237,6 +239,7 @@ def dump(
 
 def main() -> None:
     """Runs the command; expected failures end with their exit code and one message on stderr."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # unwinds, so that leases and the store are let go
     try:
         app()
     except TillageError as wrong:

@@ -7,6 +7,7 @@ a record by `Check.structure`, and gives the units of a dataset: place, typed co
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tillage.contracts import net, scalar
@@ -64,17 +65,26 @@ def _units(contract: Contract, dataset: Dataset) -> str:
     codes = ", ".join(f"if(mask & {bit} > 0, '{code}', null)" for code, bit in BIT.items())
     outcome = (
         f"if(mask = 0, []::varchar[], list_filter([{codes}], lambda c: c is not null)) as codes, "
-        f"if(is_wrong or abs(control) > {MAX_MINOR}, null, control)::decimal(38,0) as control_minor from judged"
+        f"if(is_wrong or abs(control) > {MAX_MINOR}, null, control)::decimal(38,0) as control_minor"
     )
-    with_net = [column for column in dataset.columns if any(item.vat for item in column.items)]
-    if not with_net:
-        return f"with {', '.join(steps)} select {_PLACE}, {_stored(dataset, is_short=True)}, {outcome}"
-    lists = [(name("final:" + column.name), column) for column in with_net]
-    short = " and ".join(f"({net.is_short(final, column.items)})" for final, column in lists)
+    chain = f"with {', '.join(steps)}"
+    taxed = [column for column in dataset.columns if any(item.vat for item in column.items)]
+    if not taxed:
+        return f"{chain} select {_PLACE}, {_stored(dataset)}, {outcome} from judged"
+    short = " and ".join(f"({net.is_short(name('final:' + column.name), column.items)})" for column in taxed)
+    made = [
+        f"{name('made:' + column.name)} as ({net.any_list('long', _PLACE, name('final:' + column.name), column.items)})"
+        for column in taxed
+    ]
+    joins = " ".join(
+        f"left join (select {_PLACE}, made as {name('made:' + column.name)} from {name('made:' + column.name)}) "
+        f"using ({_PLACE})"
+        for column in taxed
+    )
     return (
-        f"with {', '.join(steps)} "
-        f"select {_PLACE}, {_stored(dataset, is_short=True)}, {outcome} where mask <> 0 or ({short}) "
-        f"union all select {_PLACE}, {_stored(dataset, is_short=False)}, {outcome} where mask = 0 and not ({short})"
+        f"{chain}, long as (select * from judged where mask = 0 and not ({short})), {', '.join(made)} "
+        f"select {_PLACE}, {_stored(dataset)}, {outcome} from judged where mask <> 0 or ({short}) "
+        f"union all select {_PLACE}, {_stored(dataset, long=taxed)}, {outcome} from long {joins}"
     )
 
 
@@ -196,16 +206,17 @@ def _mask(dataset: Dataset) -> str:
     return f"if(is_wrong, {BIT[Code.TYPE]}, {bits} | {overflow})"
 
 
-def _stored(dataset: Dataset, *, is_short: bool) -> str:
-    """The columns as silver keeps them, with net beside gross; null throughout where the unit has a violation."""
+def _stored(dataset: Dataset, long: Sequence[Column] = ()) -> str:
+    """The columns as silver keeps them, with net beside gross; net and lists null where the unit has a violation."""
     fields: dict[str, str] = {}
     for column in dataset.columns:
         final = name("final:" + column.name)
-        if column.kind is Kind.LIST:
-            make = net.short_list if is_short else net.any_list
-            fields[column.name] = f"if(mask = 0, {make(final, column.items)}, null)"
-            continue
-        fields[column.stored_name] = final
+        if column in long:
+            fields[column.name] = f"if({final} is null, null, coalesce({name('made:' + column.name)}, []))"
+        elif column.kind is Kind.LIST:
+            fields[column.name] = f"if(mask = 0, {net.short_list(final, column.items)}, null)"
+        else:
+            fields[column.stored_name] = final
         if column.vat:
             made = net.net(f"{final}::hugeint", name("rate:" + column.name), column.vat.basis)
             fields["net_minor"] = f"if(mask = 0, {made}, null)::bigint"

@@ -53,8 +53,12 @@ def short_list(lines: str, items: tuple[Column, ...]) -> str:
     return f"list_transform({lines}, lambda b, k: struct_pack({', '.join(fields)}))"
 
 
-def any_list(lines: str, items: tuple[Column, ...]) -> str:
-    """The same for lists of any length and amounts of any size: a window over the elements, n log n, in HUGEINT."""
+def any_list(units: str, place: str, lines: str, items: tuple[Column, ...]) -> str:
+    """SELECT of `place` and the same list as `made`, for lists of any length and amounts of any size.
+
+    A window over the elements, n log n, in HUGEINT. Only the place travels with an element: a query that is correlated
+    on the list would copy the whole list beside each of its elements.
+    """
     fields = []
     sums = []
     for item in items:
@@ -66,9 +70,9 @@ def any_list(lines: str, items: tuple[Column, ...]) -> str:
         if item.vat.level is Level.LINE:
             made = net(f"{gross}::hugeint", rate, item.vat.basis)
         else:
-            sums.append(f", sum({gross}::hugeint) over (partition by {rate} order by k) as {whole}")
+            sums.append(f", sum({gross}::hugeint) over (partition by {place}, {rate} order by k) as {whole}")
             made = f"({net(whole, rate, item.vat.basis)} - {net(f'({whole} - {gross})', rate, item.vat.basis)})"
         fields += [f"net_minor := {made}::bigint", f"vat_bp := {rate}::integer"]
-    elements = f"select unnest({lines}) as e, generate_subscripts({lines}, 1) as k"
-    summed = f"select e, k{''.join(sums)} from ({elements})"
-    return f"(select coalesce(list(struct_pack({', '.join(fields)}) order by k), []) from ({summed}))"
+    elements = f"select {place}, unnest({lines}) as e, generate_subscripts({lines}, 1) as k from {units}"
+    summed = f"select *{''.join(sums)} from ({elements})"
+    return f"select {place}, list(struct_pack({', '.join(fields)}) order by k) as made from ({summed}) group by {place}"
