@@ -209,7 +209,7 @@ def reconcile(project: Project = HERE, as_json: Json = False) -> None:
 @app.command(epilog="Example: tillage serve --port 8040")
 def serve(
     host: Annotated[str, typer.Option(help="Loopback only: there is no authentication yet.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8040,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8040,
     project: Project = HERE,
 ) -> None:
     """Answer the routes of tillage.yaml over HTTP until stopped."""
@@ -217,7 +217,10 @@ def serve(
     from tillage.settings import read_settings
     from tillage.wiring import find_project
 
-    serve_api(find_project(project), read_settings(), host=host, port=port)
+    def say(url: str) -> None:
+        typer.echo(f"serving {url}, described at {url}/openapi.json; stop with Ctrl-C", err=True)
+
+    serve_api(find_project(project), read_settings(), host=host, port=port, say=say)
 
 
 @app.command(epilog="Example: tillage dump --canonical > before.jsonl")

@@ -140,7 +140,7 @@ def _prove(house: House, load: Load, datasets: Sequence[Dataset], verdicts: Mapp
             if (rows, minor) != (wanted_rows, wanted_minor):
                 raise LawBrokenError(
                     f"load {load.load_seq}, dataset {dataset.name}: {stage} has {rows} rows and {minor} minor units, "
-                    f"the verdicts {wanted_rows} and {wanted_minor}; the load stays open. This is a bug, please report it"
+                    f"the verdicts {wanted_rows} and {wanted_minor}; the load stays open: please report this bug"
                 )
         if published.get(dataset.name) != counts:
             raise LawBrokenError(f"load {load.load_seq}, dataset {dataset.name}: the ledger's counts are not bronze's")
