@@ -144,7 +144,7 @@ def sections(differences: list[str]) -> set[str]:
 )
 def test_overtaken_run_is_refused_and_doubles_nothing(stages: Stages, stop: str, refused_by: str) -> None:
     found = race(stages, stop)
-    assert found.rival.returncode == 0, found.rival.said
+    assert found.rival.code == 0, found.rival.said
     assert found.slow.error == "lease-lost", found.slow.said
     assert refused_by in found.slow.said
     assert found.differences == []
@@ -152,7 +152,7 @@ def test_overtaken_run_is_refused_and_doubles_nothing(stages: Stages, stop: str,
 
 def test_run_stopped_inside_its_transaction_doubles_nothing(stages: Stages) -> None:
     found = race(stages, "before:publish")
-    assert found.rival.returncode == 0, found.rival.said
+    assert found.rival.code == 0, found.rival.said
     assert found.slow.error in {"lease-lost", "store-away", "unknown-outcome"}, found.slow.said
     assert found.differences == []
 

@@ -25,7 +25,7 @@ def test_two_runs_started_at_once_both_end_well(stages: Stages, stage: str) -> N
     place.deliver(stages.by_name[stage].arriving)
     with Run(place) as one, Run(place) as other:
         ended = one.ended(), other.ended()
-    assert [run.returncode for run in ended] == [0, 0], ended
+    assert [run.code for run in ended] == [0, 0], ended
     assert stages.differences(place) == []
 
 
@@ -36,9 +36,9 @@ def test_second_run_says_that_it_waits_and_finds_nothing_left_to_do(stages: Stag
         with Run(place) as second:
             second.until_says("waiting up to 60 s")
             first.go_on()
-            assert first.ended().returncode == 0
+            assert first.ended().code == 0
             ended = second.ended()
-    assert (ended.returncode, ended.did["loads"]) == (0, []), ended.said
+    assert (ended.code, ended.did["loads"]) == (0, []), ended.said
     assert stages.differences(place) == []
 
 
@@ -49,7 +49,7 @@ def test_second_run_that_may_not_wait_ends_and_names_the_holder(stages: Stages) 
         with Run(place, wait_s=0) as second:
             refused = second.ended()
         first.go_on()
-        assert first.ended().returncode == 0
-    assert (refused.returncode, refused.error) == (12, "lease-held"), refused.said
+        assert first.ended().code == 0
+    assert (refused.code, refused.error) == (12, "lease-held"), refused.said
     assert f"process {first.pid} on " in refused.said
     assert stages.differences(place) == []

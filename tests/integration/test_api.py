@@ -683,6 +683,18 @@ def test_server_answers_until_it_is_told_to_stop(filled: tuple[Path, Path]) -> N
     assert not (root / "data/store/pg/postmaster.pid").exists()
 
 
+def test_no_answer_waits_for_the_acknowledgement_of_its_first_half(filled: tuple[Path, Path]) -> None:
+    _, root = filled
+    took_s = []
+    with served(root) as (_, connection):
+        for _ in range(41):
+            start_s = time.perf_counter()
+            assert ask(connection, "GET", "/spend/c1")[0] == 200
+            took_s.append(time.perf_counter() - start_s)
+    # The kernel acknowledges after 40 ms at the earliest when there is nothing to send.
+    assert sorted(took_s)[20] < 0.035
+
+
 def test_port_in_use_is_told(shop: Shop) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with socket.create_server(("127.0.0.1", 0)) as taken:

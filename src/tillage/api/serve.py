@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import socket
 import threading
@@ -30,6 +31,11 @@ PORT = 8040
 # Longer than a look-up may take; what is not answered by then is cut off.
 _STOP_S = 10
 _BACKLOG = 2048
+_REFUSALS = {
+    errno.EADDRINUSE: "another program listens there",
+    errno.EACCES: "this account may not use it",
+    errno.EADDRNOTAVAIL: "this machine does not have that address",
+}
 
 
 def serve(
@@ -75,18 +81,18 @@ def _checked(root: Path, settings: Settings) -> tuple[Project, Mapping[str, tupl
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as wrong:
-        why = {
-            errno.EADDRINUSE: "another program listens there",
-            errno.EACCES: "this account may not use it",
-            errno.EADDRNOTAVAIL: "this machine does not have that address",
-        }.get(getattr(wrong, "errno", None) or 0, type(wrong).__name__)
-        raise OperatorError(
-            f"cannot listen on {host}, port {port}: {why}; take another: tillage serve --port 8041"
-        ) from None
-    with listener:
+    # With the protocol named, asyncio turns Nagle's algorithm off; else each answer waits 40 ms for the caller's ACK.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        try:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen(_BACKLOG)
+        except (OSError, OverflowError) as wrong:
+            why = _REFUSALS.get(getattr(wrong, "errno", None) or 0, type(wrong).__name__)
+            raise OperatorError(
+                f"cannot listen on {host}, port {port}: {why}; take another: tillage serve --port 8041"
+            ) from None
         yield listener
 
 

@@ -50,13 +50,13 @@ class StoppingLog(CommitLog):
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=Path)
     parser.add_argument("bug", nargs="?", choices=sorted(bugs.SEEDS))
     parser.add_argument("--wait", type=float, default=60)
     parser.add_argument("--stop")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     if arguments.bug:
         bugs.SEEDS[arguments.bug]()
     settings = read_settings()
@@ -83,4 +83,4 @@ def run_once(root: Path, settings: Settings, commits: CommitLog, *, wait_s: floa
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

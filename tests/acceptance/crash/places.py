@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +31,8 @@ class Place:
 
     root: Path
     dsn: str
+    nursery: Path
+    """Where its runs are started."""
 
     def deliver(self, files: Mapping[str, bytes]) -> None:
         """Files arrive, by path in the project."""
@@ -44,9 +49,10 @@ class Place:
 class Places:
     """Makes places below `folder`; may be used by several threads."""
 
-    def __init__(self, folder: Path, server_dsn: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, server_dsn: str, nursery: Path) -> None:
+        self._folder = folder
         self._dsn = server_dsn
+        self._nursery = nursery
         self._numbers = count(1)
 
     def fresh(self) -> Place:
@@ -64,9 +70,9 @@ class Places:
 
     def _make(self, source: Path, template: str) -> Place:
         name = f"place{next(self._numbers)}"
-        shutil.copytree(source, self.folder / name)
+        shutil.copytree(source, self._folder / name)
         self._execute("create database {} template {}", name, template)
-        return Place(self.folder / name, make_conninfo(self._dsn, dbname=name))
+        return Place(self._folder / name, make_conninfo(self._dsn, dbname=name), self._nursery)
 
     def _execute(self, statement: str, *names: str) -> None:
         with psycopg.connect(self._dsn, autocommit=True) as connection:
@@ -76,8 +82,21 @@ class Places:
 @contextmanager
 def open_places() -> Iterator[Places]:
     """All of it is gone at the end; the path is short, as a socket's must be."""
-    with tempfile.TemporaryDirectory(prefix="tl-") as folder, EmbeddedPostgres(Path(folder, "store")) as dsn:
-        yield Places(Path(folder), dsn)
+    with tempfile.TemporaryDirectory(prefix="tl-") as name:
+        folder = Path(name)
+        with EmbeddedPostgres(folder / "store") as dsn, _nursery(folder / "nursery") as nursery:
+            yield Places(folder, dsn, nursery)
+
+
+@contextmanager
+def _nursery(address: Path) -> Iterator[Path]:
+    command = [sys.executable, str(Path(__file__).with_name("nursery.py")), str(address)]
+    # One thread, so that what it forks has all there is.
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        yield address
 
 
 def orders(*, seed: int, customers: int, count: int, days: int) -> dict[str, bytes]:

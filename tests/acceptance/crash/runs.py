@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
-import subprocess
-import sys
+import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from typing import Any
 from tests.acceptance.crash.places import Place
 
 LIMIT_S = 60.0
-_CHILD = Path(__file__).with_name("child.py")
 
 
 @dataclass(frozen=True)
 class Ended:
     """How a run ended."""
 
-    returncode: int
+    code: int
+    """Exit code, negative for a signal."""
     did: dict[str, Any]
     """The last line that it printed; empty if it was killed."""
     said: str
@@ -38,7 +38,7 @@ class Ended:
 
     @property
     def is_killed(self) -> bool:
-        return self.returncode == -signal.SIGKILL
+        return self.code == -signal.SIGKILL
 
 
 class Run:
@@ -58,14 +58,16 @@ class Run:
         """Starts it.
 
         Args:
+            place: whose project it runs.
             crash: as TILLAGE_CRASH: where it kills itself.
-            stop: of the same form: where it stops itself.
+            bug: of `bugs.SEEDS`.
+            stop: of the same form as `crash`: where it stops itself.
             wait_s: for leases.
+            lease_ttl_s: how long its own lease lasts once it is stopped.
             name: by which its sessions are known in the store.
         """
-        command = [sys.executable, str(_CHILD), str(place.root), *([bug] if bug else []), "--wait", str(wait_s)]
-        command += ["--stop", stop] if stop else []
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TILLAGE_")} | {
+        arguments = [str(place.root), *([bug] if bug else []), "--wait", str(wait_s), *(["--stop", stop] if stop else [])]
+        environment = {
             "TILLAGE_STORE_DSN": place.dsn,
             "TILLAGE_THREADS": "1",
             "TILLAGE_MEMORY_MB": "256",
@@ -73,55 +75,62 @@ class Run:
             "TILLAGE_CRASH": crash,
             "PGAPPNAME": name,
         }
-        if sys.dont_write_bytecode:
-            # Half of a short run is imports, twice as long where each process compiles all of them again.
-            environment["PYTHONDONTWRITEBYTECODE"] = ""
-            environment["PYTHONPYCACHEPREFIX"] = str(place.root.parent / "bytecode")
-        # A file, since nobody reads along: what a pipe holds is bounded, and a stopped process keeps it open.
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 closed by __exit__
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT, env=environment
-        )
+        handle, output = tempfile.mkstemp(dir=place.nursery.parent)
+        os.close(handle)
+        self._output = Path(output)
+        self._ended: Ended | None = None
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(LIMIT_S)
+        self._socket.connect(str(place.nursery))
+        self._nursery = self._socket.makefile("rw")
+        print(json.dumps([arguments, environment, output]), file=self._nursery, flush=True)
+        self.pid = int(self._nursery.readline())
 
     def __enter__(self) -> Run:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, at: TracebackType | None) -> None:
-        self._process.kill()
-        self._process.wait(LIMIT_S)
-        self._output.close()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        if self._ended is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.ended()
+        self._nursery.close()
+        self._socket.close()
 
     def until_stopped(self) -> None:
         """Returns when the process has stopped where it was told to."""
-        options = os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT
-        found = until(lambda: os.waitid(os.P_PID, self._process.pid, options))
-        if found.si_code != os.CLD_STOPPED:
+        told = self._nursery.readline()
+        if told != "stopped\n":
+            self._end(told)
             raise AssertionError(f"it ended and did not stop: {self.said()}")
-
-    def said(self) -> str:
-        """Its output so far."""
-        return os.pread(self._output.fileno(), 1 << 20, 0).decode()
 
     def until_says(self, text: str) -> None:
         until(lambda: text in self.said())
 
+    def said(self) -> str:
+        """Its output so far."""
+        return self._output.read_text()
+
     def go_on(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def is_over(self) -> bool:
-        return self._process.poll() is not None
+        if self._ended is None and select.select([self._socket], [], [], 0)[0]:
+            self._end(self._nursery.readline())
+        return self._ended is not None
 
     def ended(self) -> Ended:
         """Waits for the end."""
-        returncode = self._process.wait(LIMIT_S)
+        while self._ended is None:
+            told = self._nursery.readline()
+            if told != "stopped\n":
+                self._end(told)
+        return self._ended
+
+    def _end(self, told: str) -> None:
         said = self.said()
         lines = said.splitlines()
         did = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-        return Ended(returncode, did, said)
+        self._ended = Ended(int(told), did, said)
 
 
 def run(place: Place, **options: Any) -> Ended:
@@ -130,10 +139,8 @@ def run(place: Place, **options: Any) -> Ended:
         return process.ended()
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    """What the condition gives once it gives something."""
+def until(condition: Callable[[], object]) -> None:
     end_s = time.monotonic() + LIMIT_S
-    while not (found := condition()):
+    while not condition():
         assert time.monotonic() < end_s, "it did not come to it"
         time.sleep(0.01)
-    return found

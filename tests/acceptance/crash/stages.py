@@ -98,7 +98,7 @@ class Stages:
 def finished(place: Place) -> Ended:
     """A run that must succeed."""
     ended = run(place)
-    assert ended.returncode == 0, ended.said
+    assert ended.code == 0, ended.said
     return ended
 
 
@@ -107,7 +107,7 @@ def unfinished(place: Place, bug: str | None = None) -> list[str]:
     said = []
     for _ in range(_MOST_RUNS):
         ended = run(place, bug=bug)
-        if ended.returncode == 0:
+        if ended.code == 0:
             return []
-        said.append(f"ends with {ended.returncode}: {ended.said.strip()}")
+        said.append(f"ends with {ended.code}: {ended.said.strip()}")
     return [f"{_MOST_RUNS} runs do not finish it; the last {said[-1]}"]
