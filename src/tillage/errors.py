@@ -79,6 +79,12 @@ class ModelError(OperatorError):
     code = "model"
 
 
+class ModelsChangedError(TransientError):
+    """Another process changed the models while a load was computed: run again, which computes with the new ones."""
+
+    code = "models-changed"
+
+
 class QueryError(OperatorError):
     """A query of the user cannot run: not a read, or wrong SQL."""
 

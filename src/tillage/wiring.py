@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -87,6 +88,8 @@ def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], dict[str
         feeds[feed.name] = FeedContract(feed, text, check)
     models = {}
     for path in sorted((root / "models").glob("*.sql")):
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", path.stem):
+            raise ModelError(f"models/{path.name}: a model's name is lower case letters, digits and _, up to 50")
         if path.stem in datasets:
             raise ModelError(f"models/{path.name}: '{path.stem}' is a dataset's name; give the model another")
         models[path.stem] = read_fold(path.stem, _read(path, ModelError), datasets)
@@ -144,7 +147,7 @@ def open_house(
     commits = commits or CommitLog(settings.crash)
     with ExitStack() as stack:
         dsn = stack.enter_context(store_dsn(root, settings))
-        database, renewals = (Database(dsn, project.name, commits) for _ in range(2))
+        database, renewals = (Database(dsn, project.name, commits, lease_ttl_s=settings.lease_ttl_s) for _ in range(2))
         stack.callback(database.close)
         stack.callback(renewals.close)
         yield House(

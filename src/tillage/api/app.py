@@ -22,7 +22,7 @@ from tillage.contracts.project import Project
 from tillage.models.fold import Output
 from tillage.stores.postgres.lookups import Lookups
 
-# An entry of a PostgreSQL index cannot be much longer, so no key that is served is.
+# Ids are far shorter, and an entry of a PostgreSQL index ends at some 2,700 bytes anyway.
 _MOST_KEY_BYTES = 1024
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tillage.pipelines.reconcile import Reconciled
     from tillage.pipelines.run import RunReport
     from tillage.pipelines.status import Status
+    from tillage.ports.engine import Figure
 
 _WIDE = 200  # columns where there is no terminal: a table in a log is never cut
 _FIRST = 5
@@ -184,7 +185,7 @@ def show_reconciled(found: Sequence[Reconciled]) -> None:
             console.print(f"  first that differ: {', '.join(compared.examples)}. Please report this: it is a bug")
 
 
-def _equation(column: str, left: int | None, right: int | None, currency: str | None) -> str:
+def _equation(column: str, left: Figure, right: Figure, currency: str | None) -> str:
     return f"{column} {show(left, currency)} {'=' if left == right else '<>'} {show(right, currency)}"
 
 
@@ -195,7 +196,7 @@ def show_explanation(found: Explanation, *, show_all: bool) -> None:
     for part in found.parts:
         if part.element is not None or any(part.adds.values()):
             records.setdefault((part.file, part.line, part.unit), []).append(part)
-    files = {part.file for part in found.parts}
+    files = {file for file, _, _ in records}
     elements = sum(part.element is not None for part in found.parts)
     path = f"{found.route.rsplit('/', 1)[0]}/{found.key}"
     console.print(f"{path}   {len(records):,} units, {elements:,} lines, {len(files):,} files")

@@ -32,6 +32,23 @@ _SCHEMA_KEYS = {
     *("name", "physicalName", "physicalType", "logicalType", "properties", "customProperties", "description"),
     *("businessName", "tags", "id", "authoritativeDefinitions", "dataGranularityDescription"),
 }
+_CONTRACT_KEYS = {
+    *(
+        "apiVersion",
+        "kind",
+        "id",
+        "name",
+        "version",
+        "status",
+        "tenant",
+        "domain",
+        "dataProduct",
+        "description",
+        "schema",
+    ),
+    *("tags", "authoritativeDefinitions", "support", "price", "team", "roles", "servers", "contractCreatedTs"),
+    "customProperties",
+}
 _COLUMN_CUSTOM = {"tillage.money", "tillage.vat"}
 _DATASET_CUSTOM = {"tillage.unit"}
 _KINDS = {kind.value: kind for kind in Kind}
@@ -50,6 +67,8 @@ def read_contract(feed: str, name: str, text: str) -> Contract:
     """
     document = read_document(name, text, ContractError)
     _check_standard(document)
+    _only(document, (), document.data, _CONTRACT_KEYS, "contract")
+    _custom(document, (), document.data, set())
     datasets = tuple(_dataset(document, index, item) for index, item in enumerate(document.data.get("schema") or ()))
     if not datasets:
         raise document.wrong((), "`schema` must list at least one dataset")
@@ -180,6 +199,7 @@ def _value_path(document: Document, path: Path, physical: str) -> tuple[bool, tu
 
 def _items(document: Document, path: Path, item: Mapping[str, Any], depth: int) -> tuple[Column, ...]:
     inner = item.get("items") or {}
+    _only(document, (*path, "items"), inner, {"logicalType", "properties", "description", "name"}, "list's items")
     if depth or inner.get("logicalType", "object") != "object" or not inner.get("properties"):
         raise document.wrong(
             (*path, "items"),

@@ -44,10 +44,10 @@ def to_major(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-exponent(currency))
 
 
-def show(minor: int | None, currency: str | None) -> str:
+def show(minor: int | Decimal | None, currency: str | None) -> str:
     """For people: thousands separated, with the currency; a count has none."""
     if minor is None:
         return "-"
     if currency is None:
         return f"{minor:,}"
-    return f"{to_major(minor, currency):,f} {currency}"
+    return f"{Decimal(minor).scaleb(-exponent(currency)):,f} {currency}"

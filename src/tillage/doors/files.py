@@ -60,10 +60,15 @@ class FilesDoor:
     def _source(self, number: int, name: str, path: Path, signature: str) -> SourceFile:
         digest = hashlib.sha256()
         size = 0
-        with path.open("rb") as file:
-            while block := file.read(_READ_BYTES):
-                digest.update(block)
-                size += len(block)
+        try:
+            with path.open("rb") as file:
+                while block := file.read(_READ_BYTES):
+                    digest.update(block)
+                    size += len(block)
+        except OSError as wrong:
+            raise OperatorError(
+                f"file {name} cannot be read ({wrong.strerror}); make it readable, or move it out of the folder"
+            ) from None
         return SourceFile(number, name, size, digest.hexdigest(), signature)
 
     def read(self, sources: Iterable[SourceFile]) -> Iterator[RecordBatch]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,13 @@ class DuckEngine:
         with self.connect() as connection:
             sql = {dataset: silver_relation(self._datasets[dataset], seen) for dataset, seen in silver.items()}
             self._relations(connection, fold, sql)
-            return connection.sql(fold.delta_sql).to_arrow_table()
+            try:
+                return connection.sql(fold.delta_sql).to_arrow_table()
+            except duckdb.Error as wrong:
+                raise ModelError(
+                    f"models/{fold.name}.sql fails on a row that is loaded ({type(wrong).__name__}); its table stays "
+                    "as it is. Guard the expression (try_cast, nullif, case), then: tillage run"
+                ) from None
 
     def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> Rows:
         deltas = []
@@ -127,8 +134,8 @@ class DuckEngine:
                     connection.execute(f"select sum({name(output.name)}) from {side}").fetchall()[0][0]
                     for side in ("kept", "recomputed")
                 )
-        whole = {column: (_whole(one), _whole(other)) for column, (one, other) in totals.items()}
-        return Comparison(int(keys), int(differ), whole, tuple(examples))
+        shown = {column: (_exact(one), _exact(other)) for column, (one, other) in totals.items()}
+        return Comparison(int(keys), int(differ), shown, tuple(examples))
 
     def bronze_view(self, snapshot: Snapshot, last_load: int) -> View:
         return View(visible_bronze_relation(snapshot, last_load), {})
@@ -200,5 +207,6 @@ def _comparison(fold: Fold) -> str:
     """
 
 
-def _whole(figure: Any) -> int | None:
-    return None if figure is None else int(figure)
+def _exact(figure: Any) -> int | Decimal | None:
+    """A sum as it is shown: whole numbers as such, others with their decimals."""
+    return int(figure) if isinstance(figure, Decimal) and figure == figure.to_integral_value() else figure

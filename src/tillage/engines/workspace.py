@@ -15,6 +15,7 @@ from tillage.domain.verdict import QUARANTINED, Verdict
 from tillage.engines.judge import judge
 from tillage.engines.reader import Reader
 from tillage.engines.relations import bronze_relation
+from tillage.errors import ModelError
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import Silver
@@ -155,7 +156,14 @@ class DuckWorkspace:
         for dataset in fold.datasets:
             rows = self.silver_sql(mine[dataset]) if dataset in mine else empty_relation(self._project[dataset])
             self._connection.execute(f"create or replace temp view {name(dataset)} as {rows}")
-        return self._connection.sql(fold.delta_sql).to_arrow_table()
+        try:
+            return self._connection.sql(fold.delta_sql).to_arrow_table()
+        except duckdb.Error as wrong:
+            # Its text may quote a value of a row.
+            raise ModelError(
+                f"models/{fold.name}.sql fails on a row of load {self._load_seq} ({type(wrong).__name__}); nothing of "
+                "the load is visible yet. Guard the expression (try_cast, nullif, case), then: tillage run"
+            ) from None
 
     def _decided(self, dataset: Dataset) -> str:
         return name("decided:" + dataset.name)

@@ -67,6 +67,20 @@ class Table:
         with self._commits.at(point):
             self._commit(table, rows, receipt, properties)
 
+    def fence(self, number: int, load_seq: int) -> bool:
+        while True:
+            table = self._open()
+            receipt = self._receipt(table)
+            if receipt >= load_seq:
+                return receipt > load_seq
+            properties = CommitProperties(app_transactions=[Transaction(self._app_id, number)], max_commit_retries=0)
+            try:
+                with self._commits.at(CommitPoint.FENCE):
+                    self._commit(table, None, number, properties)
+            except LeaseLostError:
+                continue  # a writer was there first: look again at what it wrote
+            return True
+
     def _commit(self, table: DeltaTable, rows: Rows | None, receipt: int, properties: CommitProperties) -> None:
         data = self._schema().empty_table() if rows is None else rows
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from tillage.contracts.project import Route
@@ -11,6 +12,7 @@ from tillage.errors import UnknownKeyError, UnknownRouteError
 from tillage.models.fold import Fold
 from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
+from tillage.ports.engine import Figure
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Part:
     """Bytes from the start of the unpacked file to the start of the line."""
     unit: int
     load_seq: int
-    adds: dict[str, int | None]
+    adds: dict[str, Figure]
     """By summed column; money in minor units."""
     element: dict[str, Any] | None
     """The list element behind the row, where the model unnests one."""
@@ -44,9 +46,9 @@ class Explanation:
     as_of: dict[str, int]
     """Last visible load by feed."""
 
-    def sums(self) -> dict[str, int | None]:
+    def sums(self) -> dict[str, Figure]:
         """What the parts add up to; None where no part adds anything."""
-        found: dict[str, int | None] = {}
+        found: dict[str, Figure] = {}
         for column in self.currencies:
             added = [amount for part in self.parts if (amount := part.adds[column]) is not None]
             found[column] = sum(added) if added else None
@@ -94,7 +96,7 @@ def _explain(house: House, route: Route, key: str, fold: Fold, published: Mappin
             offset=row["_record"]["offset"],
             unit=row["_record"]["unit"],
             load_seq=row["_load"],
-            adds={name: None if row[name] is None else int(row[name]) for name in sums},
+            adds={name: _exact(row[name]) for name in sums},
             element=row["_line"],
             element_no=row["_line_no"],
         )
@@ -104,8 +106,13 @@ def _explain(house: House, route: Route, key: str, fold: Fold, published: Mappin
         route=route.path,
         key=key,
         model=fold.name,
-        served={name: int(value) if name in sums and value is not None else value for name, value in served.items()},
+        served={name: _exact(value) for name, value in served.items()},
         currencies={output.name: output.currency for output in fold.sums},
         parts=parts,
         as_of=dict(published),
     )
+
+
+def _exact(value: Any) -> Any:
+    """Whole decimals as integers, all else as it is."""
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value

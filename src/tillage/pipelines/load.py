@@ -77,21 +77,21 @@ def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
     """
     bronze = house.lake.bronze(load.feed).snapshot()
     if bronze.receipt != load.load_seq:
-        void(house, load, lease)
-        return None
+        if void(house, load, lease):
+            return None
+        bronze = house.lake.bronze(load.feed).snapshot()
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
     with house.engine.workspace(load.load_seq, check) as workspace:
         workspace.recall(bronze, (load.load_seq,))
         return _repeat(house, load, check.contract.datasets, workspace, lease)
 
 
-def void(house: House, load: Load, lease: Lease) -> None:
-    """Gives up a load that has no receipt in bronze, so that it can never get one."""
-    bronze = house.lake.bronze(load.feed)
-    if bronze.snapshot().receipt < load.load_seq:
-        # Whoever still writes this load holds a snapshot without this number, and conflicts with it.
-        bronze.append(None, house.ledger.next_fence(), CommitPoint.FENCE)
+def void(house: House, load: Load, lease: Lease) -> bool:
+    """Gives up a load that has no receipt in bronze, so that it can never get one; False if it has one after all."""
+    if not house.lake.bronze(load.feed).fence(house.ledger.next_fence(), load.load_seq):
+        return False
     house.ledger.void(load, lease)
+    return True
 
 
 def _repeat(
@@ -103,8 +103,14 @@ def _repeat(
         if table.snapshot().receipt < load.load_seq:
             table.append(workspace.silver_rows(dataset.name), load.load_seq, CommitPoint.SILVER)
     if not house.ledger.is_published(load):
-        folds = _changes(house, workspace)
-        house.ledger.publish(load, counts, workspace.quarantine_rows(), folds, lease)
+        house.ledger.publish(
+            load,
+            lease,
+            counts=counts,
+            quarantine=workspace.quarantine_rows(),
+            folds=_changes(house, workspace),
+            digests={fold.name: fold.digest for fold in house.models.values()},
+        )
     _prove(house, load, datasets, counts)
     house.ledger.seal(load, lease)
     return counts

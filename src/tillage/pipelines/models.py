@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from tillage.errors import ModelError
+from tillage.errors import ModelError, TransientError
 from tillage.models.fold import Fold
 from tillage.pipelines.house import House
-from tillage.ports.lake import Rows
+from tillage.ports.lake import ColumnTypes
+
+_TRIES = 10
 
 
 def sync_models(house: House) -> None:
@@ -22,15 +22,20 @@ def sync_models(house: House) -> None:
     types = {fold.name: house.engine.column_types(fold) for fold in changed}
     for fold in changed:
         house.say(f"model {fold.name}: {'changed, computed anew' if fold.name in kept else 'new'}")
-        house.folds.replace(fold, types[fold.name], partial(_whole, house, fold))
+        _replace(house, fold, types[fold.name])
     for name in sorted(kept.keys() - house.models.keys()):
         house.say(f"model {name}: its file is gone, its table is dropped")
         house.folds.drop(name)
 
 
-def _whole(house: House, fold: Fold) -> Rows:
-    published = house.ledger.published()
-    return house.engine.full(fold, {name: house.visible(name, published) for name in fold.datasets})
+def _replace(house: House, fold: Fold, types: ColumnTypes) -> None:
+    """Computes without a lock, and again if a load was published meanwhile."""
+    for _ in range(_TRIES):
+        published = house.ledger.published()
+        rows = house.engine.full(fold, {name: house.visible(name, published) for name in fold.datasets})
+        if house.folds.replace(fold, types, rows, published):
+            return
+    raise TransientError(f"model {fold.name}: loads are published faster than it can be computed; run again")
 
 
 def check_routes(house: House) -> None:

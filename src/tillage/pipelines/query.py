@@ -22,7 +22,7 @@ def query(house: House, sql: str) -> Rows:
 
 def _query(house: House, sql: str, published: Mapping[str, int]) -> Rows:
     # What lies in the store is copied only if it is read; a query that names nothing, like `show tables`, sees all.
-    wanted = {name.replace('"', "") for name in house.engine.table_names(sql)}
+    wanted = {name.replace('"', "").lower() for name in house.engine.table_names(sql)}
     views: dict[tuple[str, str], View] = {}
     for feed in house.feeds:
         views["bronze", feed] = house.engine.bronze_view(house.lake.bronze(feed).snapshot(), published.get(feed, 0))

@@ -1,4 +1,7 @@
-"""`tillage reconcile`: recomputes every fold from the raw bytes in bronze and compares it with what is served."""
+"""`tillage reconcile`: recomputes every fold from the raw bytes in bronze and compares it with what is served.
+
+Amounts, nets and rates are computed anew from the bytes; which units count is the verdict that bronze keeps.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class Reconciled:
 
 
 def reconcile(house: House) -> list[Reconciled]:
-    """Every model that has a state, each loaded record checked anew under the contract that its load was decided by."""
+    """Every model that has a state, each loaded record read anew under the contract that its load was decided by."""
     kept = house.folds.digests()
     found = []
     for fold in house.models.values():

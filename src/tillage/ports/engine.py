@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 from tillage.contracts.check import Check
@@ -13,6 +14,9 @@ from tillage.domain.conservation import Counts
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
 from tillage.ports.lake import Rows, Snapshot
+
+Figure = int | Decimal | None
+"""A sum: whole (counts, minor units), or with the decimals of a column without currency."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Comparison:
 
     keys: int
     differ: int
-    totals: dict[str, tuple[int | None, int | None]]
+    totals: dict[str, tuple[Figure, Figure]]
     examples: tuple[str, ...]
     """Up to five keys that differ, as text."""
 

@@ -47,6 +47,16 @@ class LakeTable(Protocol):
         """
         ...
 
+    def fence(self, number: int, load_seq: int) -> bool:
+        """Makes it impossible for load `load_seq` to commit here later, by an empty commit with a higher number.
+
+        The receipt is read on the snapshot that the fence is committed on, so nothing fits in between.
+
+        Returns:
+            False if the load has committed already; then nothing was written.
+        """
+        ...
+
 
 class Lake(Protocol):
     """Where the tables of one project lie."""

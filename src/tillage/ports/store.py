@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -101,9 +101,20 @@ class Ledger(Protocol):
         ...
 
     def publish(
-        self, load: Load, counts: dict[str, Counts], quarantine: Rows, folds: Iterable[PublishedFold], lease: Lease
+        self,
+        load: Load,
+        lease: Lease,
+        *,
+        counts: Mapping[str, Counts],
+        quarantine: Rows,
+        folds: Iterable[PublishedFold],
+        digests: Mapping[str, str],
     ) -> None:
-        """Counts, quarantine index, all fold changes and the receipt: all or nothing, and once."""
+        """Counts, quarantine index, all fold changes and the receipt: all or nothing, and once.
+
+        Raises:
+            ModelsChangedError: the states are not of the models in `digests` (all models by name): nothing was written.
+        """
         ...
 
     def counts(self, load_seq: int) -> dict[str, Counts]:
@@ -130,8 +141,12 @@ class Folds(Protocol):
         """Name to digest of the model text that each state is of."""
         ...
 
-    def replace(self, fold: Fold, types: ColumnTypes, compute: Callable[[], Rows]) -> None:
-        """Makes the state anew from `compute`, which is called while no load can publish."""
+    def replace(self, fold: Fold, types: ColumnTypes, rows: Rows, published: Mapping[str, int]) -> bool:
+        """Makes the state anew from `rows`, which must be of exactly the loads `published`.
+
+        Returns:
+            False if another load was published meanwhile; then nothing was written.
+        """
         ...
 
     def drop(self, name: str) -> None:

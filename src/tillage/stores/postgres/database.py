@@ -16,13 +16,15 @@ from tillage.stores.postgres.queries import query, schema
 
 SCHEMA_VERSION = 1
 _SESSION = "-c timezone=UTC -c datestyle=ISO -c standard_conforming_strings=on"
+_IDLE_FACTOR = 2  # a process stopped inside a transaction is cut off when its lease has expired, with time to spare
 
 
 class Database:
     """One session. Opens on first use; makes the schema in an empty database."""
 
-    def __init__(self, dsn: str, project: str, commits: Commits) -> None:
+    def __init__(self, dsn: str, project: str, commits: Commits, *, lease_ttl_s: float) -> None:
         self._dsn = dsn
+        self._options = f"{_SESSION} -c idle_in_transaction_session_timeout={int(lease_ttl_s * _IDLE_FACTOR * 1000)}"
         self._project = project
         self._commits = commits
         self._connection: psycopg.Connection[Any] | None = None
@@ -70,7 +72,7 @@ class Database:
     def session(self) -> psycopg.Connection[Any]:
         """The open connection, in autocommit."""
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self._dsn, autocommit=True, options=_SESSION, connect_timeout=10)
+            self._connection = psycopg.connect(self._dsn, autocommit=True, options=self._options, connect_timeout=10)
             self._setup()
         return self._connection
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-from psycopg import sql
+from psycopg import Column, sql
 
 from tillage.domain.load import CommitPoint
-from tillage.errors import ModelError, StoreError
+from tillage.errors import ModelError, ModelsChangedError
 from tillage.models.fold import ROWS, Fold, Output
 from tillage.ports.lake import ColumnTypes
 from tillage.stores.postgres.copying import copy_rows
-from tillage.stores.postgres.database import Database, Transaction
+from tillage.stores.postgres.database import Database, Transaction, translated
 
 _TYPES = {
     "VARCHAR": 'text collate "C"',
@@ -39,14 +40,17 @@ class Folds:
     def digests(self) -> dict[str, str]:
         return {str(name): str(digest) for name, digest, _ in self._database.rows("folds")}
 
-    def replace(self, fold: Fold, types: ColumnTypes, compute: Any) -> None:
+    def replace(self, fold: Fold, types: ColumnTypes, rows: pa.Table, published: Mapping[str, int]) -> bool:
         with self._database.transaction(CommitPoint.MODELS) as transaction:
-            transaction.run("lock_folds")  # publishes wait: what `compute` sees is all there is
+            transaction.run("lock_folds")  # no load can be published until this is committed
+            if {feed: int(load_seq) for feed, load_seq in transaction.rows("published")} != published:
+                return False
             _drop(transaction, fold.name)
             _create(transaction, fold, types)
             outputs = json.dumps([[o.name, o.is_key, o.currency] for o in fold.outputs])
             transaction.run("upsert_fold", name=fold.name, digest=fold.digest, outputs=outputs)
-            _upsert(transaction, fold, compute())
+            _upsert(transaction, fold, rows)
+        return True
 
     def drop(self, name: str) -> None:
         with self._database.transaction(CommitPoint.MODELS) as transaction:
@@ -63,12 +67,11 @@ class Folds:
         outputs = self.outputs()[name]
         columns = sql.SQL(", ").join(sql.Identifier(output.name) for output in outputs)
         statement = sql.SQL("select {} from {}").format(columns, sql.Identifier("gold", name))
-        cursor = self._database.session().execute(statement)
-        described = cursor.description or []
-        fetched = list(zip(*cursor.fetchall(), strict=True)) or [() for _ in described]
-        arrays = [
-            pa.array(values, type=_arrow(column.type_code)) for values, column in zip(fetched, described, strict=True)
-        ]
+        with translated():
+            cursor = self._database.session().execute(statement)
+            described = cursor.description or []
+            fetched = list(zip(*cursor.fetchall(), strict=True)) or [() for _ in described]
+        arrays = [pa.array(values, type=_arrow(column)) for values, column in zip(fetched, described, strict=True)]
         return pa.table(arrays, names=[output.name for output in outputs])
 
     def row(self, name: str, column: str, key: str) -> dict[str, Any] | None:
@@ -77,7 +80,8 @@ class Folds:
         statement = sql.SQL("select {} from {} where {}::text = %s").format(
             columns, sql.Identifier("gold", name), sql.Identifier(column)
         )
-        found = self._database.session().execute(statement, [key]).fetchall()
+        with translated():
+            found = self._database.session().execute(statement, [key]).fetchall()
         return dict(zip([output.name for output in outputs], found[0], strict=True)) if found else None
 
 
@@ -90,23 +94,30 @@ _ARROW = {
     1082: pa.date32(),
     1114: pa.timestamp("us"),
     1184: pa.timestamp("us", tz="UTC"),
-    1700: pa.decimal128(38, 0),
 }
+_NUMERIC = 1700
 
 
-def _arrow(type_oid: int) -> pa.DataType:
-    return _ARROW[type_oid]
+def _arrow(column: Column) -> pa.DataType:
+    """Arrow's type for a described column, by the number that PostgreSQL gives its type."""
+    if column.type_code == _NUMERIC:
+        return pa.decimal128(38, column.scale or 0)
+    return _ARROW[column.type_code]
+
+
+def keep_models(transaction: Transaction, digests: Mapping[str, str]) -> None:
+    """Makes sure that the states are of these models, and stay so until the transaction ends.
+
+    Raises:
+        ModelsChangedError: a model was added, changed or dropped by another process.
+    """
+    transaction.run("keep_folds")
+    if {str(name): str(digest) for name, digest, _ in transaction.rows("folds")} != digests:
+        raise ModelsChangedError("the models were changed by another process while this load was computed; run again")
 
 
 def add_delta(transaction: Transaction, fold: Fold, delta: pa.Table) -> None:
-    """Adds one load's change to the state, which must be of the same model text.
-
-    Raises:
-        StoreError: the model was replaced meanwhile; the next run publishes with the new one.
-    """
-    found = transaction.rows("lock_fold", name=fold.name)
-    if not found or found[0][0] != fold.digest:
-        raise StoreError(f"model {fold.name} was changed by another process while this load was computed; run again")
+    """Adds one load's change to the state."""
     _upsert(transaction, fold, delta)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 import pyarrow as pa
@@ -14,7 +14,7 @@ from tillage.ports.lake import Rows
 from tillage.ports.store import Known, PublishedFold, Reason
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database
-from tillage.stores.postgres.folds import add_delta
+from tillage.stores.postgres.folds import add_delta, keep_models
 
 _PUBLISH = "publish"
 _QUARANTINE = pa.schema(
@@ -93,9 +93,17 @@ class Ledger:
         return {feed: int(load_seq) for feed, load_seq in self._database.rows("published")}
 
     def publish(
-        self, load: Load, counts: dict[str, Counts], quarantine: Rows, folds: Iterable[PublishedFold], lease: Lease
+        self,
+        load: Load,
+        lease: Lease,
+        *,
+        counts: Mapping[str, Counts],
+        quarantine: Rows,
+        folds: Iterable[PublishedFold],
+        digests: Mapping[str, str],
     ) -> None:
         with self._database.transaction(CommitPoint.PUBLISH, lease) as transaction:
+            keep_models(transaction, digests)
             transaction.run("insert_receipt", stage=_PUBLISH, load_seq=load.load_seq)
             for dataset, figures in counts.items():
                 transaction.run("insert_counts", load_seq=load.load_seq, dataset=dataset, **asdict(figures))

@@ -111,11 +111,11 @@ where q.dataset = %(dataset)s order by q.load_seq, q.source, q.ordinal, q.unit
 -- name: folds
 select name, digest, outputs from tillage.folds order by name
 
--- name: lock_fold
-select digest, outputs from tillage.folds where name = %(name)s for share
-
 -- name: lock_folds
 lock table tillage.folds in exclusive mode
+
+-- name: keep_folds
+lock table tillage.folds in share mode
 
 -- name: upsert_fold
 insert into tillage.folds (name, digest, outputs) values (%(name)s, %(digest)s, %(outputs)s)
