@@ -49,8 +49,7 @@ def compiled(text: str) -> Check:
 @contextmanager
 def connected(threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB as the engine opens it."""
-    config = {"threads": threads, "preserve_insertion_order": False, "autoload_known_extensions": False}
-    with duckdb.connect(":memory:", config=config) as connection:
+    with duckdb.connect(":memory:", config={"threads": threads, "preserve_insertion_order": False}) as connection:
         yield connection
 
 

@@ -315,7 +315,7 @@ def _lines() -> st.SearchStrategy[list[Row] | None]:
     return st.none() | st.lists(line, max_size=3)
 
 
-ROWS = {
+ROWS: dict[str, st.SearchStrategy[Row]] = {
     "sales": st.fixed_dictionaries(
         {
             "shop": _texts(),

@@ -45,8 +45,8 @@ null true false 0 1 -1 "\t" "null" "true" [] {} [null] [[]] [{}] {"a":1} {"a":nu
 """.split()
 ODD_VALUES += (
     """
-" a "|"\u00a0"|"\u3000 \u2028"|"1\u00a0"|"\u2003-1.5\u205f"|"\x85"|"\u180e"|"\ufeff"|"\v\f"|"\0"|"\x1f"|"\x7f"|"\t"|""|":|" "
-"1.5 "|" 1.5"|"- 1"|"1 0"|"\uffff\U0010ffff"|"e\u0301\u0301"|"👨\u200d👩"|[1, 2]|"hot food "|"HOT FOOD"|"hot\\u0020food"
+" a "|"\u00a0"|"\u3000 \u2028"|"1\u00a0"|"\u2003-1.5\u205f"|"\x85"|"\u180e"|"\ufeff"|"\v\f"|"\0"|"\x1f"|"\x7f"|"\t"|""|":
+" "|"1.5 "|" 1.5"|"- 1"|"1 0"|"\uffff\U0010ffff"|"e\u0301\u0301"|"👨\u200d👩"|[1, 2]|"hot food "|"HOT FOOD"|"hot\\u0020food"
 """.strip("\n")
     .replace("\n", "|")
     .split("|")

@@ -49,7 +49,7 @@ def bench() -> Iterator[Bench]:
     # A short path of its own: pytest's is near the limit of a socket's.
     folder = Path(tempfile.mkdtemp(prefix="tl-"))
     with EmbeddedPostgres(folder / "store") as dsn, connected(threads=2) as connection:
-        database = Database(dsn, "folds", CommitLog(None))
+        database = Database(dsn, "folds", CommitLog(None), lease_ttl_s=30)
         yield Bench(database, DuckEngine(folder, memory_bytes=2**29, threads=2, datasets=DATASETS), connection)
         database.close()
     shutil.rmtree(folder)
@@ -84,9 +84,9 @@ def histories(draw: st.DrawFn) -> list[Change]:
     loads = []
     for _ in range(draw(st.integers(1, 4))):
         change: Change = {}
-        for name, rows in standing.items():
+        for name in DATASETS:
             opened = draw(st.lists(ROWS[name], max_size=6))
-            rows += opened
+            rows = standing[name] + opened
             closed = draw(st.lists(st.integers(0, len(rows) - 1), unique=True, max_size=4)) if rows else []
             change[name] = [(1, row) for row in opened] + [(-1, rows[place]) for place in closed]
             standing[name] = [row for place, row in enumerate(rows) if place not in closed]
@@ -115,12 +115,12 @@ def test_deltas_load_by_load_add_up_to_the_model_over_all_rows(
 ) -> None:
     fold = read_fold(f"model{next(_NUMBERS)}", model.sql, DATASETS)
     folds, types = Folds(bench.database), bench.engine.column_types(fold)
-    folds.replace(fold, types, lambda: delta(bench, fold, {}))
+    assert folds.replace(fold, types, delta(bench, fold, {}), {})
     assert state(bench, fold) == {}
     for number, change in enumerate(history):
         if number == new_after:  # a model that comes, or changes, when loads are there already
             signed = {name: [(1, row) for row in rows] for name, rows in standing_after(history[:number]).items()}
-            folds.replace(fold, types, lambda: delta(bench, fold, signed))
+            assert folds.replace(fold, types, delta(bench, fold, signed), {})
         with bench.database.transaction(CommitPoint.PUBLISH) as transaction:
             add_delta(transaction, fold, delta(bench, fold, change))
         wanted = model.state(standing_after(history[: number + 1]))

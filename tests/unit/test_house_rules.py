@@ -81,6 +81,7 @@ def test_amounts_keep_all_decimals_of_their_currency() -> None:
     assert money.show(120, "JPY") == "120 JPY"
     assert money.show(1234567, "KWD") == "1,234.567 KWD"
     assert str(money.to_major(0, "EUR")) == "0.00"
+    assert money.show(-(10**37) - 1, "EUR").replace(",", "") == "-" + "1" + "0" * 34 + "0.01 EUR"
     with pytest.raises(ValueError, match="did you mean EUR"):
         money.exponent("EURO")
 

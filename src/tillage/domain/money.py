@@ -41,7 +41,7 @@ def exponent(currency: str) -> int:
 
 def to_major(minor: int, currency: str) -> Decimal:
     """`minor` units as an exact decimal with all decimals of the currency: 8977 EUR is Decimal('89.77')."""
-    return Decimal(minor).scaleb(-exponent(currency))
+    return Decimal(f"{minor}E-{exponent(currency)}")  # arithmetic would round beyond the context's 28 digits
 
 
 def show(minor: int | Decimal | None, currency: str | None) -> str:
@@ -50,4 +50,4 @@ def show(minor: int | Decimal | None, currency: str | None) -> str:
         return "-"
     if currency is None:
         return f"{minor:,}"
-    return f"{Decimal(minor).scaleb(-exponent(currency)):,f} {currency}"
+    return f"{to_major(int(minor), currency):,f} {currency}"
