@@ -105,9 +105,8 @@ def race(stages: Stages, stop: str, *, bug: str | None = None, rival_crash: str 
         slow.until_stopped()
         with Run(place, crash=rival_crash, bug=bug, name="rival") as rival, psycopg.connect(place.dsn) as store:
             store.autocommit = True
-            is_held_up = (
-                until(lambda: "over" if rival.is_over() else is_rival_waiting(store) and "waiting") == "waiting"
-            )
+            until(lambda: rival.is_over() or is_rival_waiting(store))
+            is_held_up = not rival.is_over()
             slow.go_on()
             ended = slow.ended(), rival.ended()
     return Race(*ended, is_held_up, come_to(stages, place, bug))
@@ -123,7 +122,7 @@ def come_to(stages: Stages, place: Place, bug: str | None = None) -> list[str]:
 def is_rival_waiting(store: psycopg.Connection) -> bool:
     """Whether it waits for a lock of a run whose lease ran out some time ago."""
     query = """select from pg_stat_activity, tillage.leases where datname = current_database()
-        and application_name = 'rival' and wait_event_type = 'Lock' and expires_at < now() - interval '2 s'"""
+        and application_name = 'rival' and wait_event_type = 'Lock' and expires_at < now() - interval '5 s'"""
     return store.execute(query).fetchone() is not None
 
 
@@ -150,17 +149,13 @@ def test_overtaken_run_is_refused_and_doubles_nothing(stages: Stages, stop: str,
     assert found.differences == []
 
 
-def test_run_stopped_inside_its_transaction_doubles_nothing(stages: Stages) -> None:
-    found = race(stages, "before:publish")
+@pytest.mark.parametrize("stop", ["before:plan:2", "before:publish", "before:seal"])
+def test_run_stopped_inside_its_transaction_holds_nobody_up_and_doubles_nothing(stages: Stages, stop: str) -> None:
+    found = race(stages, stop)
+    assert not found.is_rival_held_up
     assert found.rival.code == 0, found.rival.said
-    assert found.slow.error in {"lease-lost", "store-away", "unknown-outcome"}, found.slow.said
+    assert found.slow.error is not None
     assert found.differences == []
-
-
-@pytest.mark.xfail(reason="a stopped run's open transaction keeps the row of its lease locked, so nobody can take it")
-@pytest.mark.parametrize("stop", ["before:plan:2", "before:publish"])
-def test_run_stopped_inside_its_transaction_holds_nobody_up_longer_than_its_lease(stages: Stages, stop: str) -> None:
-    assert not race(stages, stop).is_rival_held_up
 
 
 def test_run_stopped_before_bronze_is_refused_by_the_fence_of_a_rival_killed_after_voiding(stages: Stages) -> None:
@@ -170,29 +165,28 @@ def test_run_stopped_before_bronze_is_refused_by_the_fence_of_a_rival_killed_aft
     assert found.differences == []
 
 
-@pytest.mark.parametrize(
-    "stop_of_rival",
-    [
-        "before:fence",
-        pytest.param(
-            None,
-            marks=pytest.mark.xfail(reason="the fence is committed on a newer snapshot than that without the receipt"),
-        ),
-    ],
-)
-def test_commit_that_comes_just_before_the_fence_is_not_voided(stages: Stages, stop_of_rival: str | None) -> None:
-    """The rival has seen no receipt in bronze and stops; the first run commits; the rival goes on to fence and void."""
+def commit_before_fence(stages: Stages, **how_the_rival_stops: str) -> tuple[Ended, list[str]]:
+    """A rival has found no receipt in bronze and stops; then the first run commits; then the rival goes on to fence."""
     place = stages.places.copy(stages.by_name["second"].base)
-    hook = None if stop_of_rival else "slow-to-fence"
     with Run(place, stop="before:bronze", lease_ttl_s=1) as slow:
         slow.until_stopped()
-        with Run(place, stop=stop_of_rival, bug=hook) as rival:
+        with Run(place, **how_the_rival_stops) as rival:
             rival.until_stopped()
             slow.go_on()
             slow.ended()
             rival.go_on()
-            rival.ended()
-    assert come_to(stages, place) == []
+            ended = rival.ended()
+    return ended, come_to(stages, place)
+
+
+def test_load_that_is_committed_just_before_its_fence_is_finished_and_not_voided(stages: Stages) -> None:
+    rival, found = commit_before_fence(stages, stop="before:fence")
+    assert found == []
+    assert (rival.code, rival.did["voided"]) == (0, []), rival.said
+
+
+def test_commit_just_before_a_fence_finds_seeded_bug(stages: Stages) -> None:
+    assert "silver.orders" in sections(commit_before_fence(stages, bug="fence-apart")[1])
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.acceptance.crash.places import open_places
-from tests.acceptance.crash.runs import Run
+from tests.acceptance.crash.runs import Run, until, waits_for_a_lock
 from tests.acceptance.crash.stages import Stages
 
 pytestmark = pytest.mark.accept("2.6")
@@ -19,12 +20,26 @@ def stages() -> Iterator[Stages]:
         yield Stages(places)
 
 
-@pytest.mark.parametrize("stage", ["first", "second", "voiding", "recalling"])
+@pytest.mark.parametrize("stage", ["second", "voiding", "recalling"])
 def test_two_runs_started_at_once_both_end_well(stages: Stages, stage: str) -> None:
     place = stages.places.copy(stages.by_name[stage].base)
     place.deliver(stages.by_name[stage].arriving)
     with Run(place) as one, Run(place) as other:
         ended = one.ended(), other.ended()
+    assert [run.code for run in ended] == [0, 0], ended
+    assert stages.differences(place) == []
+
+
+@pytest.mark.xfail(reason="the run that waited sees the schema only in its next transaction, and makes it again")
+def test_two_first_runs_at_once_make_one_schema(stages: Stages) -> None:
+    place = stages.places.copy(stages.by_name["first"].base)
+    place.deliver(stages.files)
+    with Run(place, stop="before:setup") as one:
+        one.until_stopped()
+        with Run(place, name="other") as other, psycopg.connect(place.dsn, autocommit=True) as store:
+            until(lambda: waits_for_a_lock(store, "other"))
+            one.go_on()
+            ended = one.ended(), other.ended()
     assert [run.code for run in ended] == [0, 0], ended
     assert stages.differences(place) == []
 
@@ -42,13 +57,21 @@ def test_second_run_says_that_it_waits_and_finds_nothing_left_to_do(stages: Stag
     assert stages.differences(place) == []
 
 
-def test_second_run_that_may_not_wait_ends_and_names_the_holder(stages: Stages) -> None:
+@pytest.mark.parametrize(
+    "stop",
+    [
+        "after:lease",
+        pytest.param("before:publish", marks=pytest.mark.xfail(reason="the row of the lease is locked, and waited for")),
+    ],
+)
+def test_second_run_that_may_not_wait_ends_and_names_the_holder(stages: Stages, stop: str) -> None:
     place = stages.places.copy(stages.by_name["second"].base)
-    with Run(place, stop="after:lease") as first:
+    with Run(place, stop=stop) as first:
         first.until_stopped()
-        with Run(place, wait_s=0) as second:
+        with Run(place, wait_s=0, name="second") as second, psycopg.connect(place.dsn, autocommit=True) as store:
+            until(lambda: second.is_over() or waits_for_a_lock(store, "second"))
+            first.go_on()
             refused = second.ended()
-        first.go_on()
         assert first.ended().code == 0
     assert (refused.code, refused.error) == (12, "lease-held"), refused.said
     assert f"process {first.pid} on " in refused.said

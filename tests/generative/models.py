@@ -246,7 +246,7 @@ def branches(draw: st.DrawFn) -> tuple[str, Callable[[Tables], Iterator[Row]]]:
     integer = draw(st.sampled_from(source.integers) | st.just(literal("7", 7)))
     size = draw(st.sampled_from(source.numbers or (literal("null::decimal(38,6)", None),)))
     selected = {"k": text, "n": integer, "amount": draw(amounts(source)), "guests": draw(values(source)), "size": size}
-    condition = draw(st.none() | conditions(source))
+    condition = draw(st.none() | st.none() | conditions(source))
     sql = f"select {', '.join(f'{term.sql} as {name}' for name, term in selected.items())} from {source.sql}"
     sql += f" where {condition.sql}" if condition else ""
 
@@ -277,7 +277,7 @@ def models(draw: st.DrawFn) -> Model:
     source = draw(st.sampled_from(SOURCES) | unions())
     grouped = draw(st.lists(keys(source), min_size=1, max_size=2, unique_by=lambda key: key.sql))
     outputs = draw(st.lists(sums(source), min_size=1, max_size=4))
-    condition = draw(st.none() | conditions(source))
+    condition = draw(st.none() | st.none() | conditions(source))
     names = [f"key{index}" for index in range(len(grouped))]
     selected = [f"{key.sql} as {name}" for key, name in zip(grouped, names, strict=True)]
     selected += [f"{output.sql} as sum{index}" for index, output in enumerate(outputs)]

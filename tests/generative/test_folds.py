@@ -8,11 +8,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import event, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.generative.bounded import bounded
@@ -55,7 +56,13 @@ def bench() -> Iterator[Bench]:
     shutil.rmtree(folder)
 
 
-def delta(bench: Bench, fold: Fold, change: Mapping[str, Signed]) -> pa.Table:
+def delta(bench: Bench, fold: Fold, change: Change) -> pa.Table:
+    hold(bench, change)
+    return bench.connection.sql(fold.delta_sql).to_arrow_table()
+
+
+def hold(bench: Bench, change: Change) -> None:
+    """Tables under the datasets' names, with rows as in silver."""
     for name, dataset in DATASETS.items():
         rows = [
             row
@@ -66,7 +73,6 @@ def delta(bench: Bench, fold: Fold, change: Mapping[str, Signed]) -> pa.Table:
         bench.connection.register("incoming", table)
         bench.connection.execute(f"create or replace temp table {name} as select * from incoming")
         bench.connection.unregister("incoming")
-    return bench.connection.sql(fold.delta_sql).to_arrow_table()
 
 
 def state(bench: Bench, fold: Fold) -> State:
@@ -81,11 +87,11 @@ def state(bench: Bench, fold: Fold) -> State:
 def histories(draw: st.DrawFn) -> list[Change]:
     """Loads that open rows and close rows that stand, in the end perhaps all."""
     standing: dict[str, list[Row]] = {name: [] for name in DATASETS}
-    loads = []
+    loads: list[Change] = []
     for _ in range(draw(st.integers(1, 4))):
         change: Change = {}
         for name in DATASETS:
-            opened = draw(st.lists(ROWS[name], max_size=6))
+            opened = draw(st.lists(ROWS[name], min_size=0 if loads else 4, max_size=12))
             rows = standing[name] + opened
             closed = draw(st.lists(st.integers(0, len(rows) - 1), unique=True, max_size=4)) if rows else []
             change[name] = [(1, row) for row in opened] + [(-1, rows[place]) for place in closed]
@@ -108,7 +114,11 @@ def standing_after(loads: Sequence[Change]) -> dict[str, list[Row]]:
     return rows
 
 
-@bounded(60)
+def opened(standing: Mapping[str, Sequence[Row]]) -> Change:
+    return {name: [(1, row) for row in rows] for name, rows in standing.items()}
+
+
+@bounded(40)
 @given(model=models(), history=histories(), new_after=st.integers(0, 4))
 def test_deltas_load_by_load_add_up_to_the_model_over_all_rows(
     bench: Bench, model: Model, history: list[Change], new_after: int
@@ -118,12 +128,30 @@ def test_deltas_load_by_load_add_up_to_the_model_over_all_rows(
     assert folds.replace(fold, types, delta(bench, fold, {}), {})
     assert state(bench, fold) == {}
     for number, change in enumerate(history):
-        if number == new_after:  # a model that comes, or changes, when loads are there already
-            signed = {name: [(1, row) for row in rows] for name, rows in standing_after(history[:number]).items()}
-            assert folds.replace(fold, types, delta(bench, fold, signed), {})
+        if number == new_after:  # as a model that comes when loads are there already
+            assert folds.replace(fold, types, delta(bench, fold, opened(standing_after(history[:number]))), {})
         with bench.database.transaction(CommitPoint.PUBLISH) as transaction:
             add_delta(transaction, fold, delta(bench, fold, change))
         wanted = model.state(standing_after(history[: number + 1]))
         assert state(bench, fold) == wanted, model.sql
-        event(f"{min(len(wanted), 5)} keys")
     folds.drop(fold.name)
+
+
+@bounded(40)
+@given(model=models(), history=histories())
+def test_the_rows_that_explain_a_model_add_up_to_it(bench: Bench, model: Model, history: list[Change]) -> None:
+    fold = read_fold("explained", model.sql, DATASETS)
+    hold(bench, {name: [signed for change in history for signed in change[name]] for name in DATASETS})
+    explained: dict[tuple[Any, ...], list[Row]] = {}
+    for row in bench.connection.sql(fold.explain_sql).to_arrow_table().to_pylist():
+        explained.setdefault(tuple(row[key.name] for key in fold.keys), []).append(row)
+    standing = {key: rows for key, rows in explained.items() if sum(row["_sign"] for row in rows)}
+    assert {
+        key: tuple(signed_sum(rows, output.name) for output in fold.sums) for key, rows in standing.items()
+    } == model.state(standing_after(history)), model.sql
+
+
+def signed_sum(rows: Sequence[Row], name: str) -> Any:
+    """The sum of what is not null, where signs leave any of it standing."""
+    present = [row for row in rows if row[name] is not None]
+    return sum(row["_sign"] * row[name] for row in present) if sum(row["_sign"] for row in present) else None

@@ -14,14 +14,12 @@ from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
-from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, LoadState, SourceFile
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import LeaseLostError
 from tillage.lake.delta import Table
 from tillage.pipelines.house import House
 from tillage.ports.lake import Rows
-from tillage.ports.store import PublishedFold
 from tillage.stores.postgres.folds import add_delta
 from tillage.stores.postgres.ledger import Ledger
 
@@ -89,8 +87,9 @@ def maximum_of_receipts() -> None:
 def no_fence() -> None:
     """Voids a load in the ledger alone, so that whoever still writes it can commit."""
 
-    def void(house: House, load: Load, lease: Lease) -> None:
+    def void(house: House, load: Load, lease: Lease) -> bool:
         house.ledger.void(load, lease)
+        return True
 
     replace(loading, "void", void)
 
@@ -98,29 +97,36 @@ def no_fence() -> None:
 def fence_after_void() -> None:
     """Voids first and fences then: between the two the load is void and can still be committed."""
 
-    def void(house: House, load: Load, lease: Lease) -> None:
+    def void(house: House, load: Load, lease: Lease) -> bool:
         house.ledger.void(load, lease)
-        house.lake.bronze(load.feed).append(None, house.ledger.next_fence(), CommitPoint.FENCE)
+        return house.lake.bronze(load.feed).fence(house.ledger.next_fence(), load.load_seq)
 
     replace(loading, "void", void)
+
+
+def fence_apart() -> None:
+    """Looks for the receipt on one snapshot and fences on a newer one; stops in between, for others to come there."""
+
+    def fence(self: Table, number: int, load_seq: int) -> bool:
+        receipt = self.snapshot().receipt
+        if receipt >= load_seq:
+            return receipt > load_seq
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        self.append(None, number, CommitPoint.FENCE)
+        return True
+
+    replace(Table, "fence", fence)
 
 
 def publish_apart() -> None:
     """Adds to the folds in one transaction, and writes counts, quarantine and receipt in another."""
     whole = Ledger.publish
 
-    def publish(
-        self: Ledger,
-        load: Load,
-        counts: dict[str, Counts],
-        quarantine: Rows,
-        folds: Iterable[PublishedFold],
-        lease: Lease,
-    ) -> None:
+    def publish(self: Ledger, load: Load, lease: Lease, **given: Any) -> None:
         with self._database.transaction(CommitPoint.PUBLISH, lease) as transaction:
-            for fold, change in folds:
+            for fold, change in given["folds"]:
                 add_delta(transaction, fold, change)
-        whole(self, load, counts, quarantine, (), lease)
+        whole(self, load, lease, **given | {"folds": ()})
 
     replace(Ledger, "publish", publish)
 
@@ -152,23 +158,12 @@ def plan_forgotten() -> None:
         planned[load.load_seq] = enter
         return load
 
-    def publish(self: Ledger, load: Load, *arguments: Any) -> None:
+    def publish(self: Ledger, load: Load, lease: Lease, **given: Any) -> None:
         planned.get(load.load_seq, lambda: None)()
-        whole(self, load, *arguments)
+        whole(self, load, lease, **given)
 
     replace(Ledger, "plan", plan)
     replace(Ledger, "publish", publish)
-
-
-def slow_to_fence() -> None:
-    """No bug: stops the process where it has seen that a load is not in bronze, and has not fenced bronze yet."""
-    whole = Ledger.next_fence
-
-    def next_fence(self: Ledger) -> int:
-        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
-        return whole(self)
-
-    replace(Ledger, "next_fence", next_fence)
 
 
 def replace(owner: object, name: str, function: Callable[..., Any]) -> None:
@@ -184,7 +179,7 @@ SEEDS: Mapping[str, Callable[[], None]] = {
     "maximum-of-receipts": maximum_of_receipts,
     "no-fence": no_fence,
     "fence-after-void": fence_after_void,
+    "fence-apart": fence_apart,
     "publish-apart": publish_apart,
     "plan-forgotten": plan_forgotten,
-    "slow-to-fence": slow_to_fence,
 }

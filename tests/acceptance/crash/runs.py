@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psycopg
+
 from tests.acceptance.crash.places import Place
 
 LIMIT_S = 60.0
@@ -144,3 +146,10 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end_s, "it did not come to it"
         time.sleep(0.01)
+
+
+def waits_for_a_lock(store: psycopg.Connection[Any], name: str) -> bool:
+    """Whether a session of the run of that name does."""
+    query = """select from pg_stat_activity
+        where datname = current_database() and application_name = %s and wait_event_type = 'Lock'"""
+    return store.execute(query, [name]).fetchone() is not None

@@ -141,6 +141,10 @@ def translated() -> Iterator[None]:
         yield
     except TillageError:
         raise
+    except psycopg.errors.IdleInTransactionSessionTimeout as wrong:
+        raise LeaseLostError(
+            "this process stood still inside a transaction until its lease was over; run again"
+        ) from wrong
     except psycopg.OperationalError as wrong:
         raise StoreAwayError(
             f"the store does not answer ({_state(wrong)}); is PostgreSQL up? Then: tillage run"
