@@ -61,7 +61,9 @@ def test_second_run_says_that_it_waits_and_finds_nothing_left_to_do(stages: Stag
     "stop",
     [
         "after:lease",
-        pytest.param("before:publish", marks=pytest.mark.xfail(reason="the row of the lease is locked, and waited for")),
+        pytest.param(
+            "before:publish", marks=pytest.mark.xfail(reason="the row of the lease is locked, and waited for")
+        ),
     ],
 )
 def test_second_run_that_may_not_wait_ends_and_names_the_holder(stages: Stages, stop: str) -> None:
@@ -70,9 +72,11 @@ def test_second_run_that_may_not_wait_ends_and_names_the_holder(stages: Stages, 
         first.until_stopped()
         with Run(place, wait_s=0, name="second") as second, psycopg.connect(place.dsn, autocommit=True) as store:
             until(lambda: second.is_over() or waits_for_a_lock(store, "second"))
+            is_held_up = not second.is_over()
             first.go_on()
             refused = second.ended()
         assert first.ended().code == 0
+    assert not is_held_up
     assert (refused.code, refused.error) == (12, "lease-held"), refused.said
     assert f"process {first.pid} on " in refused.said
     assert stages.differences(place) == []

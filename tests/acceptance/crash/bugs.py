@@ -150,7 +150,7 @@ def plan_forgotten() -> None:
 
         def enter() -> None:
             values = {"load_seq": load.load_seq, "feed": feed, "contract_digest": contract_digest}
-            rows = [{"load_seq": load.load_seq} | asdict(source) for source in load.sources]
+            rows: list[Mapping[str, Any]] = [{"load_seq": load.load_seq} | asdict(source) for source in load.sources]
             with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
                 transaction.run("insert_load", **values, epoch=lease.epoch)
                 transaction.run_many("insert_source", rows)

@@ -48,7 +48,7 @@ def state_of(root: Path, dsn: str) -> State:
 
 
 def differences(found: State, wanted: State) -> list[str]:
-    """One line for each section that differs: how much is there that should not be, how much is missing, and examples."""
+    """A line for each section with rows that should not be there, and for each with rows missing; with examples."""
     lines = []
     for section in sorted(found.keys() | wanted.keys()):
         here, there = found.get(section, Counter()), wanted.get(section, Counter())
@@ -134,7 +134,8 @@ def _store_state(store: psycopg.Connection[Any], paths: Paths) -> State:
     state = {
         "files": _rows(
             store,
-            "select path, digest, state from tillage.sources join tillage.loads using (load_seq) where state <> 'voided'",
+            "select path, digest, state from tillage.sources join tillage.loads using (load_seq) "
+            "where state <> 'voided'",
         ),
         "open loads": _rows(store, "select feed from tillage.loads where state = 'open'"),
         "loads without the one receipt": _rows(

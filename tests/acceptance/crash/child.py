@@ -1,6 +1,6 @@
 """One `tillage run` in a process of its own, which a test may kill, stop, or seed with a bug.
 
-    python child.py ROOT [BUG] [--wait SECONDS] [--stop SIDE:POINT[:COUNT]]
+    python -m tests.acceptance.crash.child ROOT [BUG] [--wait SECONDS] [--stop SIDE:POINT[:COUNT]]
 
 Prints what the run says and, last, what it did as one line of JSON. Ends with the exit code that the command has.
 """
@@ -18,8 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import bugs
-
+from tests.acceptance.crash import bugs
 from tillage.domain.load import CommitPoint
 from tillage.errors import TillageError
 from tillage.settings import Crash, Settings, read_settings

@@ -1,6 +1,6 @@
 """Starts runs of `child.py` from one process that has imported everything, since half of a short run is imports.
 
-    python nursery.py SOCKET
+    python -m tests.acceptance.crash.nursery SOCKET
 
 Each connection starts one run. It sends one line of JSON, [arguments, environment, file for the output], and is told,
 a line each: the process id, "stopped" each time that the run stops, and last its exit code, negative for a signal.
@@ -18,7 +18,7 @@ import sys
 import traceback
 from typing import TextIO
 
-import child
+from tests.acceptance.crash import child
 
 
 def main(address: str) -> None:

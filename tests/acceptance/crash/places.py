@@ -23,6 +23,7 @@ from tillage.stores.embedded import EmbeddedPostgres
 
 TEMPLATE = Path(tillage.__file__).parent / "templates/food-orders"
 LANDING = "landing/orders"
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,14 @@ def open_places() -> Iterator[Places]:
 
 @contextmanager
 def _nursery(address: Path) -> Iterator[Path]:
-    command = [sys.executable, str(Path(__file__).with_name("nursery.py")), str(address)]
-    # One thread, so that what it forks has all there is.
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.acceptance.crash.nursery", str(address)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # with threads of a pool, a fork would have half of it
+    ) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         yield address

@@ -68,7 +68,8 @@ class Run:
             lease_ttl_s: how long its own lease lasts once it is stopped.
             name: by which its sessions are known in the store.
         """
-        arguments = [str(place.root), *([bug] if bug else []), "--wait", str(wait_s), *(["--stop", stop] if stop else [])]
+        arguments = [str(place.root), *([bug] if bug else []), "--wait", str(wait_s)]
+        arguments += ["--stop", stop] if stop else []
         environment = {
             "TILLAGE_STORE_DSN": place.dsn,
             "TILLAGE_THREADS": "1",

@@ -1,4 +1,4 @@
-"""The house that an uninterrupted run comes to, and the places from which the same must come out of interrupted ones."""
+"""The house that uninterrupted runs come to, and the places from which interrupted ones must come to the same."""
 
 from __future__ import annotations
 
