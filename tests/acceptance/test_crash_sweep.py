@@ -5,17 +5,22 @@ And so that this means something: bugs that are seeded on purpose are found by t
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import pytest
 
 from tests.acceptance.crash.canonical import differences, oracle_differences, state_of
 from tests.acceptance.crash.places import Place, open_places
-from tests.acceptance.crash.runs import Ended, Run, run, until
+from tests.acceptance.crash.runs import Ended, Run, run, until, waits_for_a_lock
 from tests.acceptance.crash.stages import Kill, Stages, finished, unfinished
 from tests.oracle.food_orders import judge
 from tillage.domain.load import CommitPoint
@@ -29,19 +34,6 @@ AT_ONCE = 2
 def stages() -> Iterator[Stages]:
     with open_places() as places:
         yield Stages(places)
-
-
-def kills(stages: Stages) -> Iterator[Kill]:
-    """Every time that an uninterrupted run gets to a commit point, from each stage.
-
-    In the two stages that follow a kill, both sides only of what the others never get to: nothing becomes durable
-    between the end of one point and the start of the next, so one side is enough to try each state once more.
-    """
-    ordinary = stages.by_name["second"].passed
-    for name, stage in stages.by_name.items():
-        for point, count in stage.passed.items():
-            sides = ["before"] if name in {"voiding", "recalling"} and point in ordinary else ["before", "after"]
-            yield from (Kill(name, side, point, number) for number in range(1, count + 1) for side in sides)
 
 
 def test_uninterrupted_house_is_that_of_the_oracle(stages: Stages) -> None:
@@ -61,15 +53,27 @@ def test_later_files_repeat_and_contradict_earlier_ones_and_themselves(stages: S
 
 
 def test_every_commit_point_is_killed_at(stages: Stages) -> None:
-    assert {kill.point for kill in kills(stages)} == set(CommitPoint)
+    assert {kill.point for kill in stages.kills()} == set(CommitPoint)
 
 
 def test_house_is_the_same_whatever_is_killed_when(stages: Stages) -> None:
-    every = list(kills(stages))
+    every = stages.kills()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = dict(zip(every, pool.map(stages.after_kill, every), strict=True))
     wrong = [f"{kill}: {lines[0]} (and {len(lines) - 1} more)" for kill, lines in found.items() if lines]
     assert not wrong, "\n".join(wrong)
+
+
+def test_command_is_killed_where_its_environment_says_and_then_finishes(stages: Stages) -> None:
+    place = stages.places.copy(stages.second)
+    command = [sys.executable, "-m", "tillage", "run"]
+    environment = os.environ | {"TILLAGE_STORE_DSN": place.dsn}
+    codes = [
+        subprocess.run(command, cwd=place.root, env=environment | settings, capture_output=True, check=False).returncode
+        for settings in ({"TILLAGE_CRASH": "after:silver"}, {})
+    ]
+    assert codes == [-signal.SIGKILL, 0]
+    assert stages.differences(place) == []
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ def test_house_is_the_same_whatever_is_killed_when(stages: Stages) -> None:
     ids=str,
 )
 def test_kill_finds_seeded_bug(stages: Stages, bug: str, kill: Kill, section: str) -> None:
-    assert kill in set(kills(stages))
+    assert kill in set(stages.kills())
     assert section in sections(stages.after_kill(kill, bug))
 
 
@@ -100,7 +104,7 @@ class Race:
 
 def race(stages: Stages, stop: str, *, bug: str | None = None, rival_crash: str = "") -> Race:
     """Stops a second run, lets a rival run to its end (or until it waits for the first one all the same), goes on."""
-    place = stages.places.copy(stages.by_name["second"].base)
+    place = stages.places.copy(stages.second)
     with Run(place, stop=stop, bug=bug, lease_ttl_s=1, name="slow") as slow:
         slow.until_stopped()
         with Run(place, crash=rival_crash, bug=bug, name="rival") as rival, psycopg.connect(place.dsn) as store:
@@ -119,11 +123,10 @@ def come_to(stages: Stages, place: Place, bug: str | None = None) -> list[str]:
     return found
 
 
-def is_rival_waiting(store: psycopg.Connection) -> bool:
+def is_rival_waiting(store: psycopg.Connection[Any]) -> bool:
     """Whether it waits for a lock of a run whose lease ran out some time ago."""
-    query = """select from pg_stat_activity, tillage.leases where datname = current_database()
-        and application_name = 'rival' and wait_event_type = 'Lock' and expires_at < now() - interval '5 s'"""
-    return store.execute(query).fetchone() is not None
+    is_long_over = "select from tillage.leases where expires_at < now() - interval '5 s'"
+    return waits_for_a_lock(store, "rival") and store.execute(is_long_over).fetchone() is not None
 
 
 def sections(differences: list[str]) -> set[str]:
@@ -153,7 +156,8 @@ def test_overtaken_run_is_refused_and_doubles_nothing(stages: Stages, stop: str,
     "stop",
     [
         pytest.param(
-            "before:plan:2", marks=pytest.mark.xfail(reason="no idle time-out runs after a pipeline of inserts")
+            "before:plan:2",
+            marks=pytest.mark.xfail(strict=False, reason="mostly no idle time-out runs after a pipeline of inserts"),
         ),
         "before:publish",
         "before:seal",
@@ -163,7 +167,7 @@ def test_run_stopped_inside_its_transaction_holds_nobody_up_and_doubles_nothing(
     found = race(stages, stop)
     assert not found.is_rival_held_up
     assert found.rival.code == 0, found.rival.said
-    assert found.slow.error is not None
+    assert found.slow.error == "lease-lost", found.slow.said
     assert found.differences == []
 
 
@@ -176,7 +180,7 @@ def test_run_stopped_before_bronze_is_refused_by_the_fence_of_a_rival_killed_aft
 
 def commit_before_fence(stages: Stages, *, stop: str | None = None, bug: str | None = None) -> tuple[Ended, list[str]]:
     """A rival has found no receipt in bronze and stops; then the first run commits; then the rival goes on to fence."""
-    place = stages.places.copy(stages.by_name["second"].base)
+    place = stages.places.copy(stages.second)
     with Run(place, stop="before:bronze", lease_ttl_s=1) as slow:
         slow.until_stopped()
         with Run(place, stop=stop, bug=bug) as rival:

@@ -51,6 +51,12 @@ ODD_VALUES += (
 )
 ODD_VALUES += ['"hot food "', '"HOT FOOD"', r'"hot\u0020food"']
 ODD_VALUES += [r'"x\": null"', r'"\":null,\"orders\":"', *':"\\/{}[]']
+# Everything that Unicode calls white space and fits into a JSON string, some that it does not call so, and all escaped.
+SPACES = " \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+for space in (*SPACES, *"\u180e\u200b\u2060\ufeff\x7f\xad\u2800\u3164"):
+    ODD_VALUES += [f'"{space}"', f'"{space}1.5{space}"', f'"\\u{ord(space):04x}"', f'"{space}hot food"']
+for space in "\t\n\v\f\r\x1c\x1f\b":
+    ODD_VALUES += [f'"\\u{ord(space):04x}"', f'"1.5\\u{ord(space):04X}"']
 PARTS = r"a B ü 寿 🍕 e\u0301 \" \\ \/ \b \f \n \r \t \u0041 \u00e9 \ud83d\ude00 \ud83d \ude00 \u0000 \u0020".split()
 PARTS += r'\u2003 ": \": \":null \": , : { } [ ] , ,] ,} :NaN [Infinity 1e5 :0123456789012345678 #tillage null'.split()
 PARTS += [*" \xa0\u3000\u2028\ufeff\x85\x7f\x01\0\ufffd\U0010ffff'\\$", "\\u", r"\u0023tillage"]
@@ -92,12 +98,8 @@ WILD_BYTES += (
 )
 
 
-def lines(rng: Random, count: int, *, orders: int) -> list[bytes]:
-    """`count` lines of one file; order numbers are drawn below `orders`, so the fewer, the more of them meet again."""
-    return [line(rng, orders) for _ in range(count)]
-
-
 def line(rng: Random, orders: int) -> bytes:
+    """Order numbers are drawn below `orders`: the fewer, the more of them meet again."""
     tree: Tree = customer(rng, orders)
     for _ in range(rng.choice((0, 0, 1, 1, 1, 2, 3))):
         tree = changed(rng, tree)
@@ -286,8 +288,11 @@ def _other_bytes(rng: Random, stored: bytes) -> bytes:
     """One byte left out, put in, put in place of another, or what follows cut off."""
     found: MutableSequence[int] = bytearray(stored)
     at = rng.randrange(len(found) + 1)
-    what = rng.randrange(7)
+    what = rng.randrange(8)
     if what == 0:
         return bytes(found[:at])
+    if what == 7:  # a comma before a bracket that closes
+        before, closing, after = stored.rpartition(rng.choice((b"}", b"]")))
+        return before + b"," * bool(closing) + closing + after
     until = at if what < 4 else at + rng.choice((1, 1, 1, 2, 6))
     return bytes(found[:at]) + (b"" if what == 6 else rng.choice(WILD_BYTES)) + bytes(found[until:])

@@ -118,7 +118,7 @@ def opened(standing: Mapping[str, Sequence[Row]]) -> Change:
     return {name: [(1, row) for row in rows] for name, rows in standing.items()}
 
 
-@bounded(40)
+@bounded(25)
 @given(model=models(), history=histories(), new_after=st.integers(0, 4))
 def test_deltas_load_by_load_add_up_to_the_model_over_all_rows(
     bench: Bench, model: Model, history: list[Change], new_after: int
@@ -137,7 +137,7 @@ def test_deltas_load_by_load_add_up_to_the_model_over_all_rows(
     folds.drop(fold.name)
 
 
-@bounded(40)
+@bounded(25)
 @given(model=models(), history=histories())
 def test_the_rows_that_explain_a_model_add_up_to_it(bench: Bench, model: Model, history: list[Change]) -> None:
     fold = read_fold("explained", model.sql, DATASETS)

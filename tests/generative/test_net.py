@@ -86,7 +86,7 @@ def line_lists(draw: st.DrawFn, rates: int) -> list[Line]:
 @st.composite
 def shops(draw: st.DrawFn) -> tuple[str, list[int], str, str, list[list[Line]]]:
     currency = draw(st.sampled_from(sorted(DECIMALS)))
-    rate = st.one_of(st.sampled_from((0, 1, 700, 900, 1500, 9999)), st.integers(0, 9999))
+    rate = st.one_of(st.sampled_from((0, 1, 700, 900, 1500, 2000, 2800, 6000, 9999)), st.integers(0, 9999))
     rates = draw(st.lists(rate, min_size=1, max_size=4))
     rates += rates[: draw(st.integers(0, 2))]  # several classes of one rate are one group
     basis, level = draw(st.sampled_from(("inclusive", "deduct"))), draw(st.sampled_from(("rate_group", "line")))
@@ -94,13 +94,17 @@ def shops(draw: st.DrawFn) -> tuple[str, list[int], str, str, list[list[Line]]]:
     return currency, rates, basis, level, lists
 
 
+# 3 at 20 % is 2.5 without it, and 5 at 50 % off is 2.5.
+HALVES = [(3, 0), (-3, 0), (9, 0), (5, 1), (-5, 1), (15, 1)]
 LONG = [(10**18, 0), *[(-(10**16), 1)] * 99, (7, 0)]
 
 
-@bounded(60)
+@bounded(40)
 @given(shop=shops(), is_text=st.booleans())
 @example(shop=("EUR", [1500, 700], "inclusive", "rate_group", [LONG, [(10**18, 0)] * 10, []]), is_text=False)
 @example(shop=("JPY", [9999, 9999], "deduct", "rate_group", [LONG, [(WORD // 64 - 1, 0)] * 64]), is_text=True)
+@example(shop=("EUR", [2000, 5000], "inclusive", "line", [HALVES, HALVES * 30]), is_text=False)
+@example(shop=("KWD", [2000, 5000], "deduct", "rate_group", [HALVES, HALVES * 30]), is_text=False)
 @example(shop=("CLF", [1], "inclusive", "rate_group", [[(WORD // 64 - 1, 0)] * 65]), is_text=False)
 def test_nets_are_those_of_the_oracle_to_the_minor_unit(
     connection: duckdb.DuckDBPyConnection,

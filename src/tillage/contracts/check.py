@@ -30,7 +30,7 @@ class Check:
     structure: str
     """The second argument of `json_transform`."""
     suspect: str
-    """Over `text` and `r`: true where only the exact look can tell."""
+    """Over `text` and `counted`, which is `without_nulls(text)` parsed: true where only the exact look can tell."""
     units: tuple[tuple[Dataset, str], ...]
     """For each dataset the SELECT over `parsed` that gives `load_seq, source, ordinal, "offset", unit, <columns>,
     codes, control_minor`; unique by (load_seq, source, ordinal, unit), any order."""
@@ -56,9 +56,9 @@ def _units(contract: Contract, dataset: Dataset) -> str:
     """A chain of steps that each read only the one before, so that every rule is evaluated once."""
     steps = [
         f"unit as ({_exploded(contract, dataset)})",
-        f"valued as (select {_PLACE}, is_wrong, {_valued(dataset)} from unit)",
+        f"valued as (select {_PLACE}, is_wrong, has_wrong_list, {_valued(dataset)} from unit)",
         f"masked as (select *, {_masked(dataset)} from valued)",
-        f"final as (select {_PLACE}, is_wrong, {_final(dataset)} from masked)",
+        f"final as (select {_PLACE}, is_wrong, has_wrong_list, {_final(dataset)} from masked)",
         f"controlled as materialized (select *, {_control(dataset)} as control from final)",
         f"judged as (select *, {_mask(dataset)} as mask from controlled)",
     ]
@@ -89,21 +89,23 @@ def _units(contract: Contract, dataset: Dataset) -> str:
 
 
 def _exploded(contract: Contract, dataset: Dataset) -> str:
-    """Units of the dataset: `x` the unit, `r` its record, `is_wrong` where the unit is no object."""
+    """Units of the dataset: `x` the unit, `r` its record; `is_wrong`: it is no object; `has_wrong_list`: another
+    dataset's units would lie in it, but there is no list.
+    """
     head = 'select load_seq, source, ordinal, "offset",'
     if not dataset.unit_path:
-        wrong = [_is_wrong("r"), *(noted("r", other.unit_path) for other in contract.datasets if other.unit_path)]
-        return f"{head} 0::bigint as unit, r as x, r, ({' or '.join(wrong)}) as is_wrong from parsed"
+        lists = [noted("r", other.unit_path) for other in contract.datasets if other.unit_path]
+        has_wrong_list = " or ".join(lists) or "false"
+        wrong = f"{_is_wrong('r')} as is_wrong, {has_wrong_list} as has_wrong_list"
+        return f"{head} 0::bigint as unit, r as x, r, {wrong} from parsed"
     units = f"r.{name(*dataset.unit_path)}"
-    exploded = (
-        f'{head} unit, x, r, {_is_wrong("x")} as is_wrong from (select load_seq, source, ordinal, "offset", r, '
-        f"unnest({units}) as x, generate_subscripts({units}, 1) - 1 as unit from parsed)"
-    )
+    elements = f"{head} r, unnest({units}) as x, generate_subscripts({units}, 1) - 1 as unit from parsed"
+    exploded = f"{head} unit, x, r, {_is_wrong('x')} as is_wrong, false as has_wrong_list from ({elements})"
     if any(not other.unit_path for other in contract.datasets):
         return exploded
     # No dataset takes the record itself, so what is wrong with it is counted here.
     wrong_record = f"{_is_wrong('r')} or {noted('r', dataset.unit_path)}"
-    return f"{exploded} union all {head} 0::bigint, ({units})[1], r, true from parsed where {wrong_record}"
+    return f"{exploded} union all {head} 0::bigint, ({units})[1], r, true, false from parsed where {wrong_record}"
 
 
 def _is_wrong(value: str) -> str:
@@ -203,7 +205,8 @@ def _control(dataset: Dataset) -> str:
 def _mask(dataset: Dataset) -> str:
     bits = " | ".join(name("mask:" + column.name) for column in dataset.columns)
     overflow = f"if(coalesce(abs(control) > {MAX_MINOR}, false), {BIT[Code.MONEY_OVERFLOW]}, 0)"
-    return f"if(is_wrong, {BIT[Code.TYPE]}, {bits} | {overflow})"
+    wrong_list = f"if(has_wrong_list, {BIT[Code.TYPE]}, 0)"
+    return f"if(is_wrong, {BIT[Code.TYPE]}, {bits} | {wrong_list} | {overflow})"
 
 
 def _stored(dataset: Dataset, long: Sequence[Column] = ()) -> str:

@@ -18,6 +18,8 @@ import json
 import re
 from typing import Any, NoReturn
 
+import numpy as np
+
 from tillage.contracts.shape import NOTE, Shape
 from tillage.domain.verdict import Code
 
@@ -26,7 +28,10 @@ MAX_RECORD_BYTES = 16 * 1024 * 1024
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _SURE_DIGITS = 15  # a double keeps every decimal number of up to 15 significant digits
 _DECIMALS = 18  # of the DECIMAL in which the compiled check holds a number
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_STEP = np.zeros(256, dtype=np.int8)
+_STEP[[ord("["), ord("{")]] = 1
+_STEP[[ord("]"), ord("}")]] = -1
 
 
 class UnreadableError(Exception):
@@ -55,15 +60,11 @@ def look(raw: bytes, shape: Shape) -> str:
 def _parse(raw: bytes) -> Any:
     if len(raw) > MAX_RECORD_BYTES:
         raise UnreadableError(Code.TOO_LARGE)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise UnreadableError(Code.UNREADABLE) from None
-    if _depth(text) > MAX_DEPTH:
+    if _depth(raw) > MAX_DEPTH:
         raise UnreadableError(Code.TOO_DEEP)
     try:
         value = json.loads(
-            text,
+            raw.decode(),
             parse_float=_Number,
             parse_int=_Number,
             parse_constant=_refuse,
@@ -75,18 +76,12 @@ def _parse(raw: bytes) -> Any:
     return value
 
 
-def _depth(text: str) -> int:
-    """Deepest nesting; a cheap bound first, since most records have few brackets."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+def _depth(raw: bytes) -> int:
+    """Deepest nesting of brackets outside strings, readable or not; a cheap bound first, since most have few."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return 0
-    depth = deepest = 0
-    for match in _BRACKETS.finditer(text):
-        if match[0] in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif match[0] in "]}":
-            depth -= 1
-    return deepest
+    brackets = np.frombuffer(_STRING.sub(b"", raw), dtype=np.uint8)
+    return int(np.cumsum(_STEP[brackets], dtype=np.int64).max(initial=0))
 
 
 def _refuse(_: str) -> NoReturn:

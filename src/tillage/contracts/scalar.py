@@ -21,6 +21,7 @@ _SPACES = (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028
 BLANK = "'" + "".join(chr(point) for point in _SPACES) + "'"
 """What is trimmed, and what a blank string consists of. Source: Unicode, property White_Space."""
 _NUMBER_DECIMALS = 6
+_NUMBER = f"decimal(38,{_NUMBER_DECIMALS})"
 _PLAIN_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
 
 
@@ -39,7 +40,8 @@ def value_fields(column: Column, base: str) -> dict[str, str]:
     e = f"cast({base}.{name(*column.path)} as varchar)"
     has = f"{e} is not null or {noted(base, column.path[:-1])}"
     if column.is_required and column.kind is not Kind.STRING:
-        has = f"({has}) and not ({e}[1] = '\"' and trim({_decoded(e)}, {BLANK}) = '')"
+        is_blank = f"{e}[1] = '\"' and trim({_decoded(e)}, {BLANK}) = ''"
+        has = f"({has}) and not coalesce({is_blank}, false)"
     return {
         f"has:{column.name}": f"coalesce({has}, false)",
         f"value:{column.name}": _value(column.kind, e),
@@ -72,14 +74,16 @@ def mask_field(column: Column, base: str) -> str:
     if column.kind is Kind.STRING and column.is_required:
         arms.append(f"when trim({value}, {BLANK}) = '' then {BIT[Code.MISSING]}")
     scale = _scale(column)
-    if scale is not None:
+    if column.kind is Kind.NUMBER and not column.currency:
+        arms.append(f"when {_excess(value, _NUMBER_DECIMALS)} then {BIT[Code.TYPE]}")
+        arms.append(f"when try_cast({value} as {_NUMBER}) is null then {BIT[Code.TYPE]}")
+    elif scale is not None:
         far = BIT[Code.MONEY_OVERFLOW if column.currency else Code.TYPE]
         excess = BIT[Code.MONEY_SCALE if column.currency else Code.TYPE]
         arms.append(f"when {_is_short(value)} then if({_short_excess(value, scale)}, {excess}, 0)")
         arms.append(f"when {_excess(value, scale)} then {excess}")
         arms.append(f"when {_is_far(value)} then {far}")
-        if column.kind is Kind.INTEGER or column.currency:
-            arms.append(f"when abs({_scaled(value, scale)}) > {MAX_MINOR} then {far}")
+        arms.append(f"when abs({_scaled(value, scale)}) > {MAX_MINOR} then {far}")
     mask = f"(case {' '.join(arms)} else 0 end)"
     if column.vat:
         rate_class = f"{base}{name('value:' + column.vat.rate_by)}"
@@ -102,9 +106,9 @@ def final_field(column: Column, base: str) -> str:
     if scale is None:
         stored = f"cast({value} as boolean)" if column.kind is Kind.BOOLEAN else value
         return f"if({fine}, {stored}, null)"
-    short = f"cast({value} as decimal(18,{scale}))"
     if column.kind is Kind.NUMBER and not column.currency:
-        return f"case when {fine} then cast({value} as decimal(38,{_NUMBER_DECIMALS})) end"
+        return f"case when {fine} then cast({value} as {_NUMBER}) end"
+    short = f"cast({value} as decimal(18,{scale}))"
     short = f"cast({short} * {10**scale} as bigint)" if scale else f"cast({short} as bigint)"
     return (
         f"case when {fine} and {value} is not null then "

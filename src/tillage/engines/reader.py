@@ -10,6 +10,7 @@ import pyarrow as pa
 from tillage.contracts.check import Check
 from tillage.contracts.exact import MAX_RECORD_BYTES, UnreadableError, look
 from tillage.contracts.sql_text import name, text
+from tillage.contracts.suspect import without_nulls
 from tillage.ports.door import RecordBatch
 
 _BLANK = r"E' \t\r\n'"  # what JSON calls white space
@@ -76,16 +77,25 @@ class Reader:
                     coalesce(json_valid(text) and strlen(text) <= {MAX_RECORD_BYTES}, false) as is_json
                 from incoming
                 where text is null or trim(text, {_BLANK}) <> ''
+            ),
+            read as (
+                select *, if(is_json, json_transform(text, {self._structure}), null) as r from reading
+            ),
+            counting as (
+                select *, if(is_json and contains(text, 'null'),
+                    json_transform({without_nulls("text")}, {self._structure}), r) as counted
+                from read
             )
-            select *, if(is_json, json_transform(text, {self._structure}), null) as r from reading
+            select load_seq, source, ordinal, "offset", raw, r,
+                coalesce(not is_json or {self._check.suspect}, true) as is_suspect
+            from counting
         """)
         self._connection.unregister("incoming")
 
     def _look(self) -> None:
         """Fills `looked`: for each suspect its exact text, or the code that says why there is none."""
-        suspects = self._connection.execute(f"""
-            select load_seq, source, ordinal, raw from parsing
-            where coalesce(not is_json or {self._check.suspect}, true)
+        suspects = self._connection.execute("""
+            select load_seq, source, ordinal, raw from parsing where is_suspect
         """).fetchall()
         rows: list[tuple[int, int, int, str | None, str | None]] = []
         for load_seq, source, ordinal, raw in suspects:

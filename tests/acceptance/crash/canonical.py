@@ -32,18 +32,15 @@ _SHOWN = 2
 def state_of(root: Path, dsn: str) -> State:
     """Everything that must be the same however often the runs were killed."""
     with psycopg.connect(dsn) as store, closing(duckdb.connect()) as engine:
-        paths = {
-            (load, source): path
-            for load, source, path in _rows(store, "select load_seq, source, path from tillage.sources")
-        }
+        paths = _paths(store)
         loads = dict(_rows(store, "select load_seq, state from tillage.loads"))
         state = _store_state(store, paths)
         for table in _tables(root):
             section = ".".join(table.parts[-2:])
             rows = _lake_rows(engine, table)
             read = _bronze if table.parent.name == "bronze" else _silver
-            state[section] = Counter(read(rows, paths, loads))
-        state["newest receipts"] = Counter(_newest_receipts(store, root))
+            state[section] = _section(read(rows, paths, loads))
+        state["newest receipts"] = _section(_newest_receipts(store, root))
     return state
 
 
@@ -62,36 +59,40 @@ def differences(found: State, wanted: State) -> list[str]:
 def oracle_differences(root: Path, dsn: str, files: Mapping[str, bytes]) -> list[str]:
     """Where a food-orders house differs from what plain Python makes of the same files."""
     house = food_orders.judge(files)
-    wanted: State = {
-        "verdicts": Counter(
-            str(
-                (dataset, unit.file, unit.line, unit.offset, unit.unit_no, unit.verdict, unit.codes, unit.control_minor)
-            )
+    wanted = {
+        "verdicts": _section(
+            (dataset, unit.file, unit.line, unit.offset, unit.unit_no, unit.verdict, unit.codes, unit.control_minor)
             for dataset, units in house.units.items()
             for unit in units
         ),
-        "counts": Counter(
-            str((dataset, kind, rows, counts.minor and counts.minor[kind], counts.not_countable_rows))
+        "counts": _section(
+            (dataset, kind, rows, counts.minor and counts.minor[kind], counts.not_countable_rows)
             for dataset, counts in house.counts().items()
             for kind, rows in counts.rows.items()
         ),
-        "spend": Counter(str((customer, *spend)) for customer, spend in house.spend().items()),
-        "lines that are not as in their file": Counter(),
+        "spend": _section((customer, *spend) for customer, spend in house.spend().items()),
+        "lines that are not as in their file": _section(()),
     }
     with psycopg.connect(dsn) as store, closing(duckdb.connect()) as engine:
-        paths = {
-            (load, source): path
-            for load, source, path in _rows(store, "select load_seq, source, path from tillage.sources")
-        }
+        paths = _paths(store)
         records = _lake_rows(engine, root / "data/lake/bronze/orders")
         spend = _rows(store, "select customer_id, orders::bigint, net_minor::bigint from gold.customer_spend")
-        found: State = {
-            "verdicts": Counter(str(unit) for record in records for unit in _judged(record, paths)),
-            "counts": Counter(str(row) for row in _judged_counts(store)),
-            "spend": Counter(str(row) for row in spend),
-            "lines that are not as in their file": Counter(_misread(records, paths, files)),
+        found = {
+            "verdicts": _section(unit for record in records for unit in _judged(record, paths)),
+            "counts": _section(_judged_counts(store)),
+            "spend": _section(spend),
+            "lines that are not as in their file": _section(_misread(records, paths, files)),
         }
     return differences(found, wanted)
+
+
+def _section(rows: Iterable[object]) -> Counter[str]:
+    return Counter(map(str, rows))
+
+
+def _paths(store: psycopg.Connection[Any]) -> Paths:
+    sources = _rows(store, "select load_seq, source, path from tillage.sources")
+    return {(load, source): path for load, source, path in sources}
 
 
 def _rows(store: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
@@ -156,7 +157,7 @@ def _store_state(store: psycopg.Connection[Any], paths: Paths) -> State:
     ):
         query = sql.SQL("select to_jsonb(t) from {} as t").format(sql.Identifier(schema, name))
         state[f"{schema}.{name}"] = store.execute(query).fetchall()
-    return {section: Counter(str(row) for row in rows) for section, rows in state.items()}
+    return {section: _section(rows) for section, rows in state.items()}
 
 
 def _counts(store: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:

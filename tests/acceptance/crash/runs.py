@@ -95,7 +95,8 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, at: TracebackType | None) -> None:
         if self._ended is None:
             os.kill(self.pid, signal.SIGKILL)
-            self.ended()
+            while self._nursery.readline():
+                pass
         self._nursery.close()
         self._socket.close()
 
@@ -122,11 +123,12 @@ class Run:
         return self._ended is not None
 
     def ended(self) -> Ended:
-        """Waits for the end."""
+        """Waits for the end, which a traceback is not: that is neither the product's word nor a seeded bug's effect."""
         while self._ended is None:
             told = self._nursery.readline()
             if told != "stopped\n":
                 self._end(told)
+        assert self._ended.did or self._ended.code < 0, self._ended.said
         return self._ended
 
     def _end(self, told: str) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from tests.acceptance.crash.canonical import State, differences, state_of
-from tests.acceptance.crash.places import Place, Places, orders
+from tests.acceptance.crash.places import LANDING, MODEL, Place, Places, orders
 from tests.acceptance.crash.runs import Ended, run
+from tillage.domain.load import CommitPoint
 
 # With this seed later files hold duplicates and conflicts of orders in the first ones, and of their own.
 _SEED = 10
 _MOST_RUNS = 3
+
+Sides = tuple[str, ...]
+BOTH: Sides = ("before", "after")
+BEFORE: Sides = ("before",)
+STAGES = ("first", "second", "voiding", "recalling", "rejecting", "remodelling")
+# What only the first run of a project gets to.
+_ONCE = {CommitPoint.SETUP, CommitPoint.TABLE, CommitPoint.MODELS}
+_VOIDING: Mapping[str, Sides] = {"fence": BOTH, "void": BOTH, "plan": BEFORE}
 
 
 @dataclass(frozen=True)
@@ -33,64 +42,128 @@ class Kill:
 
 @dataclass(frozen=True)
 class Stage:
-    """A place before a run."""
+    """A place before a run, with what uninterrupted runs make of it."""
 
     base: Place
     passed: Mapping[str, int]
     """How often an uninterrupted run from here gets to each commit point."""
+    wanted: State
+    sides: Mapping[str, Sides]
+    """Where to kill it."""
     arriving: Mapping[str, bytes] = field(default_factory=dict)
     """Files that arrive only after that run."""
 
+    def kills(self, name: str) -> Iterator[Kill]:
+        """Each time that the run gets to a point."""
+        for point, sides in self.sides.items():
+            for count in range(1, self.passed[point] + 1):
+                yield from (Kill(name, side, point, count) for side in sides)
+
 
 class Stages:
-    """Four of them, all of which come to the same house.
+    """By name the stages, which all start from generated orders in four files.
 
-    first: nothing is there yet. second: one run is done, more files have come. voiding: in that second run, after it
-    was killed before anything was decided. recalling: after it was killed once all was decided; and as what is decided
-    must not need its files any more, these are gone.
+    first: nothing was run yet. second: two files are loaded, two more have come. The others are second runs too:
+
+    voiding: one was killed before anything was decided. recalling: one was killed once all was decided; and as what is
+    decided must not need its files any more, these are gone. rejecting: a third file has come, which is torn.
+    remodelling: one was killed between silver and the folds, and then the model was changed.
+
+    Of those, what a second run has anyway is tried on one side only: nothing becomes durable between the end of one
+    point and the start of the next.
     """
 
     def __init__(self, places: Places) -> None:
         self.places = places
         self.files = orders(seed=_SEED, customers=40, count=400, days=4)
         paths = sorted(self.files)
-        later = {path: self.files[path] for path in paths[2:]}
-        first = places.fresh()
-        first.deliver({path: self.files[path] for path in paths[:2]})
-        self.whole = places.copy(first)
-        passed = finished(self.whole).did["passed"]
-        second = places.copy(self.whole)
-        self.whole.deliver(later)
+        self._later = {path: self.files[path] for path in paths[2:]}
+        self._empty = places.fresh()
+        self._empty.deliver({path: self.files[path] for path in paths[:2]})
+        self.whole = places.copy(self._empty)
+        self._passed_first = finished(self.whole).did["passed"]
+        self.second = places.copy(self.whole)
+        for place in (self.whole, self.second):
+            place.deliver(self._later)
         finished(self.whole)
-        self.wanted: State = state_of(self.whole.root, self.whole.dsn)
-        second.deliver(later)
-        self.by_name = {"first": Stage(first, passed, later), "second": self._stage(second)}
-        voiding, recalling = places.copy(second), places.copy(second)
-        assert run(voiding, crash="before:bronze").is_killed
-        assert run(recalling, crash="after:bronze").is_killed
-        recalling.clear_landing()
-        self.by_name |= {"voiding": self._stage(voiding), "recalling": self._stage(recalling)}
+        self.wanted = state_of(self.whole.root, self.whole.dsn)
+        makers = (self._first, self._second, self._voiding, self._recalling, self._rejecting, self._remodelling)
+        self._makers: Mapping[str, Callable[[], Stage]] = dict(zip(STAGES, makers, strict=True))
+        self._made: dict[str, Stage] = {}
 
-    def _stage(self, base: Place) -> Stage:
+    def stage(self, name: str) -> Stage:
+        """Made when first asked for."""
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def _first(self) -> Stage:
+        sides = dict.fromkeys(self._passed_first, BOTH)
+        return Stage(self._empty, self._passed_first, self.wanted, sides, self._later)
+
+    def _second(self) -> Stage:
+        return self._stage(self.second, {point: BOTH for point in self._passed_first if point not in _ONCE})
+
+    def _voiding(self) -> Stage:
+        return self._stage(self._killed("before:bronze"), {**_VOIDING, "bronze": BEFORE})
+
+    def _recalling(self) -> Stage:
+        place = self._killed("after:bronze")
+        place.clear_landing()
+        return self._stage(place, dict.fromkeys(["silver", "publish", "seal"], BEFORE))
+
+    def _rejecting(self) -> Stage:
+        place = self.places.copy(self.second)
+        place.deliver({f"{LANDING}/torn.jsonl.gz": self.files[f"{LANDING}/2025-01-03.jsonl.gz"][:-100]})
+        return self._stage(place, _VOIDING)
+
+    def _remodelling(self) -> Stage:
+        whole, place = self.places.copy(self.whole), self._killed("before:publish")
+        model = (whole.root / MODEL).read_bytes().replace(b"sum(net_minor)", b"sum(2 * net_minor)")
+        whole.deliver({MODEL: model})
+        place.deliver({MODEL: model})
+        finished(whole)
+        wanted = state_of(whole.root, whole.dsn)
+        assert "gold.customer_spend" in str(differences(wanted, self.wanted))
+        return self._stage(place, {"models": BOTH, "publish": BEFORE, "seal": BEFORE}, wanted)
+
+    def _killed(self, crash: str) -> Place:
+        """A copy of the second stage after a run that was killed."""
+        place = self.places.copy(self.second)
+        killed = run(place, crash=crash)
+        assert killed.is_killed, killed.said
+        return place
+
+    def _stage(self, base: Place, sides: Mapping[str, Sides], wanted: State | None = None) -> Stage:
+        """After it has proved that an uninterrupted run from there comes to what is wanted."""
+        stage = Stage(base, {}, wanted or self.wanted, sides)
         place = self.places.copy(base)
-        ended = finished(place)
-        assert self.differences(place) == []
+        passed = finished(place).did["passed"]
+        assert differences(state_of(place.root, place.dsn), stage.wanted) == []
+        assert sides.keys() <= passed.keys()
         self.places.drop(place)
-        return Stage(base, ended.did["passed"])
+        return replace(stage, passed=passed)
 
     def differences(self, place: Place) -> list[str]:
-        """Between a place and what an uninterrupted run comes to."""
+        """Between a place and what uninterrupted runs come to."""
         return differences(state_of(place.root, place.dsn), self.wanted)
+
+    def kills(self) -> list[Kill]:
+        """All that are to be tried."""
+        return [kill for name in STAGES for kill in self.stage(name).kills(name)]
 
     def after_kill(self, kill: Kill, bug: str | None = None) -> list[str]:
         """What is other than it should be after one run was killed there and another has followed."""
-        stage = self.by_name[kill.stage]
+        stage = self.stage(kill.stage)
         place = self.places.copy(stage.base)
-        killed = run(place, crash=kill.crash, bug=bug)
-        if not killed.is_killed:
-            return [f"did not get there: {killed.said}"]
-        place.deliver(stage.arriving)
-        found = [*unfinished(place, bug), *self.differences(place)]
+        try:
+            killed = run(place, crash=kill.crash, bug=bug)
+            assert killed.is_killed, killed.said
+            place.deliver(stage.arriving)
+            found = [*unfinished(place, bug), *differences(state_of(place.root, place.dsn), stage.wanted)]
+        except AssertionError as wrong:
+            wrong.add_note(str(kill))
+            raise
         self.places.drop(place)
         return found
 
