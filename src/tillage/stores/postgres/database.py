@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -112,10 +112,6 @@ class Transaction:
         """A named statement without result; how many rows it touched."""
         return self.connection.execute(query(statement), values).rowcount
 
-    def run_many(self, statement: str, values: list[Mapping[str, Any]]) -> None:
-        with self.connection.cursor() as cursor:
-            cursor.executemany(query(statement), values)
-
     def hold(self, lease: Lease) -> None:
         """Keeps the lease ours until the end of the transaction.
 
@@ -130,8 +126,8 @@ class Transaction:
 
 
 def _is_set_up(connection: psycopg.Connection[Any]) -> bool:
-    found = connection.execute("select to_regclass('tillage.meta') is not null").fetchone()
-    return bool(found and found[0])
+    # From the catalogue's rows: to_regclass answers from a cache that does not yet know of another session's commit.
+    return bool(connection.execute(query("is_set_up")).fetchall()[0][0])
 
 
 @contextmanager

@@ -47,10 +47,9 @@ class Leases:
         deadline = time.monotonic() + wait_s
         is_told = False
         while True:
-            with self._database.transaction(CommitPoint.LEASE) as transaction:
-                found = transaction.rows("take_lease", resource=resource, holder=holder, ttl_s=self._ttl_s)
-            if found:
-                return Lease(resource, int(found[0][0]))
+            epoch = self._try_to_take(resource, holder)
+            if epoch is not None:
+                return Lease(resource, epoch)
             other = self._database.rows("lease_holder", resource=resource)
             who = other[0][0] if other else "nobody"
             if time.monotonic() >= deadline:
@@ -59,6 +58,14 @@ class Leases:
                 on_wait(f"{resource} is being worked on by {who}; waiting up to {wait_s:g} s")
                 is_told = True
             time.sleep(_POLL_S)
+
+    def _try_to_take(self, resource: str, holder: str) -> int | None:
+        with self._database.transaction(CommitPoint.LEASE) as transaction:
+            is_known = bool(transaction.rows("lease_holder", resource=resource))
+            if is_known and not transaction.rows("unlocked_lease", resource=resource):
+                return None  # its holder is inside a transaction; waiting for the row would take as long as that takes
+            found = transaction.rows("take_lease", resource=resource, holder=holder, ttl_s=self._ttl_s)
+            return int(found[0][0]) if found else None
 
     def _renew(self, lease: Lease, stop: threading.Event) -> None:
         """A renewal that fails is tried again; when the time is over, the next write finds that out."""

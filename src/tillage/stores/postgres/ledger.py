@@ -55,7 +55,7 @@ class Ledger:
             transaction.run(
                 "insert_load", load_seq=load_seq, feed=feed, contract_digest=contract_digest, epoch=lease.epoch
             )
-            transaction.run_many("insert_source", [{"load_seq": load_seq} | asdict(source) for source in load.sources])
+            copy_rows(transaction.connection, sql.Identifier("tillage", "sources"), _source_rows(load))
         return load
 
     def refresh(self, feed: str, sources: Iterable[SourceFile], lease: Lease) -> None:
@@ -138,3 +138,7 @@ class Ledger:
         rows = self._database.rows("quarantine", dataset=dataset)
         columns = list(zip(*rows, strict=True)) or [() for _ in _QUARANTINE]
         return pa.table([pa.array(c, f.type) for c, f in zip(columns, _QUARANTINE, strict=True)], schema=_QUARANTINE)
+
+
+def _source_rows(load: Load) -> pa.Table:
+    return pa.Table.from_pylist([{"load_seq": load.load_seq} | asdict(source) for source in load.sources])

@@ -1,3 +1,7 @@
+-- name: is_set_up
+select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+               where n.nspname = 'tillage' and c.relname = 'meta')
+
 -- name: project
 select project, schema_version from tillage.meta
 
@@ -17,6 +21,9 @@ set epoch = l.epoch + 1, holder = excluded.holder, backend_pid = excluded.backen
 where l.expires_at is null or l.expires_at < now()
    or not exists (select 1 from pg_stat_activity a where a.pid = l.backend_pid and a.backend_start = l.backend_start)
 returning l.epoch
+
+-- name: unlocked_lease
+select 1 from tillage.leases where resource = %(resource)s for update skip locked
 
 -- name: renew_lease
 update tillage.leases set expires_at = now() + make_interval(secs => %(ttl_s)s)
@@ -41,10 +48,6 @@ select body from tillage.texts where digest = %(digest)s
 -- name: insert_load
 insert into tillage.loads (load_seq, feed, state, contract_digest, epoch)
 values (%(load_seq)s, %(feed)s, 'open', %(contract_digest)s, %(epoch)s)
-
--- name: insert_source
-insert into tillage.sources (load_seq, source, path, size_bytes, digest, signature)
-values (%(load_seq)s, %(source)s, %(path)s, %(size_bytes)s, %(digest)s, %(signature)s)
 
 -- name: known_sources
 select s.path, s.digest, s.signature
