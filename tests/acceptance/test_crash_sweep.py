@@ -155,10 +155,7 @@ def test_overtaken_run_is_refused_and_doubles_nothing(stages: Stages, stop: str,
 @pytest.mark.parametrize(
     "stop",
     [
-        pytest.param(
-            "before:plan:2",
-            marks=pytest.mark.xfail(strict=False, reason="mostly no idle time-out runs after a pipeline of inserts"),
-        ),
+        "before:plan:2",
         "before:publish",
         "before:seal",
     ],

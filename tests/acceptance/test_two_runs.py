@@ -30,7 +30,6 @@ def test_two_runs_started_at_once_both_end_well(stages: Stages, stage: str) -> N
     assert stages.differences(place) == []
 
 
-@pytest.mark.xfail(reason="the run that waited sees the schema only in its next transaction, and makes it again")
 def test_two_first_runs_at_once_make_one_schema(stages: Stages) -> None:
     place = stages.places.copy(stages.stage("first").base)
     place.deliver(stages.files)
@@ -59,12 +58,7 @@ def test_second_run_says_that_it_waits_and_finds_nothing_left_to_do(stages: Stag
 
 @pytest.mark.parametrize(
     "stop",
-    [
-        "after:lease",
-        pytest.param(
-            "before:publish", marks=pytest.mark.xfail(reason="the row of the lease is locked, and waited for")
-        ),
-    ],
+    ["after:lease", "before:publish"],
 )
 def test_second_run_that_may_not_wait_ends_and_names_the_holder(stages: Stages, stop: str) -> None:
     place = stages.places.copy(stages.second)

@@ -9,7 +9,6 @@ import importlib
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -20,6 +19,7 @@ from tillage.errors import LeaseLostError
 from tillage.lake.delta import Table
 from tillage.pipelines.house import House
 from tillage.ports.lake import Rows
+from tillage.stores.postgres.database import Database
 from tillage.stores.postgres.folds import add_delta
 from tillage.stores.postgres.ledger import Ledger
 
@@ -132,35 +132,30 @@ def publish_apart() -> None:
 
 
 def plan_forgotten() -> None:
-    """Reads first and enters the load into the ledger only when it is published."""
-    whole = Ledger.publish
-    planned: dict[int, Callable[[], None]] = {}
+    """Reads first and enters the load into the ledger only when it is published.
+
+    For a contract that the ledger knows from an earlier load.
+    """
+    plan_at_once, publish_at_once = Ledger.plan, Ledger.publish
+    planned: dict[int, Callable[[], Load]] = {}
 
     def plan(
-        self: Ledger,
-        feed: str,
-        contract_digest: str,
-        contract_text: str,
-        sources: Iterable[SourceFile],
-        lease: Lease,
+        self: Ledger, feed: str, contract_digest: str, contract_text: str, sources: Iterable[SourceFile], lease: Lease
     ) -> Load:
-        load = Load(self._database.next_seq(), feed, LoadState.OPEN, contract_digest, tuple(sources))
-        with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
-            transaction.run("insert_text", digest=contract_digest, body=contract_text)
+        load_seq = self._database.next_seq()
+        covered = tuple(sources)
 
-        def enter() -> None:
-            values = {"load_seq": load.load_seq, "feed": feed, "contract_digest": contract_digest}
-            rows: list[Mapping[str, Any]] = [{"load_seq": load.load_seq} | asdict(source) for source in load.sources]
-            with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
-                transaction.run("insert_load", **values, epoch=lease.epoch)
-                transaction.run_many("insert_source", rows)
+        def enter() -> Load:
+            replace(Database, "next_seq", lambda _: load_seq)
+            return plan_at_once(self, feed, contract_digest, contract_text, covered, lease)
 
-        planned[load.load_seq] = enter
-        return load
+        planned[load_seq] = enter
+        return Load(load_seq, feed, LoadState.OPEN, contract_digest, covered)
 
     def publish(self: Ledger, load: Load, lease: Lease, **given: Any) -> None:
-        planned.get(load.load_seq, lambda: None)()
-        whole(self, load, lease, **given)
+        if load.load_seq in planned:
+            planned[load.load_seq]()
+        publish_at_once(self, load, lease, **given)
 
     replace(Ledger, "plan", plan)
     replace(Ledger, "publish", publish)
