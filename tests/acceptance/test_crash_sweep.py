@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.acceptance.crash.bugs import SEEDS
 from tests.acceptance.crash.canonical import differences, oracle_differences, state_of
 from tests.acceptance.crash.places import Place, open_places
 from tests.acceptance.crash.runs import Ended, Run, run, until, waits_for_a_lock
@@ -28,6 +29,22 @@ from tillage.domain.load import CommitPoint
 pytestmark = pytest.mark.accept("2.4")
 
 AT_ONCE = 2
+# Bug, where the run that has it is killed, and what then differs.
+FOUND_BY_KILL = [
+    ("receipt-apart", Kill("second", "after", "bronze", 1), "bronze.orders"),
+    ("receipt-apart", Kill("second", "after", "silver", 1), "silver.customers"),
+    ("verdicts-again", Kill("second", "after", "silver", 1), "counts"),
+    ("publish-apart", Kill("second", "after", "publish", 1), "gold.customer_spend"),
+    ("plan-forgotten", Kill("second", "after", "bronze", 1), "bronze.orders"),
+]
+# Bug, where the run that has it is stopped, where the one that overtakes it is killed, and what then differs.
+FOUND_BY_OVERTAKING = [
+    ("receipt-by-path", "before:bronze", "", "bronze.orders"),
+    ("receipt-by-path", "before:silver:1", "", "silver.customers"),
+    ("no-fence", "before:bronze", "after:void", "silver.orders"),
+    ("fence-after-void", "before:bronze", "after:void", "silver.orders"),
+]
+FOUND_BY_TESTS_OF_THEIR_OWN = ["fence-apart", "maximum-of-receipts"]
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +93,15 @@ def test_command_is_killed_where_its_environment_says_and_then_finishes(stages: 
     assert stages.differences(place) == []
 
 
-@pytest.mark.parametrize(
-    ("bug", "kill", "section"),
-    [
-        ("receipt-apart", Kill("second", "after", "bronze", 1), "bronze.orders"),
-        ("receipt-apart", Kill("second", "after", "silver", 1), "silver.customers"),
-        ("verdicts-again", Kill("second", "after", "silver", 1), "counts"),
-        ("publish-apart", Kill("second", "after", "publish", 1), "gold.customer_spend"),
-        ("plan-forgotten", Kill("second", "after", "bronze", 1), "bronze.orders"),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("bug", "kill", "section"), FOUND_BY_KILL, ids=str)
 def test_kill_finds_seeded_bug(stages: Stages, bug: str, kill: Kill, section: str) -> None:
     assert kill in set(stages.stage(kill.stage).kills(kill.stage))
     assert section in sections(stages.after_kill(kill, bug))
+
+
+def test_every_bug_that_can_be_seeded_is_looked_for() -> None:
+    looked_for = {bug for bug, *_ in (*FOUND_BY_KILL, *FOUND_BY_OVERTAKING)}
+    assert looked_for | set(FOUND_BY_TESTS_OF_THEIR_OWN) == set(SEEDS)
 
 
 @dataclass(frozen=True)
@@ -199,15 +211,7 @@ def test_commit_just_before_a_fence_finds_seeded_bug(stages: Stages) -> None:
     assert "silver.orders" in sections(commit_before_fence(stages, bug="fence-apart")[1])
 
 
-@pytest.mark.parametrize(
-    ("bug", "stop", "rival_crash", "section"),
-    [
-        ("receipt-by-path", "before:bronze", "", "bronze.orders"),
-        ("receipt-by-path", "before:silver:1", "", "silver.customers"),
-        ("no-fence", "before:bronze", "after:void", "silver.orders"),
-        ("fence-after-void", "before:bronze", "after:void", "silver.orders"),
-    ],
-)
+@pytest.mark.parametrize(("bug", "stop", "rival_crash", "section"), FOUND_BY_OVERTAKING)
 def test_overtaking_finds_seeded_bug(stages: Stages, bug: str, stop: str, rival_crash: str, section: str) -> None:
     assert section in sections(race(stages, stop, bug=bug, rival_crash=rival_crash).differences)
 
