@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,14 @@ from psycopg import sql
 
 from tests.conftest import REPOSITORY
 from tests.oracle.food_orders import judge
-from tillage.errors import ContractError, FileRejectedError, LeaseHeldError, ModelError, SourceChangedError
+from tillage.errors import (
+    ContractError,
+    FileRejectedError,
+    LeaseHeldError,
+    ModelError,
+    OperatorError,
+    SourceChangedError,
+)
 from tillage.pipelines.dump import dump
 from tillage.pipelines.house import House
 from tillage.pipelines.reconcile import reconcile
@@ -162,6 +170,34 @@ def test_what_is_hidden_or_leads_out_of_the_folder_is_left_alone(shop: Shop, tmp
     with shop.open() as house:
         run(house, wait_s=1)
     assert shop.spend() == {"c1": (0, 0)}
+
+
+def test_a_file_name_that_is_no_text_is_refused_by_name(shop: Shop) -> None:
+    folder = os.fsencode(shop.root / "landing" / "orders")
+    Path(os.fsdecode(folder + b"/a\xff.jsonl")).write_text(json.dumps(_customer("c1")) + "\n")
+    with shop.open() as house, pytest.raises(OperatorError, match=r"not UTF-8: a\\udcff.jsonl; rename it"):
+        run(house, wait_s=1)
+
+
+@pytest.mark.parametrize("name", ["a b.jsonl", "a'b\".jsonl", "a\nb.jsonl", "é{}%s.jsonl"])
+def test_any_file_name_that_is_text_will_do(shop: Shop, name: str) -> None:
+    shop.land(name, _customer("c1", _order("o1", 1)))
+    with shop.open() as house:
+        run(house, wait_s=1)
+        assert house.ledger.known("orders").digests.keys() == {f"landing/orders/{name}"}
+        assert list(dump(house, is_canonical=False))
+    assert shop.spend() == {"c1": (1, 87)}
+
+
+def test_a_dataset_without_key_counts_every_unit(shop: Shop) -> None:
+    shop.edit("contracts/orders.odcs.yaml", "primaryKey: true", "required: true")
+    order = _order("o1", 1)
+    shop.land("a.jsonl", _customer("c1", order, order), _customer("c1", order))
+    with shop.open() as house:
+        run(house, wait_s=1)
+        assert run(house, wait_s=1).loads == {}
+        assert all(one.comparison.differ == 0 for one in reconcile(house))
+    assert shop.spend() == {"c1": (3, 261)}
 
 
 def test_a_second_run_that_may_not_wait_says_who_works(shop: Shop) -> None:

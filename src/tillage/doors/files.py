@@ -154,7 +154,17 @@ def _candidates(folder: Path) -> Iterator[Path]:
             if name.startswith((".", "_")) or not name.endswith(_SUFFIXES):
                 continue
             if path.is_file() and path.resolve().is_relative_to(inside):
+                _refuse_odd_name(path)
                 yield path
+
+
+def _refuse_odd_name(path: Path) -> None:
+    """The ledger keeps names as text."""
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        shown = path.name.encode(errors="backslashreplace").decode()
+        raise OperatorError(f"a file's name in {path.parent.name} is not UTF-8: {shown}; rename it") from None
 
 
 def _signature(found: os.stat_result) -> str:
