@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tillage import __version__
-from tillage.errors import QueryError, StrictQuarantineError, TillageError, UnknownRouteError
+from tillage.errors import OperatorError, QueryError, StrictQuarantineError, TillageError, UnknownRouteError
 
 if TYPE_CHECKING:
     from tillage.pipelines.house import House
@@ -250,6 +250,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone, as `head` does
         sys.exit(0)
+    except PermissionError as wrong:
+        _fail(
+            OperatorError(f"no permission for {wrong.filename or 'a file'}; make it readable and writable, then again")
+        )
     except Exception as wrong:  # noqa: BLE001  (the entry point's last line)
         # Types and places only: the text of a foreign error may hold a value of a record.
         frames = traceback.extract_tb(wrong.__traceback__)
