@@ -1,39 +1,48 @@
-"""What a contract may change while loads decided under an older text of it stand."""
+"""What may change of a dataset while loads of it stand: anything but its feed and what silver keeps of it."""
 
 from __future__ import annotations
 
-from tillage.contracts.contract import Contract, Dataset
+from collections.abc import Iterable, Iterator
+
+from tillage.contracts.contract import Column, Dataset
 from tillage.contracts.types import stored
 from tillage.errors import ContractError
 
 
-def refuse_breaking_change(old: Contract, new: Contract) -> None:
-    """Rates, requirements and descriptions may change; what silver keeps may not, above all not a currency.
+def refuse_breaking_change(known: Dataset, now: Dataset, feed: str) -> None:
+    """Rates, requirements and descriptions may change; columns, types, key and above all currencies may not.
 
     Raises:
         ContractError: names the dataset and what it was.
     """
-    before = {dataset.name: dataset for dataset in old.datasets}
-    for dataset in new.datasets:
-        known = before.get(dataset.name)
-        if known is not None and _kept(known) != _kept(dataset):
-            raise ContractError(
-                f"contracts/{new.feed}.odcs.yaml: dataset '{dataset.name}' has loads with {_shown(known)}; "
-                "the columns, types, currencies and key of what is loaded cannot change yet: undo it, or start anew"
-            )
+    if _kept(known) != _kept(now):
+        raise ContractError(
+            f"contracts/{feed}.odcs.yaml: dataset '{now.name}' has loads with {_shown(known)}; the columns, types, "
+            "currencies and key of what is loaded cannot change yet: undo it, or start a new project"
+        )
 
 
 def _kept(dataset: Dataset) -> object:
-    columns = [field for column in dataset.columns for field in stored(column)]
-    inner = [field for column in dataset.columns for item in column.items for field in stored(item)]
-    return columns, inner, dataset.key
+    control = dataset.control()
+    # Also which amount is counted: the sums of the conservation law go on over all loads.
+    counted = [(column.stored_name, column.currency) for column in control or () if column]
+    return list(_fields(dataset.columns)), counted, dataset.key
+
+
+def _fields(columns: Iterable[Column], prefix: str = "") -> Iterator[tuple[str, str, str | None]]:
+    for column in columns:
+        for name, kind, currency in stored(column):
+            yield prefix + name, kind, currency
+        yield from _fields(column.items, f"{prefix}{column.name}.")
 
 
 def _shown(dataset: Dataset) -> str:
-    columns = [
-        f"{name} {kind}{f' in {currency}' if currency else ''}"
-        for column in dataset.columns
-        for part in (column, *column.items)
-        for name, kind, currency in stored(part)
-    ]
+    columns = [f"{name} {kind}{f' in {currency}' if currency else ''}" for name, kind, currency in _leaves(dataset)]
     return f"{', '.join(columns)}, key {', '.join(dataset.key) or 'none'}"
+
+
+def _leaves(dataset: Dataset) -> list[tuple[str, str, str | None]]:
+    """Without lists and objects themselves, whose types only say once more what is in them."""
+    fields = list(_fields(dataset.columns))
+    parents = {name.rpartition(".")[0] for name, *_ in fields}
+    return [field for field in fields if field[0] not in parents]

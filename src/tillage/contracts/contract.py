@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from typing import Any
+
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+MAX_DEPTH = 64
 
 
 class Kind(StrEnum):
-    """The types a column can have in this version; money is a `NUMBER` with a currency."""
+    """The logical types; money is a `NUMBER` with `money`, and a list of scalars has one item without a name."""
 
     STRING = "string"
     INTEGER = "integer"
     NUMBER = "number"
     BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    TIME = "time"
+    OBJECT = "object"
     LIST = "array"
 
 
@@ -30,35 +40,179 @@ class Level(StrEnum):
     LINE = "line"
 
 
+class Excess(StrEnum):
+    """What becomes of decimals that a currency does not have."""
+
+    REJECT = "reject"
+    ROUND = "round"
+    WARN = "warn"
+
+
+class Severity(StrEnum):
+    """Whether a broken rule rejects or only counts."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class FieldPath:
+    """Members that lead to a value, from the unit or element, or from the record."""
+
+    steps: tuple[str, ...]
+    is_from_record: bool = False
+
+
+@dataclass(frozen=True)
+class Money:
+    """Amounts in minor units of `currency`, or of the currency that the column `currency_by` names."""
+
+    currency: str | None
+    currency_by: str | None = None
+    is_minor: bool = False
+    excess: Excess = Excess.REJECT
+
+
+Rates = tuple[tuple[str, int], ...]
+"""Class and rate in basis points."""
+
+
 @dataclass(frozen=True)
 class Vat:
-    """Net beside gross: the column that names the class, and the rate of each class in basis points."""
+    """Net beside gross: the column that names the class, and the rate of each class in basis points.
 
-    rate_by: str
-    rates_bp: tuple[tuple[str, int], ...]
+    Without `rate_by` the one rate stands under the class "". `changes` hold from their date on, of `date_by`.
+    """
+
+    rate_by: str | None
+    rates_bp: Rates
     basis: Basis = Basis.INCLUSIVE
     level: Level = Level.RATE_GROUP
+    date_by: str | None = None
+    changes: tuple[tuple[str, Rates], ...] = ()
+    """(first day as ISO text, the classes that change), oldest first."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one value; numbers as exact decimals, dates and times as ISO text. None: no bound."""
+
+    minimum: Decimal | str | None = None
+    maximum: Decimal | str | None = None
+    is_minimum_excluded: bool = False
+    is_maximum_excluded: bool = False
+    multiple_of: Decimal | None = None
+    min_length: int | None = None
+    """Code points of a string, elements of a list."""
+    max_length: int | None = None
+    patterns: tuple[str, ...] = ()
+    """RE2, searched."""
+    allowed: tuple[str, ...] | None = None
+    """Strings, or numbers as plain text, or ISO dates."""
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """A string column made of another: `default` None rejects what is not listed."""
+
+    column: str
+    values: tuple[tuple[str, str], ...]
+    default: str | None
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `path` leads from its unit, or from the record if `is_from_record`, to the value."""
+    """One column. The first of `paths` that leads to a value counts; none for a column made of others."""
 
     name: str
-    path: tuple[str, ...]
+    paths: tuple[FieldPath, ...]
     kind: Kind
-    is_from_record: bool = False
     is_required: bool = False
-    currency: str | None = None
+    null_values: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    date_format: str | None = None
+    time_zone: str | None = None
+    """Zone of timestamps without an offset; None is UTC."""
+    money: Money | None = None
     vat: Vat | None = None
+    is_control: bool = False
+    amount: str | None = None
+    """An exact arithmetic expression over other columns."""
+    class_map: ClassMap | None = None
     items: tuple[Column, ...] = ()
-    """Columns of each element, for a `LIST`."""
+    """Columns of each element, for a `LIST`; of the members, for an `OBJECT`."""
+    is_scalar_list: bool = False
+    """A `LIST` of values; `items` is then one column named `value`."""
     description: str = ""
+    net_name: str = "net_minor"
+    rate_name: str = "vat_bp"
+
+    @property
+    def currency(self) -> str | None:
+        """The fixed currency of a money column."""
+        return self.money.currency if self.money else None
+
+    @property
+    def currency_by(self) -> str:
+        """The column that names the currency of a money column; empty where the currency is fixed."""
+        return (self.money.currency_by or "") if self.money else ""
 
     @property
     def stored_name(self) -> str:
         """Name in silver: money is kept in minor units and says so."""
-        return f"{self.name}_minor" if self.currency else self.name
+        return f"{self.name}_minor" if self.money else self.name
+
+    @property
+    def is_from_record(self) -> bool:
+        """Whether its first path starts at the record."""
+        return bool(self.paths) and self.paths[0].is_from_record
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A SQL boolean over the final columns of one unit."""
+
+    name: str
+    sql: str
+    columns: tuple[str, ...]
+    severity: Severity = Severity.ERROR
+
+    @property
+    def code(self) -> str:
+        """The code of a unit that breaks it."""
+        return f"rule:{self.name}"
+
+
+@dataclass(frozen=True)
+class DatasetRule:
+    """One SQL query whose single value must lie in bounds, asked of the dataset as it would be after a load."""
+
+    name: str
+    sql: str
+    """Reads the dataset by its name."""
+    operator: str
+    """ODCS's: mustBe, mustNotBe, mustBeGreaterThan ..."""
+    operand: tuple[Decimal, ...]
+    """One number, or the two ends of a range, both of which belong to it."""
+    severity: Severity = Severity.ERROR
+
+    def holds(self, value: Any) -> bool:
+        """Whether the query's answer is as it must be."""
+        try:
+            found = Decimal(str(value))
+        except InvalidOperation:
+            return False
+        first, last = self.operand[0], self.operand[-1]
+        return {
+            "mustBe": found == first,
+            "mustNotBe": found != first,
+            "mustBeGreaterThan": found > first,
+            "mustBeGreaterOrEqualTo": found >= first,
+            "mustBeLessThan": found < first,
+            "mustBeLessOrEqualTo": found <= first,
+            "mustBeBetween": first <= found <= last,
+            "mustNotBeBetween": not first <= found <= last,
+        }[self.operator]
 
 
 @dataclass(frozen=True)
@@ -70,23 +224,53 @@ class Dataset:
     """Members that lead from the record to the list of units; empty: the record is the unit."""
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    group_by: tuple[str, ...] = ()
+    """Columns whose equal values make rows of one file one unit."""
+    where: RowRule | None = None
+    is_distinct: bool = False
+    row_rules: tuple[RowRule, ...] = ()
+    dataset_rules: tuple[DatasetRule, ...] = ()
     description: str = ""
 
+    def column(self, name: str) -> Column:
+        """The column of that name, which must exist."""
+        return next(column for column in self.columns if column.name == name)
+
     def control(self) -> tuple[Column | None, Column] | None:
-        """The first money column, with the list it lies in: what the conservation law counts in money."""
-        for column in self.columns:
-            if column.currency:
-                return None, column
-            for item in column.items:
-                if item.currency:
-                    return column, item
-        return None
+        """The column that the conservation law counts in money, with the list it lies in; None without money."""
+        found = [
+            (parent, column)
+            for parent, column in _money_columns(self.columns)
+            if parent is None or parent.kind is Kind.LIST
+        ]
+        marked = [pair for pair in found if pair[1].is_control]
+        every = marked or found
+        return every[0] if every else None
 
     @property
     def currency(self) -> str | None:
-        """Currency of the control column, if there is one."""
+        """Fixed currency of the control column, if there is one."""
         found = self.control()
         return found[1].currency if found else None
+
+    @property
+    def currency_by(self) -> str | None:
+        """The column that names the currency of the control column, if there is one."""
+        found = self.control()
+        return found[1].money.currency_by if found and found[1].money else None
+
+    @property
+    def has_money(self) -> bool:
+        """Whether the law counts it in money too."""
+        return self.control() is not None
+
+
+def _money_columns(columns: tuple[Column, ...]) -> Iterator[tuple[Column | None, Column]]:
+    for column in columns:
+        if column.money:
+            yield None, column
+        if column.kind is Kind.LIST:
+            yield from ((column, item) for item in column.items if item.money)
 
 
 @dataclass(frozen=True)
@@ -96,6 +280,11 @@ class Contract:
     feed: str
     digest: str
     datasets: tuple[Dataset, ...]
+    is_unknown_rejected: bool = False
+    max_record_bytes: int = MAX_RECORD_BYTES
+    max_depth: int = MAX_DEPTH
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What lint should say: allowed, but seldom meant."""
 
     def dataset(self, name: str) -> Dataset:
         """The dataset of that name, which must exist."""

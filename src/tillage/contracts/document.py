@@ -13,6 +13,11 @@ from tillage.errors import OperatorError
 
 Path = tuple[str | int, ...]
 
+# Far beyond what a person writes; a file beyond it would cost minutes or gigabytes.
+_MOST_CHARACTERS = 4_000_000
+_MOST_DEPTH = 100
+_MOST_NODES = 500_000
+
 
 @dataclass(frozen=True)
 class Document:
@@ -55,14 +60,7 @@ def read_document(name: str, text: str, error: type[OperatorError]) -> Document:
     Raises:
         OperatorError: of type `error`; not YAML, no mapping, or a name given twice, with the line.
     """
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as wrong:
-        line = wrong.problem_mark.line + 1 if wrong.problem_mark else 1
-        raise error(f"{name}, line {line}: not YAML: {wrong.problem}") from None
-    except yaml.YAMLError:
-        raise error(f"{name}: not YAML: it holds a character that YAML does not allow") from None
+    root, data = _composed(name, text, error)
     if not isinstance(data, dict):
         raise error(f"{name}, line 1: must be a mapping of names to values")
     lines: dict[Path, int] = {}
@@ -71,9 +69,30 @@ def read_document(name: str, text: str, error: type[OperatorError]) -> Document:
     return document
 
 
+def _composed(name: str, text: str, error: type[OperatorError]) -> tuple[yaml.Node | None, Any]:
+    """The nodes, and the same as plain data."""
+    if len(text) > _MOST_CHARACTERS:
+        raise error(f"{name}: has {len(text):,} characters; at most {_MOST_CHARACTERS:,} are read")
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except yaml.MarkedYAMLError as wrong:
+        line = wrong.problem_mark.line + 1 if wrong.problem_mark else 1
+        raise error(f"{name}, line {line}: not YAML: {wrong.problem}") from None
+    except yaml.YAMLError:
+        raise error(f"{name}: not YAML: it holds a character that YAML does not allow") from None
+    except RecursionError:
+        raise error(f"{name}: is nested too deeply") from None
+
+
 def _walk(document: Document, node: yaml.Node | None, path: Path, lines: dict[Path, int]) -> None:
     if node is None:
         return
+    # Aliases can hold themselves, or unfold to far more than stands in the file.
+    if len(path) > _MOST_DEPTH or len(lines) > _MOST_NODES:
+        raise document.error(
+            f"{document.name}, line {node.start_mark.line + 1}: is nested too deeply, or its aliases (`*name`) unfold "
+            "to too much; write it out without aliases"
+        )
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         seen = set()

@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
+from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES
 from tillage.contracts.shape import NOTE, Shape
 from tillage.domain.verdict import Code
 
-MAX_DEPTH = 64
-MAX_RECORD_BYTES = 16 * 1024 * 1024
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _SURE_DIGITS = 15  # a double keeps every decimal number of up to 15 significant digits
 _DECIMALS = 18  # of the DECIMAL in which the compiled check holds a number
@@ -35,11 +35,16 @@ _STEP[[ord("]"), ord("}")]] = -1
 
 
 class UnreadableError(Exception):
-    """The record is no RFC 8259 document, is too large or too deep; `code` says which."""
+    """The record is no RFC 8259 document, is too large or too deep; `code` says which.
 
-    def __init__(self, code: Code) -> None:
+    `is_grammar`: a document of which it is a part is none either. Names given twice, lone surrogates, size and depth
+    are within the grammar.
+    """
+
+    def __init__(self, code: Code, *, is_grammar: bool = False) -> None:
         super().__init__(code.value)
         self.code = code
+        self.is_grammar = is_grammar
 
 
 class _Number(str):
@@ -48,19 +53,32 @@ class _Number(str):
     __slots__ = ()
 
 
-def look(raw: bytes, shape: Shape) -> str:
+@dataclass(frozen=True)
+class Bounds:
+    """What a record may be; `is_unknown_noted`: a member that is not in the shape is noted; `is_one_a_list`: a value
+    that stands where a list is read is a list of one, as in XML.
+    """
+
+    record_bytes: int = MAX_RECORD_BYTES
+    depth: int = MAX_DEPTH
+    is_unknown_noted: bool = False
+    is_one_a_list: bool = False
+
+
+def look(raw: bytes, shape: Shape, bounds: Bounds = Bounds()) -> str:
     """`raw`, one record, as JSON text with notes, holding only the members that `shape` reads.
 
     Raises:
         UnreadableError: with code `unreadable`, `too_large` or `too_deep`.
     """
-    return json.dumps(_note(_parse(raw), shape), ensure_ascii=False, separators=(",", ":"))
+    noted = _unit(_parse(raw, bounds), shape, bounds)
+    return json.dumps(noted, ensure_ascii=False, separators=(",", ":"))
 
 
-def _parse(raw: bytes) -> Any:
-    if len(raw) > MAX_RECORD_BYTES:
+def _parse(raw: bytes, bounds: Bounds) -> Any:
+    if len(raw) > bounds.record_bytes:
         raise UnreadableError(Code.TOO_LARGE)
-    if _depth(raw) > MAX_DEPTH:
+    if _depth(raw, bounds.depth) > bounds.depth:
         raise UnreadableError(Code.TOO_DEEP)
     try:
         value = json.loads(
@@ -71,21 +89,21 @@ def _parse(raw: bytes) -> Any:
             object_pairs_hook=_object,
         )
     except ValueError:
-        raise UnreadableError(Code.UNREADABLE) from None
+        raise UnreadableError(Code.UNREADABLE, is_grammar=True) from None
     _refuse_lone_surrogates(value)
     return value
 
 
-def _depth(raw: bytes) -> int:
+def _depth(raw: bytes, most: int) -> int:
     """Deepest nesting of brackets outside strings, readable or not; a cheap bound first, since most have few."""
-    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+    if raw.count(b"[") + raw.count(b"{") <= most:
         return 0
     brackets = np.frombuffer(_STRING.sub(b"", raw), dtype=np.uint8)
     return int(np.cumsum(_STEP[brackets], dtype=np.int64).max(initial=0))
 
 
 def _refuse(_: str) -> NoReturn:
-    raise UnreadableError(Code.UNREADABLE)
+    raise UnreadableError(Code.UNREADABLE, is_grammar=True)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -110,24 +128,51 @@ def _refuse_lone_surrogates(value: Any) -> None:
             _refuse_lone_surrogates(element)
 
 
-def _note(value: Any, shape: Shape) -> Any:
+def _unit(value: Any, shape: Shape, bounds: Bounds) -> Any:
+    """A record, or an element that is a unit of its own: with a note of members in it that no column reads."""
+    noted, has_unknown = _note(value, shape, bounds)
+    if has_unknown and bounds.is_unknown_noted:
+        noted.setdefault(NOTE, {})[""] = Code.UNKNOWN_FIELD.value
+    return noted
+
+
+def _note(value: Any, shape: Shape, bounds: Bounds) -> tuple[Any, bool]:
+    """What is read of an object, and whether it holds anything else; what units in it hold is theirs."""
     if not isinstance(value, dict):
-        return {NOTE: Code.TYPE.value}
+        return {NOTE: Code.TYPE.value}, False
     noted: dict[str, Any] = {}
     wrong: dict[str, str] = {}
+    has_unknown = bool(value.keys() - shape.members.keys())
     for name, member in shape.members.items():
-        found = value.get(name)
+        found = None if name == NOTE else _listed(value.get(name), member, bounds)
         if found is None:
             continue
         if member.is_leaf:
             noted[name] = _leaf(found)
-        elif isinstance(found, list if member.is_list else dict):
-            noted[name] = [_note(element, member) for element in found] if member.is_list else _note(found, member)
-        else:
+        elif not isinstance(found, list if member.is_list else dict):
             wrong[name] = Code.TYPE.value
+        else:
+            noted[name], is_unknown = _inside(found, member, bounds)
+            has_unknown = has_unknown or is_unknown
     if wrong:
         noted[NOTE] = wrong
-    return noted
+    return noted, has_unknown
+
+
+def _inside(found: Any, shape: Shape, bounds: Bounds) -> tuple[Any, bool]:
+    if not shape.is_list:
+        return _note(found, shape, bounds)
+    if not shape.members:
+        return [None if element is None else _leaf(element) for element in found], False
+    if shape.is_unit:
+        return [_unit(element, shape, bounds) for element in found], False
+    elements = [_note(element, shape, bounds) for element in found]
+    return [noted for noted, _ in elements], any(has_unknown for _, has_unknown in elements)
+
+
+def _listed(value: Any, shape: Shape, bounds: Bounds) -> Any:
+    is_one = bounds.is_one_a_list and shape.is_list and value is not None and not isinstance(value, list)
+    return [value] if is_one else value
 
 
 def _leaf(value: Any) -> Any:
@@ -144,7 +189,8 @@ def _number(text: _Number) -> Any:
     if not _PLAIN_NUMBER.fullmatch(text):
         return {NOTE: Code.TYPE.value}  # with an exponent: no column takes it
     whole, _, decimals = text.partition(".")
-    decimals = decimals.rstrip("0")
+    if len(decimals) > _DECIMALS:
+        decimals = decimals.rstrip("0")
     if len(decimals) > _DECIMALS:
         # Beyond what any column allows, whatever the digits are: kept as an excess that still shows.
         decimals = decimals[: _DECIMALS - 1] + "1"

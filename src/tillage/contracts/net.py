@@ -5,8 +5,11 @@ Source: EN 16931-1, BG-23: VAT is broken down, and rounded, once for each rate o
 
 from __future__ import annotations
 
-from tillage.contracts.contract import Basis, Column, Level
-from tillage.contracts.scalar import MAX_MINOR
+from collections.abc import Sequence
+
+from tillage.contracts.contract import Basis, Level, Vat
+from tillage.contracts.leaves import Leaf
+from tillage.contracts.number import MAX_MINOR
 from tillage.contracts.sql_text import name
 
 _LAMBDA_LINES = 64
@@ -23,56 +26,52 @@ def net(gross: str, rate_bp: str, basis: Basis) -> str:
     return f"(sign({gross}) * ((2 * abs({gross}) * (10000 - {rate_bp}) + 10000) // 20000))"
 
 
-def is_short(lines: str, items: tuple[Column, ...]) -> str:
+def taxed(leaves: Sequence[Leaf]) -> list[tuple[Leaf, Vat]]:
+    """The leaves that have VAT."""
+    return [(leaf, leaf.column.vat) for leaf in leaves if leaf.column.vat]
+
+
+def is_short(lines: str, leaves: Sequence[Leaf]) -> str:
     """SQL: whether `short_list` may be used: few lines, and amounts that cannot overflow a word however they add up."""
     small = [
-        f"coalesce(list_max(list_transform({lines}, lambda b: abs(b.{name(item.stored_name)}::hugeint))), 0) "
+        f"coalesce(list_max(list_transform({lines}, lambda b: abs(b.{name('final:' + leaf.key)}::hugeint))), 0) "
         f"< {_WORD_MINOR // _LAMBDA_LINES}"
-        for item in items
-        if item.vat
+        for leaf, _ in taxed(leaves)
     ]
     return " and ".join([f"coalesce(len({lines}), 0) <= {_LAMBDA_LINES}", *small])
 
 
-def short_list(lines: str, items: tuple[Column, ...]) -> str:
-    """The list with net and rate beside each gross, by lambdas in machine words."""
-    fields = []
-    for item in items:
-        gross, rate = f"b.{name(item.stored_name)}", f"b.{name('rate:' + item.name)}"
-        fields.append(f"{name(item.stored_name)} := {gross}")
-        if item.vat is None:
+def short_nets(lines: str, leaves: Sequence[Leaf]) -> dict[str, str]:
+    """By key of the gross, the net of element `b` at place `k` of `lines`, in machine words."""
+    made = {}
+    for leaf, vat in taxed(leaves):
+        gross, rate = f"b.{name('final:' + leaf.key)}", f"b.{name('rate:' + leaf.key)}"
+        if vat.level is Level.LINE:
+            made[leaf.key] = net(gross, rate, vat.basis)
             continue
-        if item.vat.level is Level.LINE:
-            made = net(gross, rate, item.vat.basis)
-        else:
-            same = f"list_filter({lines}[1:k-1], lambda y: y.{name('rate:' + item.name)} = {rate})"
-            before = f"coalesce(list_sum(list_transform({same}, lambda y: y.{name(item.stored_name)}))::bigint, 0)"
-            whole = f"if(k = 1, {gross}, {before} + {gross})"
-            made = f"({net(whole, rate, item.vat.basis)} - if(k = 1, 0, {net(before, rate, item.vat.basis)}))"
-        fields += [f"net_minor := {made}::bigint", f"vat_bp := {rate}::integer"]
-    return f"list_transform({lines}, lambda b, k: struct_pack({', '.join(fields)}))"
+        # An absent amount stands between the others without any: it adds nothing.
+        same = f"list_filter({lines}[1:k-1], lambda y: y.{name('rate:' + leaf.key)} = {rate})"
+        before = f"coalesce(list_sum(list_transform({same}, lambda y: y.{name('final:' + leaf.key)}))::bigint, 0)"
+        whole = f"if(k = 1, {gross}, {before} + {gross})"
+        made[leaf.key] = f"({net(whole, rate, vat.basis)} - if(k = 1, 0, {net(before, rate, vat.basis)}))"
+    return made
 
 
-def any_list(units: str, place: str, lines: str, items: tuple[Column, ...]) -> str:
-    """SELECT of `place` and the same list as `made`, for lists of any length and amounts of any size.
+def any_nets(units: str, place: str, lines: str, leaves: Sequence[Leaf]) -> tuple[str, dict[str, str]]:
+    """SELECT of `place`, elements `b` and places `k` of lists of any length and amounts of any size, and the nets.
 
     A window over the elements, n log n, in HUGEINT. Only the place travels with an element: a query that is correlated
     on the list would copy the whole list beside each of its elements.
     """
-    fields = []
+    made = {}
     sums = []
-    for item in items:
-        gross, rate = f"e.{name(item.stored_name)}", f"e.{name('rate:' + item.name)}"
-        fields.append(f"{name(item.stored_name)} := {gross}")
-        if item.vat is None:
+    for leaf, vat in taxed(leaves):
+        gross, rate = f"b.{name('final:' + leaf.key)}", f"b.{name('rate:' + leaf.key)}"
+        if vat.level is Level.LINE:
+            made[leaf.key] = net(f"{gross}::hugeint", rate, vat.basis)
             continue
-        whole = name("sum:" + item.name)
-        if item.vat.level is Level.LINE:
-            made = net(f"{gross}::hugeint", rate, item.vat.basis)
-        else:
-            sums.append(f", sum({gross}::hugeint) over (partition by {place}, {rate} order by k) as {whole}")
-            made = f"({net(whole, rate, item.vat.basis)} - {net(f'({whole} - {gross})', rate, item.vat.basis)})"
-        fields += [f"net_minor := {made}::bigint", f"vat_bp := {rate}::integer"]
-    elements = f"select {place}, unnest({lines}) as e, generate_subscripts({lines}, 1) as k from {units}"
-    summed = f"select *{''.join(sums)} from ({elements})"
-    return f"select {place}, list(struct_pack({', '.join(fields)}) order by k) as made from ({summed}) group by {place}"
+        whole = name("sum:" + leaf.key)
+        sums.append(f", sum({gross}::hugeint) over (partition by {place}, {rate} order by k) as {whole}")
+        made[leaf.key] = f"({net(whole, rate, vat.basis)} - {net(f'({whole} - {gross})', rate, vat.basis)})"
+    elements = f"select {place}, unnest({lines}) as b, generate_subscripts({lines}, 1) as k from {units}"
+    return f"select *{''.join(sums)} from ({elements})", made

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +12,36 @@ from typing import Any
 from tillage.contracts.document import Document, Path, read_document
 from tillage.errors import ProjectFileError
 
-FORMATS = ("jsonl",)
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_ROUTE = re.compile(r"(?:/[A-Za-z0-9_-]+)+/\{([A-Za-z_][A-Za-z0-9_]*)\}")
+FORMATS = ("jsonl", "json", "csv", "parquet", "xml")
+SAME_CONTENT = ("load", "skip")
+WHITESPACE = "whitespace"
+PROJECT_NAMES = {"project", "feeds", "serve"}
+FEED_NAMES = {"path", "format", "records", "csv", "sameContent"}
+CSV_NAMES = {"delimiter", "quote", "header", "columns", "encoding", "skip"}
+ROUTE_NAMES = {"from", "fields"}
+PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_PATH_PART = re.compile(r"[^/\\\x00-\x1f]+")
+JSON_RECORDS = re.compile(r"\$|\$(?:\.[^.\[\]*$\s\x00-\x1f]+)*\[\*\]")
+XML_RECORDS = re.compile(r"(?:/[\w][\w.:-]*)+")
+FEED_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+ROUTE = re.compile(r"(?:/[A-Za-z0-9_-]+)+/\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class Csv:
+    """How the rows of a CSV feed are written."""
+
+    delimiter: str | None = None
+    """One ASCII character, or `whitespace`: runs of blanks and tabs, without quotes. None: found out, then pinned."""
+    quote: str = '"'
+    """One ASCII character; empty: nothing is quoted."""
+    has_header: bool = True
+    columns: tuple[str, ...] = ()
+    """Names by position, instead of those in the header."""
+    encoding: str = "utf-8"
+    """As Python's codecs call it."""
+    skip_rows: int = 0
+    """Physical lines at the top that are neither header nor record."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +50,20 @@ class Feed:
 
     name: str
     path: str
-    """Folder relative to the project, with forward slashes."""
+    """Folder relative to the project, with forward slashes; with `*`, `?`, `[..]` or `**` a pattern."""
     format: str
+    records: str | None = None
+    """Which parts of a JSON or XML document are the records; None: a list's elements, or the JSON document."""
+    csv: Csv = Csv()
+    is_same_content_loaded: bool = True
+    """Whether the same bytes under another name are another file."""
+
+    @property
+    def folder(self) -> str:
+        """The part of `path` that holds no wildcard: where the files lie."""
+        parts = self.path.split("/")
+        wild = next((number for number, part in enumerate(parts) if re.search(r"[*?\[]", part)), len(parts))
+        return "/".join(parts[:wild])
 
 
 @dataclass(frozen=True)
@@ -62,9 +103,9 @@ def read_project(name: str, text: str) -> Project:
         ProjectFileError: with the line, what is allowed, and the nearest name.
     """
     document = read_document(name, text, ProjectFileError)
-    document.check_names((), document.data, {"project", "feeds", "serve"})
+    document.check_names((), document.data, PROJECT_NAMES)
     project = document.data.get("project")
-    if not isinstance(project, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", project):
+    if not isinstance(project, str) or not PROJECT_NAME.fullmatch(project):
         raise document.wrong(("project",), "`project` must be a name of lower case letters, digits, - and _")
     feeds = _mapping(document, ("feeds",))
     if not feeds:
@@ -88,25 +129,145 @@ def _mapping(document: Document, path: Path) -> Mapping[Any, Any]:
 
 
 def _feed(document: Document, path: Path, name: Any, value: Any) -> Feed:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not FEED_NAME.fullmatch(name):
         raise document.wrong(path, "a feed's name is lower case letters, digits and _, up to 63")
     if not isinstance(value, dict):
         raise document.wrong(path, "a feed is like {path: landing/orders, format: jsonl}")
-    document.check_names(path, value, {"path", "format"})
-    folder, kind = value.get("path"), value.get("format", "jsonl")
-    if not isinstance(folder, str) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", folder) or ".." in folder.split("/"):
-        raise document.wrong((*path, "path"), "`path` must be a folder inside the project, like landing/orders")
+    document.check_names(path, value, FEED_NAMES)
+    kind = value.get("format", "jsonl")
     document.check_names((*path, "format"), [kind], FORMATS)
-    return Feed(name, folder, kind)
+    same = value.get("sameContent", "load")
+    document.check_names((*path, "sameContent"), [same], SAME_CONTENT)
+    if "csv" in value and kind != "csv":
+        raise document.wrong((*path, "csv"), f"`csv` describes CSV files, but the format is {kind}: set `format: csv`")
+    return Feed(
+        name,
+        _feed_path(document, (*path, "path"), value.get("path")),
+        kind,
+        _records(document, (*path, "records"), kind, value.get("records")),
+        _csv(document, (*path, "csv"), value.get("csv", {})),
+        is_same_content_loaded=same == "load",
+    )
+
+
+def _feed_path(document: Document, path: Path, folder: Any) -> str:
+    parts = folder.split("/") if isinstance(folder, str) else [""]
+    if not all(_PATH_PART.fullmatch(part) and part not in {".", ".."} for part in parts) or re.search(
+        r"[*?\[]", parts[0]
+    ):
+        raise document.wrong(
+            path,
+            "`path` must be a folder inside the project, like landing/orders, or a pattern that begins with one, like "
+            "landing/date=*/orders.json* or landing/**/orders.csv",
+        )
+    if any("**" in part and part != "**" for part in parts):
+        raise document.wrong(path, "`**` stands for any folders and is a whole part of `path`: landing/**/orders.csv")
+    return "/".join(parts)
+
+
+def _records(document: Document, path: Path, kind: str, records: Any) -> str | None:
+    if kind == "xml":
+        if not isinstance(records, str) or not XML_RECORDS.fullmatch(records):
+            raise document.wrong(path, "xml needs `records`, the path of a record's element: /products/product")
+    elif records is None:
+        return None
+    elif kind != "json":
+        raise document.wrong(path, f"`records` is for json and xml; each record of {kind} is found without it")
+    elif not isinstance(records, str) or not JSON_RECORDS.fullmatch(records):
+        raise document.wrong(path, "`records` is `$` for the whole document, or a list in it like $.customers[*]")
+    return str(records)
+
+
+def _csv(document: Document, path: Path, value: Any) -> Csv:
+    if not isinstance(value, dict):
+        raise document.wrong(path, "`csv` is like {delimiter: ;, header: true, encoding: utf-8}")
+    document.check_names(path, value, CSV_NAMES)
+    delimiter = value.get("delimiter")
+    if delimiter not in {None, WHITESPACE} and not _is_mark(delimiter):
+        raise document.wrong(
+            (*path, "delimiter"), f"`delimiter` is one ASCII character that is no letter or digit, or `{WHITESPACE}`"
+        )
+    quote = value.get("quote", '"')
+    if (quote != "" and not _is_mark(quote)) or (quote == delimiter and quote is not None):
+        raise document.wrong(
+            (*path, "quote"), "`quote` is one ASCII character other than the delimiter, or '' where nothing is quoted"
+        )
+    has_header, columns = value.get("header", True), value.get("columns", [])
+    if not isinstance(has_header, bool):
+        raise document.wrong((*path, "header"), "`header` is true or false")
+    if not isinstance(columns, list) or not all(isinstance(name, str) and name for name in columns):
+        raise document.wrong((*path, "columns"), "`columns` is a list of names by position: [id, name, price]")
+    for number, name in enumerate(columns):
+        if name in columns[:number]:
+            raise document.wrong((*path, "columns", number), f"`columns` holds '{name}' twice; each name stands once")
+    if not has_header and not columns:
+        raise document.wrong(path, "without a header the columns need names: `columns: [id, name, price]`")
+    skip_rows = value.get("skip", 0)
+    if not isinstance(skip_rows, int) or isinstance(skip_rows, bool) or skip_rows < 0:
+        raise document.wrong((*path, "skip"), "`skip` is the number of lines at the top that are no rows, from 0")
+    encoding = _encoding(document, (*path, "encoding"), value.get("encoding", "utf-8"))
+    return Csv(delimiter, quote, has_header, tuple(columns), encoding, skip_rows)
+
+
+def _is_mark(value: Any) -> bool:
+    """Whether it is one character that can separate or quote: none that text is made of, none that JSON escapes by."""
+    return isinstance(value, str) and len(value) == 1 and "\0" < value < "\x7f" and not re.match(r"[\w\\\r\n]", value)
+
+
+def _encoding(document: Document, path: Path, value: Any) -> str:
+    """The codec's own name.
+
+    Raises:
+        ProjectFileError: no codec has that name, or commas and line feeds cannot be found in its bytes.
+    """
+    try:
+        codec = codecs.lookup(value).name if isinstance(value, str) else ""
+    except (LookupError, ValueError):
+        codec = ""
+    if codec in {"utf-16", "utf-16-le", "utf-16-be"}:
+        return codec
+    if codec == "utf-8-sig":
+        return "utf-8"
+    if not codec or not _is_ascii_compatible(codec):
+        raise document.wrong(
+            path,
+            "`encoding` is utf-16 or one that keeps ASCII, such as utf-8, latin-1, iso8859-15, cp1252, mac-roman",
+        )
+    return codec
+
+
+def _is_ascii_compatible(codec: str) -> bool:
+    """Whether an ASCII byte is that character wherever it stands, so that rows can be cut before they are decoded.
+
+    Shift JIS and GBK are not: there, a backslash or `|` may be the second half of a letter.
+    """
+    ascii_text = "".join(map(chr, range(128))) + "\\u0041 \\x41 +AGE- ~{ \x1b$B!! \x1b(B"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            if ascii_text.encode("ascii").decode(codec) != ascii_text:
+                return False
+    except (UnicodeError, LookupError, Warning):
+        return False
+    return not any(
+        _swallows(codec, lead, trail) for lead in range(128, 256) for trail in b"\n\r\t \"'\\,;|{}~^@[]`_-./:"
+    )
+
+
+def _swallows(codec: str, lead: int, trail: int) -> bool:
+    try:
+        return not bytes((lead, trail)).decode(codec).endswith(chr(trail))
+    except UnicodeDecodeError:
+        return False
 
 
 def _route(document: Document, path: Path, route: Any, value: Any) -> Route:
-    match = _ROUTE.fullmatch(route) if isinstance(route, str) else None
+    match = ROUTE.fullmatch(route) if isinstance(route, str) else None
     if match is None:
         raise document.wrong(path, "a served path has one parameter at its end, like /spend/{customerId}")
     if not isinstance(value, dict) or not isinstance(value.get("fields"), dict):
         raise document.wrong(path, "a served path needs `from: <model>` and `fields: {nameInAnswer: column}`")
-    document.check_names(path, value, {"from", "fields"})
+    document.check_names(path, value, ROUTE_NAMES)
     fields = value["fields"]
     if match[1] not in fields:
         raise document.wrong((*path, "fields"), f"`fields` must hold the parameter, `{match[1]}: <column>`")

@@ -1,28 +1,27 @@
 """One scalar column in SQL, in three steps that each read only the one before.
 
-value: `has:x`, whether the member is there and not null, and `value:x`, a string decoded or a number as plain text.
-mask: `mask:x`, one bit for what is wrong with it. final: the column as silver keeps it, null where a bit is set.
-`base` is where a step finds the fields of the step before: empty for columns of a relation, `b.` inside a lambda.
+value: `has:x`, whether a value is there, and `value:x`: a string decoded, a number as plain text, a date or time typed.
+mask: `mask:x`, one bit for each thing that is wrong with it (`contracts.codes`). final: `final:x`, the column as silver
+keeps it, null where its mask has a bit that leaves no value.
 """
 
 from __future__ import annotations
 
+import re
+
+from tillage.contracts import moment, number
+from tillage.contracts.classes import class_known, class_source, class_value, unknown_class
+from tillage.contracts.codes import BIT, NOT_COUNTABLE
 from tillage.contracts.contract import Column, Kind
+from tillage.contracts.leaves import Leaf
+from tillage.contracts.level import Level
 from tillage.contracts.shape import NOTE
-from tillage.contracts.sql_text import name, text
-from tillage.domain import money
+from tillage.contracts.sql_text import is_blank, name, text, trimmed
 from tillage.domain.verdict import Code
 
-CODES = (Code.MISSING, Code.TYPE, Code.ENUM, Code.MONEY_SCALE, Code.MONEY_OVERFLOW)
-"""Bit n of a mask stands for CODES[n]."""
-BIT = {code: 1 << index for index, code in enumerate(CODES)}
-MAX_MINOR = 2**63 - 1
-_SPACES = (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
-BLANK = "'" + "".join(chr(point) for point in _SPACES) + "'"
-"""What is trimmed, and what a blank string consists of. Source: Unicode, property White_Space."""
-_NUMBER_DECIMALS = 6
-_NUMBER = f"decimal(38,{_NUMBER_DECIMALS})"
-_PLAIN_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
+MOMENTS = {Kind.DATE, Kind.TIMESTAMP, Kind.TIME}
+NUMBERS = {Kind.INTEGER, Kind.NUMBER}
+_NO_VALUE = BIT[Code.MISSING] | BIT[Code.TYPE]
 
 
 def noted(base: str, path: tuple[str, ...]) -> str:
@@ -35,30 +34,59 @@ def noted(base: str, path: tuple[str, ...]) -> str:
     return "(" + " or ".join(found) + ")" if found else "false"
 
 
-def value_fields(column: Column, base: str) -> dict[str, str]:
-    """Step value, read from the parsed struct `base`. Blank text where a number is required counts as not there."""
-    e = f"cast({base}.{name(*column.path)} as varchar)"
-    has = f"{e} is not null or {noted(base, column.path[:-1])}"
+def value_fields(leaf: Leaf, found: list[str], wrong: list[str]) -> dict[str, str]:
+    """Step value, of the JSON texts `found` of which the first counts; `wrong`: conditions that something else stands
+    on the way to one of them.
+    """
+    column = leaf.column
+    if not found:
+        return {}  # made of other columns
+    e = f"coalesce({', '.join(found)})" if len(found) > 1 else found[0]
+    has = " or ".join([f"{e} is not null", *(one for one in wrong if one != "false")])
+    absent = []
+    if column.null_values:
+        absent.append(_is_null_value(column, e))
     if column.is_required and column.kind is not Kind.STRING:
-        is_blank = f"{e}[1] = '\"' and trim({_decoded(e)}, {BLANK}) = ''"
-        has = f"({has}) and not coalesce({is_blank}, false)"
-    return {
-        f"has:{column.name}": f"coalesce({has}, false)",
-        f"value:{column.name}": _value(column.kind, e),
-    }
+        absent.append(f"case when {e}[1] = '\"' then {is_blank(_decoded(e))} else false end")
+    if absent:
+        has = f"({has}) and not coalesce({' or '.join(absent)}, false)"
+    return {f"has:{leaf.key}": f"coalesce({has}, false)", f"value:{leaf.key}": _value(column, e)}
 
 
-def _value(kind: Kind, e: str) -> str:
+def _value(column: Column, e: str) -> str:
     decoded = _decoded(e)
-    if kind is Kind.STRING:
+    plain = trimmed(decoded)
+    if column.kind is Kind.STRING:
         return f"if({e}[1] = '\"', {decoded}, null)"
-    if kind is Kind.BOOLEAN:
-        return f"if({e} in ('true', 'false'), {e}, null)"
-    trimmed = f"trim({decoded}, {BLANK})"
+    if column.kind in MOMENTS:
+        made = moment.parsed(column.kind, "t", column.date_format, column.time_zone)
+        return f"if({e}[1] = '\"', list_transform([{plain}], lambda t: {made})[1], null)"
+    if column.kind is Kind.BOOLEAN:
+        spoken = f"case lower({plain}) {_BOOLEANS} end"
+        return f"case when {e} in ('true', 'false') then {e} when is_text and {e}[1] = '\"' then {spoken} end"
+    digits = f"{e}->>'$.\"{NOTE}\".number'"
     return (
-        f"case {e}[1] when '\"' then if(regexp_matches({trimmed}, '{_PLAIN_NUMBER}'), {trimmed}, null) "
-        f"when '{{' then {e}->>'$.\"{NOTE}\".number' when 't' then null when 'f' then null else {e} end"
+        f"case {e}[1] when '\"' then {number.plain(plain)} when '{{' then {digits} when 't' then null "
+        f"when 'f' then null else {e} end"
     )
+
+
+_BOOLEANS = " ".join(
+    [f"when '{yes}' then 'true'" for yes in ("true", "1", "yes")]
+    + [f"when '{no}' then 'false'" for no in ("false", "0", "no")]
+)
+
+
+def _is_null_value(column: Column, e: str) -> str:
+    """SQL: whether a text is one of the null values, or a JSON number equals one."""
+    texts = ", ".join(map(text, column.null_values))
+    numbers = [value for value in column.null_values if re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", value)]
+    digits = f"case when {e}[1] = '{{' then {e}->>'$.\"{NOTE}\".number' else {e} end"
+    equal = "false"
+    if numbers and column.kind in NUMBERS:
+        held = ", ".join(f"{text(value)}::decimal(38,18)" for value in numbers)
+        equal = f"coalesce(try_cast({digits} as decimal(38,18)) in ({held}), false)"
+    return f"case when {e}[1] = '\"' then {trimmed(_decoded(e))} in ({texts}) else {equal} end"
 
 
 def _decoded(e: str) -> str:
@@ -66,96 +94,83 @@ def _decoded(e: str) -> str:
     return f"if(contains({e}, '\\'), {e}->>'$', substring({e}, 2, length({e}) - 2))"
 
 
-def mask_field(column: Column, base: str) -> str:
+def mask_field(level: Level, leaf: Leaf) -> str:
     """Step mask: 0 when nothing is wrong."""
-    has, value = (f"{base}{name(prefix + column.name)}" for prefix in ("has:", "value:"))
+    column = leaf.column
+    if column.class_map:
+        return _map_mask(level, leaf)
+    has, value = level.field("has:", leaf), level.field("value:", leaf)
     absent = BIT[Code.MISSING] if column.is_required else 0
     arms = [f"when not {has} then {absent}", f"when {value} is null then {BIT[Code.TYPE]}"]
     if column.kind is Kind.STRING and column.is_required:
-        arms.append(f"when trim({value}, {BLANK}) = '' then {BIT[Code.MISSING]}")
-    scale = _scale(column)
-    if column.kind is Kind.NUMBER and not column.currency:
-        arms.append(f"when {_excess(value, _NUMBER_DECIMALS)} then {BIT[Code.TYPE]}")
-        arms.append(f"when try_cast({value} as {_NUMBER}) is null then {BIT[Code.TYPE]}")
-    elif scale is not None:
-        far = BIT[Code.MONEY_OVERFLOW if column.currency else Code.TYPE]
-        excess = BIT[Code.MONEY_SCALE if column.currency else Code.TYPE]
-        arms.append(f"when {_is_short(value)} then if({_short_excess(value, scale)}, {excess}, 0)")
-        arms.append(f"when {_excess(value, scale)} then {excess}")
-        arms.append(f"when {_is_far(value)} then {far}")
-        arms.append(f"when abs({_scaled(value, scale)}) > {MAX_MINOR} then {far}")
-    mask = f"(case {' '.join(arms)} else 0 end)"
+        arms.append(f"when {is_blank(value)} then {BIT[Code.MISSING]}")
+    wrong = number.mask(level, leaf) if column.kind in NUMBERS else _bits(_checks(column, value))
+    mask = f"(case {' '.join(arms)} else {wrong} end)"
+    if column.currency_by:
+        mask += f" | ({number.no_currency(level, leaf)})"
     if column.vat:
-        rate_class = f"{base}{name('value:' + column.vat.rate_by)}"
-        known = ", ".join(text(known) for known, _ in column.vat.rates_bp)
-        unknown = f"{rate_class} not in ({known}) and trim({rate_class}, {BLANK}) <> ''"
-        mask = f"({mask} | if(coalesce({unknown}, false), {BIT[Code.ENUM]}, 0))"
-    return mask
+        mask += f" | if({unknown_class(level, leaf)}, {BIT[Code.ENUM]}, 0)"
+    return f"({mask})"
 
 
-def amount_mask(column: Column, base: str) -> str:
-    """The bits of a money column that keep its amount from being counted; an unknown VAT class does not."""
-    return f"({base}{name('mask:' + column.name)} & {~BIT[Code.ENUM]})"
+def _map_mask(level: Level, leaf: Leaf) -> str:
+    absent = BIT[Code.MISSING] if leaf.column.is_required else 0
+    source, known = class_source(level, leaf.key), class_known(level, leaf.key)
+    return f"(case when {source} is null then {absent} when {known} then 0 else {BIT[Code.ENUM]} end)"
 
 
-def final_field(column: Column, base: str) -> str:
+def _bits(checks: dict[Code, list[str]]) -> str:
+    """The bits of the conditions that hold; each is what is wrong."""
+    found = [f"if(coalesce({' or '.join(wrong)}, false), {BIT[code]}, 0)" for code, wrong in checks.items() if wrong]
+    return "(" + (" | ".join(found) or "0") + ")"
+
+
+def _checks(column: Column, value: str) -> dict[Code, list[str]]:
+    """SQL conditions over a value that is no number, by the code of what they find."""
+    limits = column.limits
+    checks: dict[Code, list[str]] = {code: [] for code in (Code.LENGTH, Code.PATTERN, Code.RANGE, Code.ENUM)}
+    if limits.min_length is not None:
+        checks[Code.LENGTH].append(f"length({value}) < {limits.min_length}")
+    if limits.max_length is not None:
+        checks[Code.LENGTH].append(f"length({value}) > {limits.max_length}")
+    checks[Code.PATTERN] += [f"not regexp_matches({value}, {text(pattern)})" for pattern in limits.patterns]
+    for bound, sign in bounds(column):
+        checks[Code.RANGE].append(f"{value} {sign} {_moment(column.kind, str(bound))}")
+    if limits.allowed is not None:
+        shown = value if column.kind is Kind.STRING else f"{value}::varchar"
+        checks[Code.ENUM].append(f"{shown} not in ({', '.join(map(text, limits.allowed))})")
+    return checks
+
+
+def bounds(column: Column) -> list[tuple[object, str]]:
+    """Each bound, and the comparison that finds a value beyond it."""
+    limits = column.limits
+    found: list[tuple[object, str]] = []
+    if limits.minimum is not None:
+        found.append((limits.minimum, "<=" if limits.is_minimum_excluded else "<"))
+    if limits.maximum is not None:
+        found.append((limits.maximum, ">=" if limits.is_maximum_excluded else ">"))
+    return found
+
+
+def _moment(kind: Kind, bound: str) -> str:
+    types = {Kind.DATE: "::date", Kind.TIMESTAMP: "::timestamptz", Kind.TIME: ""}
+    return text(bound) + types[kind]
+
+
+def amount_mask(level: Level, leaf: Leaf) -> str:
+    """The bits of a money column that keep its amount from being counted."""
+    return f"({level.field('mask:', leaf)} & {NOT_COUNTABLE})"
+
+
+def final_field(level: Level, leaf: Leaf) -> str:
     """Step final: the stored value."""
-    value = f"{base}{name('value:' + column.name)}"
-    fine = f"{amount_mask(column, base)} = 0"
-    scale = _scale(column)
-    if scale is None:
-        stored = f"cast({value} as boolean)" if column.kind is Kind.BOOLEAN else value
-        return f"if({fine}, {stored}, null)"
-    if column.kind is Kind.NUMBER and not column.currency:
-        return f"case when {fine} then cast({value} as {_NUMBER}) end"
-    short = f"cast({value} as decimal(18,{scale}))"
-    short = f"cast({short} * {10**scale} as bigint)" if scale else f"cast({short} as bigint)"
-    return (
-        f"case when {fine} and {value} is not null then "
-        f"if({_is_short(value)}, {short}, cast({_scaled(value, scale)} as bigint)) end"
-    )
-
-
-def rate_field(column: Column, base: str) -> str:
-    """Basis points of the column's VAT class; null when unknown."""
-    if column.vat is None:
-        return "null"
-    arms = " ".join(f"when {text(rate_class)} then {points}" for rate_class, points in column.vat.rates_bp)
-    return f"case {base}{name('value:' + column.vat.rate_by)} {arms} end"
-
-
-def _scale(column: Column) -> int | None:
-    if column.currency:
-        return money.exponent(column.currency)
-    return {Kind.INTEGER: 0, Kind.NUMBER: _NUMBER_DECIMALS}.get(column.kind)
-
-
-def _is_short(value: str) -> str:
-    """Up to 9 characters and no exponent fit DECIMAL(18,9), which is one machine word: the common case, much faster."""
-    return f"(length({value}) <= 9 and not contains({value}, 'e'))"
-
-
-def _short_excess(value: str, scale: int) -> str:
-    return f"cast({value} as decimal(18,9)) <> cast({value} as decimal(18,{scale}))"
-
-
-def _decimal(value: str) -> str:
-    return f"try_cast({value} as decimal(38,18))"
-
-
-def _is_far(value: str) -> str:
-    """Beyond 19 whole digits no scaled value is in range."""
-    return f"({_decimal(value)} is null or abs({_decimal(value)}) > 10000000000000000000)"
-
-
-def _excess(value: str, scale: int) -> str:
-    """Whether a number has decimals beyond `scale` that are not zero, however many it has."""
-    # An exponent here is the parser's own spelling of a small number with few digits, which the decimal holds exactly.
-    small = f"{_decimal(value)} <> cast({_decimal(value)} as decimal({22 + scale},{scale}))"
-    return f"if(contains({value}, 'e'), {small}, length(rtrim(split_part({value}, '.', 2), '0')) > {scale})"
-
-
-def _scaled(value: str, scale: int) -> str:
-    """The number times 10^scale as HUGEINT; only for one that is neither far nor in excess."""
-    exact = f"cast({_decimal(value)} as decimal({22 + scale},{scale}))"
-    return f"cast({exact} * {10**scale}::decimal({scale + 1},0) as hugeint)"
+    column = leaf.column
+    mask = level.field("mask:", leaf)
+    if column.class_map:
+        return f"if({mask} = 0, {class_value(level, leaf.key)}, null)"
+    value = level.field("value:", leaf)
+    if column.kind in NUMBERS:
+        return number.final(level, leaf)
+    stored = f"cast({value} as boolean)" if column.kind is Kind.BOOLEAN else value
+    return f"if({level.field('has:', leaf)} and {mask} & {_NO_VALUE} = 0, {stored}, null)"

@@ -12,36 +12,57 @@ _TYPES = {
     Kind.INTEGER: "BIGINT",
     Kind.NUMBER: "DECIMAL(38,6)",
     Kind.BOOLEAN: "BOOLEAN",
+    Kind.DATE: "DATE",
+    Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
+    Kind.TIME: "VARCHAR",
 }
 RECORD_TYPE = 'STRUCT("load" BIGINT, source INTEGER, ordinal BIGINT, "offset" BIGINT, unit BIGINT)'
 SIGNED = (("_sign", "TINYINT"), ("_load", "BIGINT"), ("_record", RECORD_TYPE))
 """What each silver row carries beside the columns: +1 opens it, -1 closes it; the load that did; where it stands."""
 
+UNIT_TYPE = (
+    "STRUCT(dataset VARCHAR, unit BIGINT, verdict VARCHAR, codes VARCHAR[], warnings VARCHAR[], "
+    "control_minor DECIMAL(38,0), control_currency VARCHAR)"
+)
 BRONZE_COLUMNS = (
     ("load_seq", "BIGINT"),
     ("source", "INTEGER"),
     ("ordinal", "BIGINT"),
     ("offset", "BIGINT"),
     ("raw", "BLOB"),
-    ("units", "STRUCT(dataset VARCHAR, unit BIGINT, verdict VARCHAR, codes VARCHAR[], control_minor DECIMAL(38,0))[]"),
+    ("text", "VARCHAR"),
+    ("size_bytes", "BIGINT"),
+    ("digest", "VARCHAR"),
+    ("is_part", "BOOLEAN"),
+    ("units", f"{UNIT_TYPE}[]"),
 )
-"""What bronze keeps of each raw record: where it stood, its bytes, and the verdicts of the units inside."""
+"""What bronze keeps of each raw record: where it stood, its bytes (or, when it was too large, their number, SHA-256 and
+first 64 KiB), the JSON object that stands for it where it is none itself, whether it is part of one
+document, and the verdicts of the units inside."""
 
 
 def duckdb_type(column: Column) -> str:
     """The type of a stored column."""
-    if column.kind is Kind.LIST:
+    if column.kind is Kind.LIST and column.is_scalar_list:
+        return f"{duckdb_type(column.items[0])}[]"
+    if column.kind in {Kind.LIST, Kind.OBJECT}:
         fields = ", ".join(f"{name(field)} {kind}" for item in column.items for field, kind, _ in stored(item))
-        return f"STRUCT({fields})[]"
-    return "BIGINT" if column.currency else _TYPES[column.kind]
+        return f"STRUCT({fields}){'[]' if column.kind is Kind.LIST else ''}"
+    return "BIGINT" if column.money else _TYPES[column.kind]
 
 
 def stored(column: Column) -> Iterator[tuple[str, str, str | None]]:
-    """Name, type and currency of all that silver keeps of one column: itself, and net and rate beside a gross."""
-    yield column.stored_name, duckdb_type(column), column.currency
+    """Name, type and currency of all that silver keeps of one column: itself, and net and rate beside a gross.
+
+    A currency that a column names is given as `@column`.
+    """
+    currency = column.currency
+    if column.money and column.money.currency_by:
+        currency = f"@{column.money.currency_by}"
+    yield column.stored_name, duckdb_type(column), currency
     if column.vat:
-        yield "net_minor", "BIGINT", column.currency
-        yield "vat_bp", "INTEGER", None
+        yield column.net_name, "BIGINT", currency
+        yield column.rate_name, "INTEGER", None
 
 
 def silver_columns(dataset: Dataset) -> list[tuple[str, str]]:
@@ -58,10 +79,17 @@ def empty_relation(dataset: Dataset) -> str:
 
 def content(column: Column, relation: str) -> str:
     """SQL: the column as it was sent, without what was derived from it: what makes two units equal."""
-    if column.kind is not Kind.LIST:
-        return f"{relation}.{name(column.stored_name)}"
-    fields = ", ".join(f"{name(item.stored_name)} := e.{name(item.stored_name)}" for item in column.items)
-    return f"list_transform({relation}.{name(column.name)}, lambda e: struct_pack({fields}))"
+    value = f"{relation}.{name(column.stored_name)}"
+    if column.kind is Kind.OBJECT:
+        return f"if({value} is null, null, {_content_fields(column, value)})"
+    if column.kind is not Kind.LIST or column.is_scalar_list:
+        return value
+    return f"list_transform({value}, lambda e: {_content_fields(column, 'e')})"
+
+
+def _content_fields(column: Column, base: str) -> str:
+    inner = [(item.stored_name, content(item, base)) for item in column.items]
+    return f"struct_pack({', '.join(f'{name(key)} := {value}' for key, value in inner)})"
 
 
 def control_amount(dataset: Dataset) -> str:

@@ -7,10 +7,14 @@ from enum import StrEnum
 
 
 class LoadState(StrEnum):
-    """Open until every stage has its receipt. Voided: nothing was ever visible. Sealed: its counts never change."""
+    """Open until every stage has its receipt. Sealed: its counts never change. Of the others nothing is ever visible:
+    failed waits for a person, voided counts as never read, abandoned as read.
+    """
 
     OPEN = "open"
+    FAILED = "failed"
     VOIDED = "voided"
+    ABANDONED = "abandoned"
     SEALED = "sealed"
 
 
@@ -18,6 +22,7 @@ class CommitPoint(StrEnum):
     """Each place where something becomes durable. A kill before and after every one of them is in the test sweep."""
 
     SETUP = "setup"
+    HOUSE = "house"
     LEASE = "lease"
     TABLE = "table"
     MODELS = "models"
@@ -25,6 +30,8 @@ class CommitPoint(StrEnum):
     BRONZE = "bronze"
     FENCE = "fence"
     VOID = "void"
+    FAIL = "fail"
+    ABANDON = "abandon"
     SILVER = "silver"
     PUBLISH = "publish"
     SEAL = "seal"
@@ -40,9 +47,13 @@ class SourceFile:
     """Relative to the project, with forward slashes."""
     size_bytes: int
     digest: str
-    """SHA-256 of the stored (compressed) bytes, in hex."""
+    """SHA-256 of the stored (compressed) bytes, in hex; of a member of a zip file: of its unpacked bytes."""
     signature: str
     """Size, times and inode at plan; equal means that the file need not be hashed again."""
+    form: str = ""
+    """JSON text of what was found out about how the file is written, and holds for the feed; empty: nothing was."""
+    members: str = ""
+    """JSON object of what the folders `name=value` below the `path` of that day say; empty: nothing."""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,11 @@ def exponent(currency: str) -> int:
         raise ValueError(f"not an active ISO 4217 currency code{hint}") from None
 
 
+def by_exponent() -> list[tuple[int, tuple[str, ...]]]:
+    """All active codes by their decimals."""
+    return [(wanted, tuple(code for code, found in _EXPONENT.items() if found == wanted)) for wanted in (0, 2, 3, 4)]
+
+
 def to_major(minor: int, currency: str) -> Decimal:
     """`minor` units as an exact decimal with all decimals of the currency: 8977 EUR is Decimal('89.77')."""
     return Decimal(f"{minor}E-{exponent(currency)}")  # arithmetic would round beyond the context's 28 digits

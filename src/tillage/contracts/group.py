@@ -1,0 +1,67 @@
+"""Rows of one file that stand for one document: gathered into one record with the rows as a list."""
+
+from __future__ import annotations
+
+from tillage.contracts import scalar
+from tillage.contracts.codes import BIT, VIOLATION
+from tillage.contracts.condition import is_met
+from tillage.contracts.contract import Kind
+from tillage.contracts.level import Level
+from tillage.contracts.scalar import noted
+from tillage.contracts.shape import ROWS
+from tillage.contracts.sql_text import columns, name, pack
+from tillage.contracts.steps import Steps, is_wrong
+from tillage.domain.verdict import Code
+
+
+def grouped(steps: Steps, rows: str) -> str:
+    """SELECT of one record for each unit of a dataset with `group_by`, at the place of its first row, over `rows`.
+
+    `rows` has the columns of `parsed`. `row_bits`: what is wrong with the unit's columns in any row, and whether
+    the rows do not agree in one. Rows are compared by what their columns mean; what means nothing counts as
+    nothing.
+    """
+    dataset = steps.dataset
+    compound = {Kind.LIST, Kind.OBJECT}
+    heads = tuple(leaf for leaf in steps.unit.leaves if leaf.kind not in compound and leaf.column.amount is None)
+    level = Level(heads)
+    valued: dict[str, str] = {}
+    for leaf in heads:
+        texts = [text for path in leaf.paths for text in steps.texts(path, "x")]
+        wrong = [noted(base, path[:-1]) for base, path in map(steps.located, leaf.paths)]
+        valued |= scalar.value_fields(leaf, texts, wrong)
+    masks = {f"mask:{leaf.key}": scalar.mask_field(level, leaf) for leaf in heads}
+    keys = [f"same:{key}" for key in dataset.group_by]
+    same = {f"same:{leaf.key}": scalar.final_field(level, leaf) for leaf in heads if leaf.paths}
+    bits = " | ".join(f"{name(key)} & {VIOLATION}" for key in masks)
+    unknown = f"if({noted('r', ('',))}, {BIT[Code.UNKNOWN_FIELD]}, 0)" if steps.contract.is_unknown_rejected else "0"
+    others = [key for key in same if key not in keys]
+    counted = [f"count(distinct {name(key)}) + max(({name(key)} is null)::integer) > 1" for key in others]
+    torn = " or ".join(counted) or "false"
+    # A row that does not say which unit it belongs to, or is no object, is one by itself.
+    alone = " or ".join(f"{scalar.final_field(level, level.find(key)[1])} is null" for key in dataset.group_by)
+    alone = f"{alone} or {is_wrong('r')}"
+    by = ", ".join(["_load_seq", "_source", *(name(key) for key in keys), "_alone"])
+    business = f"where {_is_business(steps, level)}" if dataset.where else ""
+    return f"""
+        select _load_seq, _source, min(_ordinal) as _ordinal, arg_min(_offset, _ordinal) as _offset,
+            struct_insert(arg_min(r, _ordinal), {name(ROWS)} := list(r order by _ordinal)) as r,
+            any_value(f) as f, any_value(is_text) as is_text,
+            if({torn}, {BIT[Code.KEY_CONFLICT]}, 0) | bit_or({bits} | {unknown}) as row_bits
+        from (
+            select *, {columns(same)}, if({alone}, _ordinal, null) as _alone
+            from (select *, {columns(masks)} from (select *, {columns(valued)} from (select *, r as x from {rows})))
+            {business}
+        )
+        group by {by}
+    """
+
+
+def _is_business(steps: Steps, level: Level) -> str:
+    where = steps.dataset.where
+    if where is None:
+        return "true"
+    finals = {leaf.column.stored_name: scalar.final_field(level, leaf) for leaf in level.leaves if "." not in leaf.key}
+    undecided = " or ".join(f"{name('mask:' + column)} & {VIOLATION} <> 0" for column in where.columns)
+    met = f"list_transform([{pack(finals)}], lambda _row: {is_met(where.sql, row='_row', columns=finals)})[1]"
+    return f"coalesce({met}, {undecided or 'false'}) or {is_wrong('r')}"

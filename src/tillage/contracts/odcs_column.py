@@ -1,0 +1,198 @@
+"""One entry of `properties`: a column with where its values come from, its type and its bounds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tillage.contracts import amount, moment
+from tillage.contracts.contract import ClassMap, Column, FieldPath, Kind
+from tillage.contracts.document import Document, Path, nearest
+from tillage.contracts.odcs_limits import read_limits
+from tillage.contracts.odcs_money import read_money, read_vat
+from tillage.contracts.odcs_terms import column_name, only, own_terms, yes_or_no
+from tillage.contracts.shape import NOTE, ROWS
+
+COLUMN_KEYS = {
+    *("name", "physicalName", "physicalType", "logicalType", "logicalTypeOptions", "primaryKey", "primaryKeyPosition"),
+    *("required", "items", "properties", "customProperties", "description", "businessName", "examples", "tags"),
+    *("semanticType", "id", "authoritativeDefinitions", "criticalDataElement", "enum", "quality"),
+}
+ITEMS_KEYS = {"logicalType", "properties", "description", "name", "required", "logicalTypeOptions", "enum"}
+ITEMS_KEYS |= {"customProperties"}
+COLUMN_TERMS = {
+    *("tillage.aliases", "tillage.nullValues", "tillage.money", "tillage.vat", "tillage.control", "tillage.amount"),
+    *("tillage.map", "tillage.eventTime"),
+}
+MAP_NAMES = {"column", "values", "default"}
+KINDS = {kind.value: kind for kind in Kind}
+_SCALARS = {kind for kind in Kind if kind not in {Kind.LIST, Kind.OBJECT}}
+_FORMATTED = {Kind.DATE, Kind.TIMESTAMP, Kind.TIME}
+
+
+def read_column(
+    document: Document, path: Path, item: Mapping[str, Any], *, is_inside_list: bool = False, is_grouped: bool = False
+) -> Column:
+    """The column described at `path`. `is_grouped`: its dataset gathers rows, so that a list may be made of them.
+
+    Raises:
+        ContractError: a wrong value, or a rule that this version cannot check.
+    """
+    only(document, path, item, COLUMN_KEYS, "property")
+    name = column_name(document, path, item, "column")
+    kind = _kind(document, path, item)
+    terms = own_terms(document, path, item, COLUMN_TERMS)
+    money = read_money(document, path, kind, terms.get("tillage.money"))
+    is_made = "tillage.amount" in terms or "tillage.map" in terms
+    of_rows = kind is Kind.LIST and is_grouped and not is_inside_list
+    paths: tuple[FieldPath, ...] = ()
+    if of_rows:
+        paths = _rows_path(document, path, item)
+    elif not is_made:
+        paths = _paths(document, path, item, terms, is_inside_list=is_inside_list)
+    if is_made and ("physicalName" in item or "tillage.aliases" in terms):
+        raise document.wrong(path, "a column made of others has no physicalName and no aliases")
+    date_format, time_zone = _format(document, path, kind, item)
+    if yes_or_no(document, path, terms, "tillage.eventTime") and kind is not Kind.TIMESTAMP:
+        raise document.wrong(path, "tillage.eventTime needs `logicalType: timestamp`")
+    items, is_scalar_list = _items(document, path, item, kind, is_inside_list=is_inside_list)
+    return Column(
+        name=name,
+        paths=paths,
+        kind=kind,
+        is_required=bool(item.get("required") or item.get("primaryKey")),
+        null_values=_null_values(document, path, kind, terms),
+        limits=read_limits(document, path, kind, item, money),
+        date_format=date_format,
+        time_zone=time_zone,
+        money=money,
+        vat=read_vat(document, path, money, terms["tillage.vat"]) if "tillage.vat" in terms else None,
+        is_control=yes_or_no(document, path, terms, "tillage.control"),
+        amount=_amount(document, path, money, terms),
+        class_map=_class_map(document, path, kind, terms),
+        items=items,
+        is_scalar_list=is_scalar_list,
+        description=item.get("description") or "",
+    )
+
+
+def _kind(document: Document, path: Path, item: Mapping[str, Any]) -> Kind:
+    logical = item.get("logicalType", "string")
+    if logical not in KINDS:
+        raise document.wrong((*path, "logicalType"), f"'{logical}' is not checked yet{nearest(logical, KINDS)}")
+    return KINDS[logical]
+
+
+def _rows_path(document: Document, path: Path, item: Mapping[str, Any]) -> tuple[FieldPath, ...]:
+    if "physicalName" in item:
+        raise document.wrong((*path, "physicalName"), "a list of a grouped unit is made of its rows; leave it out")
+    return (FieldPath((ROWS,)),)
+
+
+def _paths(
+    document: Document, path: Path, item: Mapping[str, Any], terms: Mapping[str, Any], *, is_inside_list: bool
+) -> tuple[FieldPath, ...]:
+    aliases = terms.get("tillage.aliases", [])
+    if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+        raise document.wrong(path, "tillage.aliases is a list of names")
+    if aliases and item.get("logicalType") == Kind.OBJECT:
+        raise document.wrong(path, "tillage.aliases: give them to the members of the object")
+    spellings = dict.fromkeys([item.get("physicalName", item["name"]), *aliases])
+    paths = tuple(_path(document, path, spelling) for spelling in spellings)
+    if is_inside_list and any(found.is_from_record for found in paths):
+        raise document.wrong((*path, "physicalName"), "inside a list a column cannot name a field of the record")
+    return paths
+
+
+def _path(document: Document, path: Path, physical: str) -> FieldPath:
+    if not physical.startswith("$"):
+        found = FieldPath((physical,))
+    elif re.fullmatch(r"\$(\.[A-Za-z_][\w-]*)+", physical):
+        found = FieldPath(tuple(physical[2:].split(".")), is_from_record=True)
+    else:
+        raise document.wrong((*path, "physicalName"), "must be a member's name, or like '$.customerId' from the record")
+    if {NOTE, ROWS} & set(found.steps) or not all(found.steps):
+        raise document.wrong((*path, "physicalName"), f"a member's name cannot be empty, '{NOTE}' or '{ROWS}'")
+    return found
+
+
+def _items(
+    document: Document, path: Path, item: Mapping[str, Any], kind: Kind, *, is_inside_list: bool
+) -> tuple[tuple[Column, ...], bool]:
+    """Columns of a list's elements or an object's members, and whether the list is one of scalars."""
+    if kind is Kind.OBJECT:
+        return _members(document, (*path, "properties"), item.get("properties"), is_inside_list=is_inside_list), False
+    if kind is not Kind.LIST:
+        return (), False
+    inner = item.get("items") or {}
+    here = (*path, "items")
+    only(document, here, inner, ITEMS_KEYS, "list's items")
+    logical = inner.get("logicalType", "object")
+    if is_inside_list or logical == Kind.LIST:
+        raise document.wrong(here, "no lists inside lists in this version")
+    if logical == Kind.OBJECT:
+        return _members(document, (*here, "properties"), inner.get("properties"), is_inside_list=True), False
+    element = {key: value for key, value in inner.items() if key != "properties"} | {"name": "value"}
+    return (read_column(document, here, element, is_inside_list=True),), True
+
+
+def _members(document: Document, path: Path, properties: Any, *, is_inside_list: bool) -> tuple[Column, ...]:
+    if not properties:
+        raise document.wrong(path[:-1], "`properties` must list what it holds (of a list: under `items`)")
+    return tuple(
+        read_column(document, (*path, index), entry, is_inside_list=is_inside_list)
+        for index, entry in enumerate(properties)
+    )
+
+
+def _null_values(document: Document, path: Path, kind: Kind, terms: Mapping[str, Any]) -> tuple[str, ...]:
+    values = terms.get("tillage.nullValues", [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise document.wrong(path, 'tillage.nullValues is a list of texts in quotes, like ["", "ERROR", "-1"]')
+    if values and (kind not in _SCALARS):
+        raise document.wrong(path, "tillage.nullValues: give them to the values inside")
+    return tuple(values)
+
+
+def _format(document: Document, path: Path, kind: Kind, item: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    if kind not in _FORMATTED:
+        return None, None
+    options = item.get("logicalTypeOptions") or {}
+    pattern, zone = options.get("format"), options.get("defaultTimezone")
+    if pattern is not None:
+        wrong = moment.check_format(kind, str(pattern))
+        if wrong:
+            raise document.wrong((*path, "logicalTypeOptions", "format"), f"format '{pattern}': {wrong}")
+    if zone is not None and not moment.is_zone(zone):
+        raise document.wrong((*path, "logicalTypeOptions"), "`defaultTimezone` must be like Europe/Berlin or UTC")
+    return (None if pattern is None else str(pattern)), zone
+
+
+def _amount(document: Document, path: Path, money: Any, terms: Mapping[str, Any]) -> str | None:
+    if "tillage.amount" not in terms:
+        return None
+    if money is None:
+        raise document.wrong(path, "tillage.amount needs tillage.money on the same column")
+    expression = str(terms["tillage.amount"])
+    try:
+        amount.read_amount(expression)
+    except ValueError as wrong:
+        raise document.wrong(path, f"tillage.amount: {wrong}") from None
+    return expression
+
+
+def _class_map(document: Document, path: Path, kind: Kind, terms: Mapping[str, Any]) -> ClassMap | None:
+    value = terms.get("tillage.map")
+    if value is None:
+        return None
+    if kind is not Kind.STRING or not isinstance(value, dict):
+        raise document.wrong(path, "tillage.map makes a string column: {column: product, values: {Cola: beverage}}")
+    document.check_names(path, value, MAP_NAMES)
+    values, default = value.get("values"), value.get("default", "reject")
+    if not isinstance(value.get("column"), str) or not isinstance(values, dict) or not values:
+        raise document.wrong(path, "tillage.map needs `column: <column>` and `values: {spelling: class}`")
+    if not isinstance(default, str):
+        raise document.wrong(path, "tillage.map: `default` is `reject` or a class")
+    pairs = tuple((str(spelling), str(known)) for spelling, known in values.items())
+    return ClassMap(value["column"], pairs, None if default == "reject" else default)

@@ -1,0 +1,143 @@
+"""One entry of `schema[]`: a dataset with its unit, columns, key and rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tillage.contracts.condition import read_condition
+from tillage.contracts.contract import Column, Dataset, Kind, RowRule
+from tillage.contracts.document import Document, Path
+from tillage.contracts.odcs_column import read_column
+from tillage.contracts.odcs_references import check_references
+from tillage.contracts.odcs_rules import read_rules
+from tillage.contracts.odcs_terms import column_name, only, own_terms, yes_or_no
+from tillage.contracts.types import stored
+
+DATASET_KEYS = {
+    *("name", "physicalName", "physicalType", "logicalType", "properties", "customProperties", "description"),
+    *("businessName", "tags", "id", "authoritativeDefinitions", "dataGranularityDescription", "quality"),
+}
+UNIT_NAMES = {"groupBy"}
+UNIT_PATH = re.compile(r"\$((?:\.[A-Za-z_][\w-]*)+)\[\*\]")
+DATASET_TERMS = {"tillage.unit", "tillage.where", "tillage.distinct", "tillage.merge"}
+
+
+def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes: list[str]) -> Dataset:
+    """The dataset described at `path`; what lint should say is added to `notes`.
+
+    Raises:
+        ContractError: a wrong value, or a rule that this version cannot check.
+    """
+    only(document, path, item, DATASET_KEYS, "dataset")
+    name = column_name(document, path, item, "dataset")
+    terms = own_terms(document, path, item, DATASET_TERMS)
+    if terms.get("tillage.merge", "reject") != "reject":
+        raise document.wrong(path, "tillage.merge: only `reject` is checked in this version")
+    unit_path, group_by = _unit(document, path, terms.get("tillage.unit", "$"))
+    properties = item.get("properties") or []
+    columns = tuple(
+        read_column(document, (*path, "properties", index), entry, is_grouped=bool(group_by))
+        for index, entry in enumerate(properties)
+    )
+    columns = check_columns(document, (*path, "properties"), columns)
+    dataset = Dataset(
+        name=name,
+        unit_path=unit_path,
+        columns=columns,
+        key=_key(document, path, properties, columns),
+        group_by=group_by,
+        is_distinct=yes_or_no(document, path, terms, "tillage.distinct"),
+        description=item.get("description") or "",
+    )
+    _check_group(document, path, dataset)
+    check_references(document, (*path, "properties"), dataset)
+    names = {field for column in columns for field, _, _ in stored(column)}
+    if "tillage.where" in terms:
+        dataset = replace(dataset, where=_where(document, path, terms["tillage.where"], names, columns))
+    row_rules, dataset_rules = read_rules(document, path, item, dataset, names)
+    if not dataset.key:
+        notes.append(f"dataset '{name}' has no primaryKey: the same record sent twice counts twice")
+    return replace(dataset, row_rules=row_rules, dataset_rules=dataset_rules)
+
+
+def _unit(document: Document, path: Path, value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The path to the list of units, and the columns that group rows."""
+    if value == "$":
+        return (), ()
+    if isinstance(value, dict):
+        document.check_names(path, value, UNIT_NAMES)
+        by = value.get("groupBy")
+        if not isinstance(by, list) or not by or not all(isinstance(one, str) for one in by):
+            raise document.wrong(path, "tillage.unit: `groupBy` is a list of column names")
+        return (), tuple(by)
+    match = UNIT_PATH.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise document.wrong(
+            path, "tillage.unit must be '$', like '$.orders[*]' (the elements of one list), or {groupBy: [column]}"
+        )
+    return tuple(match[1][1:].split(".")), ()
+
+
+def _key(
+    document: Document, path: Path, properties: list[Mapping[str, Any]], columns: tuple[Column, ...]
+) -> tuple[str, ...]:
+    keyed = [
+        (entry.get("primaryKeyPosition", -1), column)
+        for entry, column in zip(properties, columns, strict=True)
+        if entry.get("primaryKey")
+    ]
+    for _, column in keyed:
+        if column.kind in {Kind.LIST, Kind.OBJECT}:
+            raise document.wrong(path, f"column '{column.name}' is a list or object and cannot be a primary key")
+    return tuple(column.stored_name for _, column in sorted(keyed, key=lambda pair: pair[0]))
+
+
+def check_columns(document: Document, path: Path, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """The columns of one level with the names of their nets.
+
+    Raises:
+        ContractError: there are none, or two would be stored under one name.
+    """
+    if not columns:
+        raise document.wrong(path, "`properties` must list at least one column")
+    taxed = [column for column in columns if column.vat]
+    if len(taxed) > 1:
+        columns = tuple(
+            replace(column, net_name=f"{column.name}_net_minor", rate_name=f"{column.name}_vat_bp")
+            if column.vat
+            else column
+            for column in columns
+        )
+    seen: set[str] = set()
+    for index, column in enumerate(columns):
+        for name, _, _ in stored(column):
+            if name in seen:
+                raise document.wrong((*path, index), f"'{name}' would be stored twice")
+            seen.add(name)
+    inner = [
+        replace(column, items=check_columns(document, (*path, index), column.items)) if column.items else column
+        for index, column in enumerate(columns)
+    ]
+    return tuple(inner)
+
+
+def _check_group(document: Document, path: Path, dataset: Dataset) -> None:
+    kinds = {column.name: column for column in dataset.columns}
+    for name in dataset.group_by:
+        document.check_names(path, [name], kinds)
+        if kinds[name].kind in {Kind.LIST, Kind.OBJECT} or not kinds[name].paths:
+            raise document.wrong(path, f"tillage.unit: '{name}' of groupBy must be a value that each row holds")
+
+
+def _where(document: Document, path: Path, sql: Any, names: set[str], columns: tuple[Column, ...]) -> RowRule:
+    if not isinstance(sql, str):
+        raise document.wrong(path, "tillage.where is a SQL boolean in quotes")
+    try:
+        found = read_condition(sql, names)
+    except ValueError as wrong:
+        raise document.wrong(path, f"tillage.where: {wrong}") from None
+    by_stored = {field: column.name for column in columns for field, _, _ in stored(column)}
+    return RowRule("where", sql, tuple(dict.fromkeys(by_stored[name] for name in found)))

@@ -1,0 +1,146 @@
+"""JSON Schema of `tillage.yaml`, for editors: every name that `project` reads, and no other.
+
+It takes names and allowed values from the reader's own tables. It accepts all that the reader accepts; what only the
+reader can know (whether a codec exists, whether a served path's parameter is among its fields) it lets pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tillage.contracts import project
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Schema = Mapping[str, Any]
+
+_MARK = r"^[^\w\\\r\n\x00\x7f-\uffff]$"
+_FOLDER = r"^(?!(?:.*/)?\.{1,2}(?:/|$))[^/\\*?\[\x00-\x1f]+(?:/[^/\\\x00-\x1f]+)*$"
+_PROJECT: Mapping[str, Schema] = {
+    "project": {
+        "description": "Name of the project; the store remembers it.",
+        "type": "string",
+        "pattern": f"^{project.PROJECT_NAME.pattern}$",
+    },
+    "feeds": {
+        "description": "What arrives, by the name of the feed. Its contract is contracts/<feed>.odcs.yaml.",
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": f"^{project.FEED_NAME.pattern}$"},
+        "additionalProperties": {"$ref": "#/$defs/feed"},
+    },
+    "serve": {
+        "description": "What `tillage serve` answers, by path with one parameter: /spend/{customerId}.",
+        "type": ["object", "null"],
+        "propertyNames": {"pattern": f"^{project.ROUTE.pattern}$"},
+        "additionalProperties": {"$ref": "#/$defs/route"},
+    },
+}
+_FEED: Mapping[str, Schema] = {
+    "path": {
+        "description": "Folder in the project, or a pattern with *, ?, [..] or ** that begins with one.",
+        "type": "string",
+        "pattern": _FOLDER,
+        "examples": ["landing/orders", "landing/date=*/orders.json*", "landing/**/orders.csv"],
+    },
+    "format": {"description": "How the files are written.", "enum": list(project.FORMATS), "default": "jsonl"},
+    "records": {
+        "description": "json: `$` for the whole document, or the list that holds the records. xml: a record's element.",
+        "type": ["string", "null"],
+        "examples": ["$", "$.customers[*]", "/products/product"],
+    },
+    "csv": {"$ref": "#/$defs/csv"},
+    "sameContent": {
+        "description": "Whether a file with the bytes of another one is loaded too.",
+        "enum": list(project.SAME_CONTENT),
+        "default": "load",
+    },
+}
+_CSV: Mapping[str, Schema] = {
+    "delimiter": {
+        "description": f"One ASCII character, or `{project.WHITESPACE}`. Left out: found out once, then kept.",
+        "anyOf": [{"const": project.WHITESPACE}, {"type": "string", "pattern": _MARK}, {"type": "null"}],
+    },
+    "quote": {
+        "description": "One ASCII character, or '' where nothing is quoted.",
+        "anyOf": [{"const": ""}, {"type": "string", "pattern": _MARK}],
+        "default": '"',
+    },
+    "header": {"description": "Whether the first row holds names.", "type": "boolean", "default": True},
+    "columns": {
+        "description": "Names by position, instead of those in the header.",
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "uniqueItems": True,
+    },
+    "encoding": {
+        "description": "utf-16, or any that keeps ASCII.",
+        "type": "string",
+        "examples": ["utf-8", "latin-1", "iso8859-15", "cp1252", "mac-roman", "utf-16"],
+        "default": "utf-8",
+    },
+    "skip": {"description": "Lines at the top that are no rows.", "type": "integer", "minimum": 0, "default": 0},
+}
+_ROUTE: Mapping[str, Schema] = {
+    "from": {"description": "Name of the model: models/<name>.sql.", "type": "string"},
+    "fields": {
+        "description": "Name in the answer: column of the model. The path's parameter is among the names.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {"type": "string"},
+    },
+}
+_BY_FORMAT = [
+    {
+        "if": {"properties": {"format": {"const": "xml"}}, "required": ["format"]},
+        "then": {
+            "required": ["records"],
+            "properties": {"records": {"type": "string", "pattern": f"^(?:{project.XML_RECORDS.pattern})$"}},
+        },
+    },
+    {
+        "if": {"properties": {"format": {"const": "json"}}, "required": ["format"]},
+        "then": {"properties": {"records": {"pattern": f"^(?:{project.JSON_RECORDS.pattern})$"}}},
+    },
+    {
+        "if": {"properties": {"format": {"not": {"enum": ["json", "xml"]}}}},
+        "then": {"properties": {"records": {"type": "null"}}},
+    },
+    {
+        "if": {"properties": {"format": {"const": "csv"}}, "required": ["format"]},
+        "else": {"properties": {"csv": False}},
+    },
+]
+
+
+def project_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of `tillage.yaml`."""
+    return {
+        "$schema": DIALECT,
+        "title": "tillage.yaml",
+        "description": "Which door feeds what, and what is served where.",
+        **closed(_PROJECT, project.PROJECT_NAMES, required=("project", "feeds")),
+        "$defs": {
+            "feed": closed(_FEED, project.FEED_NAMES, required=("path",)) | {"allOf": _BY_FORMAT},
+            "csv": closed(_CSV, project.CSV_NAMES)
+            | {
+                "if": {"properties": {"header": {"const": False}}, "required": ["header"]},
+                "then": {"required": ["columns"], "properties": {"columns": {"minItems": 1}}},
+            },
+            "route": closed(_ROUTE, project.ROUTE_NAMES, required=("from", "fields")),
+        },
+    }
+
+
+def closed(described: Mapping[str, Schema], names: Iterable[str], *, required: Iterable[str] = ()) -> dict[str, Any]:
+    """An object of `names` and no others.
+
+    Raises:
+        KeyError: one of them is not described.
+    """
+    return {
+        "type": "object",
+        "properties": {name: described[name] for name in sorted(names)},
+        "required": list(required),
+        "additionalProperties": False,
+    }
