@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
 from tillage.contracts.check import Check
-from tillage.contracts.contract import Dataset
-from tillage.domain.conservation import Counts
+from tillage.contracts.contract import Dataset, DatasetRule
+from tillage.domain.conservation import Counts, Minor
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
 from tillage.ports.lake import Rows, Snapshot
 
 Figure = int | Decimal | None
 """A sum: whole (counts, minor units), or with the decimals of a column without currency."""
+
+
+Folders = Mapping[tuple[int, int], Mapping[str, str]]
+"""By load and source, the members that the folders of the file say."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class BronzePart:
     check: Check
     snapshot: Snapshot
     loads: tuple[int, ...]
+    folders: Folders
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,33 @@ class View:
     tables: Mapping[str, Rows]
 
 
+@dataclass(frozen=True)
+class BrokenRule:
+    """A dataset rule that does not hold, and what was found instead."""
+
+    dataset: str
+    rule: DatasetRule
+    found: str
+
+
 class Workspace(Protocol):
     """One load being computed: first `decide` or `recall`, then any of the others, any number of times."""
 
-    def decide(self, batches: Iterable[RecordBatch], silver: Mapping[str, Silver]) -> None:
-        """Reads the records, checks them, and gives each unit its verdict against `silver` (by dataset)."""
+    def decide(
+        self, batches: Iterable[RecordBatch], silver: Mapping[str, Silver], document: Callable[[int], RecordBatch]
+    ) -> None:
+        """Reads the records, checks them, and gives each unit its verdict against `silver` (by dataset).
+
+        `document` gives a whole source as one unreadable record, asked for where a part of it is broken.
+        """
+        ...
+
+    def broken_rules(self, silver: Mapping[str, Silver]) -> list[BrokenRule]:
+        """The dataset rules that would not hold if this load were published beside `silver`."""
+        ...
+
+    def unread_sources(self) -> list[int]:
+        """Sources that hold records of which none is readable."""
         ...
 
     def recall(self, bronze: Snapshot, loads: Iterable[int]) -> None:
@@ -74,12 +101,18 @@ class Workspace(Protocol):
         """Signed rows that this load adds to silver; None if there are none."""
         ...
 
+    def units(self, dataset: str) -> Rows:
+        """Every unit of a dataset in order of place, whatever its verdict: the columns of silver, and `_source,
+        _ordinal, _unit, _verdict, _codes, _warnings, _control_minor, _control_currency`.
+        """
+        ...
+
     def counts(self) -> dict[str, Counts]:
         """What became of the units, by dataset, counted from the verdicts."""
         ...
 
     def quarantine_rows(self) -> Rows:
-        """`dataset, load_seq, source, ordinal, offset, unit, codes, control_minor` of each quarantined unit.
+        """`dataset, load_seq, source, ordinal, offset, unit, codes, control_minor, control_currency` of what waits.
 
         Codes come as the text of a PostgreSQL array.
         """
@@ -93,7 +126,7 @@ class Workspace(Protocol):
 class Engine(Protocol):
     """Computes; is never the record of anything."""
 
-    def workspace(self, load_seq: int, check: Check) -> AbstractContextManager[Workspace]:
+    def workspace(self, load_seq: int, check: Check, folders: Folders) -> AbstractContextManager[Workspace]:
         """Room for one load; what is in it is gone on leaving."""
         ...
 
@@ -105,8 +138,8 @@ class Engine(Protocol):
         """
         ...
 
-    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int) -> tuple[int, int]:
-        """Rows that a load added to silver, and the sum of their control amounts, 0 without money."""
+    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int) -> tuple[int, Minor]:
+        """Rows that a load added to silver, and the sum of their control amounts, None without money."""
         ...
 
     def full(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:

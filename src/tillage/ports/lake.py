@@ -61,6 +61,22 @@ class LakeTable(Protocol):
 class Lake(Protocol):
     """Where the tables of one project lie."""
 
+    def mark(self) -> str | None:
+        """The name of the store that this lake belongs to; None if none has taken it yet.
+
+        Raises:
+            LakeError: it cannot be told.
+        """
+        ...
+
+    def put_mark(self, house: str) -> None:
+        """Makes the lake that store's, unless it is one's already."""
+        ...
+
+    def tables(self) -> set[str]:
+        """The tables that are there, as `bronze/<feed>` and `silver/<dataset>`; none is made by asking."""
+        ...
+
     def bronze(self, feed: str) -> LakeTable:
         """Raw records and verdicts of the feed."""
         ...

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
-from tillage.domain.conservation import Counts
-from tillage.domain.load import Lease, Load, SourceFile
+from tillage.domain.conservation import Counts, Minor
+from tillage.domain.load import Lease, Load, LoadState, SourceFile
 from tillage.models.fold import Fold, Output
 from tillage.ports.lake import ColumnTypes, Rows
 
@@ -17,11 +18,58 @@ PublishedFold = tuple[Fold, Rows]
 
 
 @dataclass(frozen=True)
+class Rejection:
+    """A file that cannot be unpacked as a whole, as long as it has this digest."""
+
+    path: str
+    digest: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Known:
     """What loads that are not voided cover: by path the newest signature, and every digest."""
 
     signatures: dict[str, str]
     digests: dict[str, set[str]]
+    form: str = ""
+    """As `SourceFile.form`: what was found out about the feed's files."""
+    rejected: Mapping[str, Rejection] = field(default_factory=dict)
+    """By path, files that no load covers."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The last load of a feed that stands (open or sealed), or of one dataset of it that was published."""
+
+    feed: str
+    load_seq: int
+    contract_digest: str
+    dataset: str | None = None
+
+
+@dataclass(frozen=True)
+class RuleFound:
+    """A dataset rule that a load broke, as the ledger keeps it."""
+
+    dataset: str
+    rule: str
+    severity: str
+    found: str
+
+
+@dataclass(frozen=True)
+class LoadSummary:
+    """A load as a list shows it."""
+
+    load_seq: int
+    feed: str
+    state: LoadState
+    planned_at: datetime
+    files: int
+    size_bytes: int
+    reason: str | None
+    """Why a person gave it up."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +79,7 @@ class Reason:
     dataset: str
     code: str
     rows: int
-    minor: int
+    minor: Minor
     not_countable_rows: int
 
 
@@ -64,8 +112,52 @@ class Ledger(Protocol):
         """Remembers new signatures of files whose bytes are known."""
         ...
 
+    def house(self) -> str:
+        """The random name of the store, which its lake carries too."""
+        ...
+
+    def is_new(self) -> bool:
+        """Whether there is no store in the database yet; nothing is made by asking."""
+        ...
+
+    def has_loads(self) -> bool:
+        """Whether a load was ever planned."""
+        ...
+
+    def last_number(self) -> int:
+        """The highest number that a load or fence ever had; 0 before the first."""
+        ...
+
     def open_load(self, feed: str) -> Load | None:
-        """The load that a run must finish first; there is at most one for each feed."""
+        """The load that a run must finish first; with failed ones there is at most one for each feed."""
+        ...
+
+    def failed_load(self, feed: str) -> Load | None:
+        """The load that a person must decide about before the feed goes on."""
+        ...
+
+    def load(self, load_seq: int) -> Load | None:
+        """The load of that number."""
+        ...
+
+    def summaries(self, load_seq: int | None = None) -> list[LoadSummary]:
+        """All loads, or the one, in order."""
+        ...
+
+    def counts_by_load(self, load_seq: int | None = None) -> dict[int, dict[str, Counts]]:
+        """By load and dataset, as published, or as it would have been; of all loads or of the one."""
+        ...
+
+    def broken_rules(self, load_seq: int | None = None) -> dict[int, tuple[RuleFound, ...]]:
+        """By load, the dataset rules that it broke; of all loads or of the one."""
+        ...
+
+    def last_standing(self) -> dict[str, Standing]:
+        """By feed, its last load that is open or sealed."""
+        ...
+
+    def held_datasets(self) -> list[Standing]:
+        """For each dataset and feed that readers see rows of, the last published load that had it."""
         ...
 
     def loads(self) -> list[Load]:
@@ -81,15 +173,29 @@ class Ledger(Protocol):
         ...
 
     def quarantine_rows(self, dataset: str) -> Rows:
-        """`dataset, load_seq, source, file, ordinal, offset, unit, codes, control_minor` of what waits."""
+        """`dataset, load_seq, source, file, ordinal, offset, unit, codes, control_minor, control_currency` of each unit
+        that waits.
+        """
         ...
 
     def next_fence(self) -> int:
         """A number above that of every load there is."""
         ...
 
-    def void(self, load: Load, lease: Lease) -> None:
-        """Marks an open load voided; its files count as never read."""
+    def void(self, load: Load, lease: Lease, rejection: Rejection | None = None) -> None:
+        """Marks an open load voided; its files count as never read. One that caused it is remembered with it."""
+        ...
+
+    def fail(self, load: Load, lease: Lease, *, counts: Mapping[str, Counts], broken: Iterable[RuleFound]) -> None:
+        """Marks an open load failed, and keeps what it would have brought and which rules that breaks."""
+        ...
+
+    def retry(self, load: Load, lease: Lease, reason: str) -> None:
+        """Marks a failed load voided; its files count as never read."""
+        ...
+
+    def abandon(self, load: Load, lease: Lease, reason: str) -> None:
+        """Marks a failed load abandoned; its files count as read."""
         ...
 
     def is_published(self, load: Load) -> bool:
@@ -121,8 +227,8 @@ class Ledger(Protocol):
         """By dataset, as published."""
         ...
 
-    def quarantine_counts(self, load_seq: int) -> dict[str, tuple[int, int]]:
-        """By dataset, rows and minor units in the quarantine index."""
+    def quarantine_counts(self, load_seq: int) -> dict[str, tuple[int, Minor]]:
+        """By dataset, rows and minor units in the quarantine index; 0 where nothing there can be counted."""
         ...
 
     def seal(self, load: Load, lease: Lease) -> None:

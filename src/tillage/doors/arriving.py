@@ -1,0 +1,157 @@
+"""What is new at a feed's door: each file, or member of a zip file, looked at once and hashed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tillage.contracts.project import Feed
+from tillage.domain.load import SourceFile
+from tillage.doors.archive import member_blocks, members
+from tillage.doors.csv_dialect import DoubtfulDialectError, sniffed
+from tillage.doors.folders import Candidate, candidates, folder_members
+from tillage.doors.opening import is_being_written, opened, signature
+from tillage.doors.packing import packing
+from tillage.doors.refused import RefusedStreamError
+from tillage.doors.stored import Hashing, archive_at, file_blocks, hashed, hashing
+from tillage.errors import FileRejectedError, OperatorError
+from tillage.ports.door import Arrivals, LeftAlone
+from tillage.ports.store import Known
+
+
+def arrivals(root: Path, feed: Feed, known: Known) -> Arrivals:
+    """What `Door.arrivals` promises."""
+    found, alone = candidates(root, feed)
+    looking = _Looking(feed, known, (root / feed.folder).resolve(), form=known.form, left_alone=alone)
+    for candidate in found:
+        looking.take(candidate)
+    sources = sorted(looking.sources, key=lambda source: source.path)
+    form = looking.form if feed.format == "csv" and feed.csv.delimiter is None else ""
+    return Arrivals(
+        tuple(replace(source, source=number, form=form) for number, source in enumerate(sources)),
+        tuple(looking.left_alone),
+        tuple(looking.rejected),
+    )
+
+
+def rejected(path: str, wrong: RefusedStreamError) -> FileRejectedError:
+    """The error that names the file."""
+    return FileRejectedError(
+        path,
+        f"file {path} {wrong}; nothing of it is loaded. Replace it, or move it out of the folder, then: tillage run",
+    )
+
+
+@dataclass
+class _Looking:
+    """One look at a feed's door."""
+
+    feed: Feed
+    known: Known
+    inside: Path
+    form: str
+    left_alone: list[LeftAlone]
+    sources: list[SourceFile] = field(default_factory=list)
+    rejected: list[FileRejectedError] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def take(self, candidate: Candidate) -> None:
+        """Adds what is new of one file.
+
+        Raises:
+            OperatorError: it may not be read.
+        """
+        if self.known.signatures.get(candidate.name) == signature(candidate.found):
+            return
+        try:
+            with opened(candidate.real, self.inside) as descriptor:
+                self._take_open(candidate.name, descriptor)
+        except FileNotFoundError:
+            return
+        except RefusedStreamError as wrong:
+            self.left_alone.append(LeftAlone(candidate.name, str(wrong)))
+        except OSError as wrong:
+            raise OperatorError(
+                f"file {candidate.name} cannot be read ({wrong.strerror}); make it readable, or move it out of the "
+                "folder"
+            ) from None
+
+    def _take_open(self, name: str, descriptor: int) -> None:
+        before = signature(os.fstat(descriptor))
+        if is_being_written(descriptor):
+            self.left_alone.append(LeftAlone(name, "is still being written; the next run takes it"))
+            return
+        try:
+            added = self._hashed(name, descriptor, before)
+        except RefusedStreamError as wrong:
+            self.rejected.append(rejected(name, wrong))
+            return
+        if signature(os.fstat(descriptor)) != before:
+            self.left_alone.append(LeftAlone(name, "changed while it was looked at; the next run takes it"))
+            return
+        for source in added:
+            self._add(source, descriptor, name)
+
+    def _hashed(self, name: str, descriptor: int, now: str) -> list[SourceFile]:
+        """The file itself, or the members of it that are new."""
+        start = os.read(descriptor, 4)
+        if packing(start) == "zip" and self.feed.format != "parquet":
+            return list(self._members(name, descriptor, now))
+        if start and name.lower().endswith(".zip"):
+            raise RefusedStreamError("is no zip file, though its name says so")
+        return [self._source(name, hashed(descriptor), now)]
+
+    def _members(self, name: str, descriptor: int, now: str) -> Iterator[SourceFile]:
+        with archive_at(descriptor) as zipped:
+            taken, alone = members(zipped, name, self.feed, stored_bytes=os.fstat(descriptor).st_size)
+            self.left_alone += alone
+            for member in taken:
+                path = f"{name}/{member}"
+                if self.known.signatures.get(path) == now:
+                    continue
+                passed = hashing()
+                for block in member_blocks(zipped, member):
+                    passed.add(block)
+                yield self._source(path, passed, now)
+
+    def _source(self, path: str, passed: Hashing, now: str) -> SourceFile:
+        said = folder_members(path, self.feed)
+        members = json.dumps(said) if said else ""
+        return SourceFile(0, path, passed.size_bytes, passed.digest.hexdigest(), now, members=members)
+
+    def _add(self, source: SourceFile, descriptor: int, name: str) -> None:
+        other = None if self.feed.is_same_content_loaded else self._same(source)
+        if other is not None:
+            self.left_alone.append(LeftAlone(source.path, f"has the same content as {other}"))
+            return
+        self.digests.setdefault(source.digest, source.path)
+        if self.feed.format == "csv" and self.feed.csv.delimiter is None and not self.form:
+            self.form = self._sniffed(source, descriptor, name)
+        self.sources.append(source)
+
+    def _same(self, source: SourceFile) -> str | None:
+        """Another file with these bytes, which is loaded or comes before."""
+        if source.digest in self.known.digests.get(source.path, ()):
+            return None
+        for path, digests in self.known.digests.items():
+            if source.digest in digests:
+                return path
+        return self.digests.get(source.digest)
+
+    def _sniffed(self, source: SourceFile, descriptor: int, name: str) -> str:
+        member = source.path[len(name) + 1 :]
+        try:
+            if not member:
+                return sniffed(file_blocks(descriptor, name, hashing()), self.feed.csv)
+            with archive_at(descriptor) as zipped:
+                return sniffed(member_blocks(zipped, member), self.feed.csv)
+        except RefusedStreamError:
+            return ""  # reading it will say what is wrong
+        except DoubtfulDialectError:
+            raise OperatorError(
+                f"feed {self.feed.name}: nobody can tell which delimiter file {source.path} has; state it in "
+                "tillage.yaml, like `csv: {delimiter: ';'}`, then: tillage run"
+            ) from None

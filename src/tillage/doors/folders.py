@@ -1,0 +1,173 @@
+"""Which files lie at a feed's door, and what their folders say: names, patterns and links, nothing of their content."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import unquote
+
+from tillage.contracts.project import Feed
+from tillage.errors import OperatorError
+from tillage.ports.door import LeftAlone
+
+PACKED = {".gz": "gzip", ".zst": "zstd", ".zip": "zip"}
+SUFFIXES = {
+    "jsonl": (".jsonl", ".ndjson", ".json"),
+    "json": (".json",),
+    "csv": (".csv", ".tsv", ".tab", ".psv", ".txt", ".dat"),
+    "parquet": (".parquet", ".pq"),
+    "xml": (".xml",),
+}
+# What editors, browsers and copying programs call a file that is not there yet.
+_TEMPORARY = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp", "~")
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A regular file whose name fits; `real` is where it lies, links followed."""
+
+    name: str
+    """Relative to the project, with forward slashes."""
+    real: Path
+    found: os.stat_result
+
+
+def candidates(root: Path, feed: Feed) -> tuple[list[Candidate], list[LeftAlone]]:
+    """The feed's files in order of name, and what was left alone though it does not hide.
+
+    Raises:
+        OperatorError: the folder is missing, one in it may not be read, or a name is no text.
+    """
+    folder = root / feed.folder
+    if not folder.is_dir():
+        raise OperatorError(
+            f"feed {feed.name}: folder {feed.folder} does not exist; make it: mkdir -p {feed.folder}"
+            if not folder.exists()
+            else f"feed {feed.name}: {feed.folder} is no folder; `path` names a folder, or files by a pattern with *"
+        )
+    inside = folder.resolve()
+    pattern = feed.path.split("/")
+    taken: list[Candidate] = []
+    alone: list[LeftAlone] = []
+    for path in _walk(folder, root):
+        name = path.relative_to(root).as_posix()
+        if not _fits(name.split("/"), pattern):
+            continue
+        reason = _reason(path, feed, inside)
+        if reason:
+            alone.append(LeftAlone(_shown(name), reason))
+            continue
+        try:
+            candidate = Candidate(name, path.resolve(), path.stat())
+        except OSError:
+            continue  # gone since it was listed
+        _refuse_odd_name(name)
+        taken.append(candidate)
+    return sorted(taken, key=lambda candidate: candidate.name), sorted(alone, key=lambda left: left.path)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a part of a path asks to be left alone without a word."""
+    return name.startswith((".", "_")) or name.lower().endswith(_TEMPORARY)
+
+
+def suffix_reason(name: str, feed: Feed, *, is_member: bool = False) -> str | None:
+    """Why a file of that name is none of the feed's; None if it is."""
+    lower = name.lower()
+    stem, dot, last = lower.rpartition(".")
+    packed = PACKED.get(dot + last)
+    allowed = SUFFIXES[feed.format]
+    if packed and is_member:
+        return "a file inside a zip file cannot be packed again"
+    if packed and feed.format == "parquet":
+        return "parquet packs itself; unpack the file"
+    if packed == "zip" or lower.endswith(allowed) or (packed and stem.endswith(allowed)):
+        return None
+    also = "" if is_member else ", also with .gz, .zst, .zip"
+    return f"its suffix is none of {feed.format}: {', '.join(allowed)}{also}"
+
+
+def folder_members(path: str, feed: Feed) -> dict[str, str]:
+    """What the folders `name=value` of a source's path say, below the fixed part of the feed's path.
+
+    Values are decoded as Hive writes them, `%2F` for a slash; its spelling of null leaves the name out, and the
+    innermost of two equal names holds.
+    """
+    below = path.removeprefix(feed.folder).strip("/").split("/")[:-1]
+    members: dict[str, str] = {}
+    for part in below:
+        name, equals, value = part.partition("=")
+        if not equals or not name or part.lower().endswith(".zip"):
+            continue
+        members.pop(unquote(name), None)
+        if value != _HIVE_NULL:
+            members[unquote(name)] = unquote(value)
+    return members
+
+
+def _walk(folder: Path, root: Path) -> Iterator[Path]:
+    """Everything below that is no real folder and does not hide; links to folders are not followed.
+
+    Raises:
+        OperatorError: a folder may not be read; else its files would be left out without a word.
+    """
+
+    def refuse(wrong: OSError) -> None:
+        if isinstance(wrong, FileNotFoundError | NotADirectoryError):
+            return  # gone since it was listed
+        name = _shown(Path(wrong.filename).relative_to(root).as_posix())
+        raise OperatorError(
+            f"folder {name} cannot be read ({wrong.strerror}); make it readable, or move it out of the folder"
+        ) from None
+
+    for directory, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        links = [name for name in folders if Path(directory, name).is_symlink()]
+        for name in [*files, *links]:
+            if not is_hidden(name):
+                yield Path(directory, name)
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path, or a folder that it lies in, fits; `*` does not cross a slash, `**` is any number of folders."""
+    if not pattern:
+        return True
+    if not parts:
+        return False
+    if pattern[0] == "**":
+        return _fits(parts, pattern[1:]) or _fits(parts[1:], pattern)
+    return fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
+def _reason(path: Path, feed: Feed, inside: Path) -> str | None:
+    try:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            if not path.resolve().is_relative_to(inside):
+                return "a link that leads out of the feed's folder"
+            found = path.stat()
+            if stat.S_ISDIR(found.st_mode):
+                return "a link to a folder"
+    except (OSError, RuntimeError):
+        return "a link that leads nowhere"
+    if not stat.S_ISREG(found.st_mode):
+        return "no regular file"
+    return suffix_reason(path.name, feed)
+
+
+def _shown(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _refuse_odd_name(name: str) -> None:
+    """The ledger keeps names as text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        folder, _, last = _shown(name).rpartition("/")
+        raise OperatorError(f"a file's name in {folder} is not UTF-8: {last}; rename it") from None
