@@ -15,11 +15,12 @@ from tillage.contracts.check import Check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import control_amount, empty_relation
-from tillage.engines.relations import current_relation, silver_relation, visible_bronze_relation
+from tillage.domain.conservation import Minor
+from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import ModelError, QueryError
 from tillage.models.fold import ROWS, Fold
-from tillage.ports.engine import BronzePart, Comparison, Silver, View
+from tillage.ports.engine import BronzePart, Comparison, Folders, Silver, View
 from tillage.ports.lake import Rows, Snapshot
 
 
@@ -53,9 +54,9 @@ class DuckEngine:
             connection.close()
 
     @contextmanager
-    def workspace(self, load_seq: int, check: Check) -> Iterator[DuckWorkspace]:
+    def workspace(self, load_seq: int, check: Check, folders: Folders) -> Iterator[DuckWorkspace]:
         with self.connect() as connection:
-            yield DuckWorkspace(connection, load_seq, check, self._datasets)
+            yield DuckWorkspace(connection, load_seq, check, self._datasets, folders, threads=self._threads)
 
     def column_types(self, fold: Fold) -> list[tuple[str, str]]:
         with self.connect() as connection:
@@ -64,22 +65,24 @@ class DuckEngine:
                 found = connection.execute(f"describe {fold.delta_sql}").fetchall()
             except duckdb.Error as wrong:
                 raise ModelError(f"models/{fold.name}.sql does not run: {str(wrong).splitlines()[0]}") from None
-        for column, kind, *_ in found:
-            if kind in {"DOUBLE", "FLOAT"}:
-                raise ModelError(
-                    f"models/{fold.name}.sql: column '{column}' is a float, which cannot be summed exactly; "
-                    "cast its inputs to a decimal or to whole minor units"
-                )
-        return [(str(column), str(kind)) for column, kind, *_ in found]
+        types = [(str(column), str(kind)) for column, kind, *_ in found]
+        _refuse_inexact(fold, dict(types))
+        return types
 
-    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int) -> tuple[int, int]:
-        rows = silver_relation(dataset, Silver(snapshot, load_seq))
-        amount = control_amount(dataset)
+    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int) -> tuple[int, Minor]:
+        rows = f"({silver_relation(dataset, Silver(snapshot, load_seq))}) where _load = {int(load_seq)}"
+        amount = f"coalesce(sum(_sign * {control_amount(dataset)}), 0)"
         with self.connect() as connection:
-            counted = connection.execute(
-                f"select count(*), coalesce(sum(_sign * {amount}), 0) from ({rows}) where _load = {int(load_seq)}"
-            ).fetchall()[0]
-        return int(counted[0]), int(counted[1])
+            ((count, minor),) = connection.execute(f"select count(*), {amount} from {rows}").fetchall()
+            if not dataset.has_money:
+                return int(count), None
+            if dataset.currency_by is None:
+                return int(count), int(minor)
+            code = name(dataset.currency_by)
+            by_code = connection.execute(
+                f"select {code}, {amount} from {rows} and {code} is not null group by 1 order by 1"
+            ).fetchall()
+        return int(count), {str(currency): int(minor) for currency, minor in by_code}
 
     def full(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:
         with self.connect() as connection:
@@ -94,9 +97,9 @@ class DuckEngine:
                 ) from None
 
     def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> Rows:
-        deltas = []
+        deltas = [self.full(fold, {})]  # no rows, and their types: before the first load there is nothing else
         for part in bronze:
-            with self.workspace(0, part.check) as workspace:
+            with self.workspace(0, part.check, part.folders) as workspace:
                 workspace.recall(part.snapshot, part.loads)
                 delta = workspace.delta(fold)
                 if delta is not None:
@@ -149,19 +152,18 @@ class DuckEngine:
 
     def query(self, sql: str, views: Mapping[tuple[str, str], View], lake_folder: str) -> Rows:
         with self.connect() as connection:
-            for (schema, view_name), view in views.items():
-                for table, rows in view.tables.items():
-                    connection.register(table, rows)
-                connection.execute(f"create schema if not exists {name(schema)}")
-                connection.execute(f"create view {name(schema, view_name)} as {view.sql}")
-            connection.execute(f"set allowed_directories = [{text(lake_folder)}]")
+            _make_views(connection, views)
+            # The second is how this product writes the first in a pattern: a folder may be named like `a*b`.
+            folders = ", ".join(text(folder) for folder in {lake_folder, literal_path(lake_folder)})
+            connection.execute(f"set allowed_directories = [{folders}]")
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")
             try:
                 statements = connection.extract_statements(sql)
                 if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                     raise QueryError("only one SELECT can be run here; the data is changed by `tillage run` alone")
-                return connection.sql(statements[0].query).to_arrow_table()
+                rows = connection.sql(statements[0].query).to_arrow_table()
+                return rows.rename_columns(_unique(rows.column_names))
             except duckdb.Error as wrong:
                 raise QueryError(f"the query does not run: {wrong}") from None
 
@@ -170,6 +172,60 @@ class DuckEngine:
         for dataset in fold.datasets:
             rows = sql.get(dataset) or empty_relation(self._datasets[dataset])
             connection.execute(f"create or replace temp view {name(dataset)} as {rows}")
+
+
+def _refuse_inexact(fold: Fold, types: Mapping[str, str]) -> None:
+    """No column can come out other in another order of adding up, and amounts are whole minor units.
+
+    Raises:
+        ModelError: names the column and a spelling that works.
+    """
+    for column, kind in types.items():
+        if kind in {"DOUBLE", "FLOAT"}:
+            raise ModelError(
+                f"models/{fold.name}.sql: column '{column}' is a float, which cannot be summed exactly; "
+                "cast its inputs to a decimal or to whole minor units"
+            )
+    for output in fold.outputs:
+        if output.currency is not None and not _is_whole(types[output.name]):
+            raise ModelError(
+                f"models/{fold.name}.sql: column '{output.name}' is an amount in {types[output.name]}, no whole "
+                "number of minor units; round each input: sum(cast(round(x) as bigint))"
+            )
+
+
+def _is_whole(kind: str) -> bool:
+    return kind in _WHOLE or (kind.startswith("DECIMAL(") and kind.endswith(",0)"))
+
+
+_WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+
+
+def _make_views(connection: duckdb.DuckDBPyConnection, views: Mapping[tuple[str, str], View]) -> None:
+    """The four schemas, empty or not, and the views in them."""
+    for schema in ("bronze", "silver", "gold", "quarantine"):
+        connection.execute(f"create schema {name(schema)}")
+    for (schema, view_name), view in views.items():
+        for table, rows in view.tables.items():
+            # What is registered stands where `show tables` lists it, so it is only so for a moment.
+            hidden, _, own = table.partition(".")
+            connection.execute(f"create schema if not exists {name(hidden)}")
+            connection.register("registered", rows)
+            connection.execute(f"create table {name(hidden, own)} as from registered")
+            connection.unregister("registered")
+        connection.execute(f"create view {name(schema, view_name)} as {view.sql}")
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, where one comes again with a number behind it: two columns of one name would become one in JSON."""
+    found: list[str] = []
+    for wanted in names:
+        free, number = wanted, 0
+        while free in found or (number and free in names):
+            number += 1
+            free = f"{wanted}_{number}"
+        found.append(free)
+    return found
 
 
 def _added_up(connection: duckdb.DuckDBPyConnection, fold: Fold, deltas: Sequence[Rows]) -> Rows:

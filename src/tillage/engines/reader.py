@@ -1,125 +1,184 @@
-"""Raw records to checked units: the compiled check, with an exact look at the few records that it is not sure about."""
+"""All records of a load to checked units, several batches at once, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from itertools import pairwise
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tillage.contracts.check import Check
-from tillage.contracts.exact import MAX_RECORD_BYTES, UnreadableError, look
+from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.suspect import without_nulls
+from tillage.contracts.suspect import structure
+from tillage.contracts.types import silver_columns
+from tillage.engines.batches import Batches
 from tillage.ports.door import RecordBatch
+from tillage.ports.engine import Folders
 
-_BLANK = r"E' \t\r\n'"  # what JSON calls white space
-_LOOKED = pa.schema(
-    [
-        ("load_seq", pa.int64()),
-        ("source", pa.int32()),
-        ("ordinal", pa.int64()),
-        ("text", pa.string()),
-        ("code", pa.string()),
-    ]
-)
+RECORDS = '"#records"'
+_LARGE_BYTES = 2 * 1024 * 1024  # several such records parsed at once, of many tiny values, would not fit into memory
+
+
+def checked(dataset: Dataset) -> str:
+    """The table of a dataset's checked units."""
+    return name("#checked:" + dataset.name)
 
 
 class Reader:
-    """Fills `records` (place, raw, code of what is unreadable) and one `checked:<dataset>` table each."""
+    """Fills `RECORDS` (place, raw, code of what is unreadable) and the `checked` table of each dataset.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, check: Check) -> None:
+    `threads` batches are checked at once: one is smaller than what the engine itself would spread over threads.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, check: Check, folders: Folders, threads: int = 1) -> None:
         self._connection = connection
         self._check = check
-        self._structure = text(check.structure)
+        self._datasets = check.contract.datasets
+        read = check.shape.members
+        self._members = sorted({member for found in folders.values() for member in found if member in read})
+        self._folders = folders
+        self._threads = threads
 
     def start(self) -> None:
         """Empty tables."""
+        empty = text(json.dumps(structure(self._check.shape)))
         self._connection.execute(f"""
-            create or replace temp table records
-                (load_seq bigint, source integer, ordinal bigint, "offset" bigint, raw blob, code varchar);
-            create or replace temp table parsed as
-            select r.* exclude (raw, code), json_transform('{{}}', {self._structure}) as r from records as r
+            create or replace table {RECORDS}
+                (_load_seq bigint, _source integer, _ordinal bigint, _offset bigint, raw blob, text varchar,
+                size_bytes bigint, digest varchar, code varchar, is_part boolean, is_broken boolean)
         """)
-        for dataset, sql in self._check.units:
-            self._connection.execute(f"create or replace temp table {name('checked:' + dataset.name)} as {sql}")
-
-    def add(self, batch: RecordBatch, load_seq: int | None = None) -> None:
-        """Checks one batch; `load_seq` where the batch does not carry its own."""
-        self._take(batch, load_seq)
-        self._look()
+        self._keep_folders()
         self._connection.execute(f"""
-            create or replace temp table parsed as
-            select load_seq, source, ordinal, "offset", r
-            from parsing anti join looked using (load_seq, source, ordinal)
-            union all
-            select load_seq, source, ordinal, "offset", json_transform(looked.text, {self._structure}) as r
-            from looked join parsing using (load_seq, source, ordinal)
-            where looked.code is null;
-            insert into records
-            select load_seq, source, ordinal, "offset", raw, code
-            from parsing left join looked using (load_seq, source, ordinal)
+            create or replace temp table "#parsed" as
+            select _load_seq, _source, _ordinal, _offset, json_transform('{{}}', {empty}) as r, f, false as is_text
+            from {RECORDS} left join "#folders" using (_load_seq, _source) where false
         """)
-        for dataset, sql in self._check.units:
-            self._connection.execute(f"insert into {name('checked:' + dataset.name)} {sql}")
+        for dataset in self._datasets:
+            self._connection.execute(f"""
+                create or replace table {_rows(dataset)} as from "#parsed";
+                create or replace table {checked(dataset)} as {self._units(dataset)}
+            """)
 
-    def _take(self, batch: RecordBatch, load_seq: int | None) -> None:
-        """Fills `parsing`: the records of a batch that are not blank, parsed where they are JSON at all."""
-        incoming = pa.table({column: batch.column(column) for column in batch.schema.names})
-        incoming = incoming.append_column("text", _as_text(batch.column("raw")))
-        if load_seq is not None:
-            incoming = incoming.append_column("load_seq", pa.repeat(pa.scalar(load_seq, pa.int64()), incoming.num_rows))
-        self._connection.register("incoming", incoming)
-        self._connection.execute(f"""
-            create or replace temp table parsing as
-            with reading as (
-                select load_seq, source, ordinal, "offset", raw::blob as raw, text,
-                    coalesce(json_valid(text) and strlen(text) <= {MAX_RECORD_BYTES}, false) as is_json
-                from incoming
-                where text is null or trim(text, {_BLANK}) <> ''
-            ),
-            read as (
-                select *, if(is_json, json_transform(text, {self._structure}), null) as r from reading
-            ),
-            counting as (
-                select *, if(is_json and contains(text, 'null'),
-                    json_transform({without_nulls("text")}, {self._structure}), r) as counted
-                from read
-            )
-            select load_seq, source, ordinal, "offset", raw, r,
-                coalesce(not is_json or {self._check.suspect}, true) as is_suspect
-            from counting
+    def _keep_folders(self) -> None:
+        fields = [pa.field(member, pa.string()) for member in self._members] or [pa.field("", pa.string())]
+        rows: list[dict[str, Any]] = [
+            {
+                "_load_seq": load_seq,
+                "_source": source,
+                "f": {member: json.dumps(found[member]) for member in self._members if member in found},
+            }
+            for (load_seq, source), found in self._folders.items()
+            if self._members
+        ]
+        schema = pa.schema([("_load_seq", pa.int64()), ("_source", pa.int32()), ("f", pa.struct(fields))])
+        self._connection.register("#folders_given", pa.Table.from_pylist(rows, schema=schema))
+        self._connection.execute('create or replace table "#folders" as from "#folders_given"')
+        self._connection.unregister("#folders_given")
+
+    def read(self, batches: Iterable[RecordBatch], load_seq: int | None = None) -> None:
+        """Checks all batches, in any order; `load_seq` where they do not carry their own."""
+        idle: SimpleQueue[tuple[duckdb.DuckDBPyConnection, Batches]] = SimpleQueue()
+        for _ in range(self._threads):
+            cursor = self._connection.cursor()
+            idle.put((cursor, Batches(cursor, self._check)))
+
+        one_at_a_time = Lock()
+
+        def check(batch: RecordBatch) -> None:
+            cursor, worker = idle.get()
+            large = _large(batch)
+            with one_at_a_time if large else nullcontext():
+                for part in _parts(batch, large):
+                    worker.parse(part, load_seq)
+                    self._keep(cursor)
+            idle.put((cursor, worker))
+
+        pending: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(self._threads) as pool:
+            for batch in batches:
+                # One more than there are threads waits, so that none does; more would only cost memory.
+                while len(pending) > self._threads:
+                    pending.popleft().result()
+                pending.append(pool.submit(check, batch))
+            for one in pending:
+                one.result()
+        while not idle.empty():
+            idle.get()[0].close()
+
+    def _keep(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Adds what `#parsing`, `#looked` and `#parsed` of a connection hold."""
+        connection.execute(f"""
+            insert into {RECORDS}
+            select _load_seq, _source, _ordinal, _offset, raw, text, size_bytes, digest, coalesce(p.code, l.code),
+                is_part, is_part and (p.code is not null or coalesce(is_broken, false))
+            from "#parsing" as p left join "#looked" as l using (_load_seq, _source, _ordinal)
         """)
-        self._connection.unregister("incoming")
+        for dataset in self._datasets:
+            if dataset.group_by:
+                connection.execute(f'insert into {_rows(dataset)} from "#parsed"')
+            else:
+                connection.execute(f"insert into {checked(dataset)} by name {self._units(dataset)}")
 
-    def _look(self) -> None:
-        """Fills `looked`: for each suspect its exact text, or the code that says why there is none."""
-        suspects = self._connection.execute("""
-            select load_seq, source, ordinal, raw from parsing where is_suspect
-        """).fetchall()
-        rows: list[tuple[int, int, int, str | None, str | None]] = []
-        for load_seq, source, ordinal, raw in suspects:
-            try:
-                rows.append((load_seq, source, ordinal, look(raw, self._check.shape), None))
-            except UnreadableError as wrong:
-                rows.append((load_seq, source, ordinal, None, wrong.code.value))
-        columns: list[Sequence[object]] = list(zip(*rows, strict=True)) or [[] for _ in _LOOKED]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, _LOOKED, strict=True)]
-        self._connection.register("looking", pa.table(arrays, schema=_LOOKED))
-        self._connection.execute("create or replace temp table looked as select * from looking")
-        self._connection.unregister("looking")
+    def broken_documents(self) -> list[int]:
+        """Sources that are one document each, of which a part is no JSON or XML: none of their records stands."""
+        rows = self._connection.execute(f"select distinct _source from {RECORDS} where is_broken order by 1").fetchall()
+        return [int(source) for (source,) in rows]
+
+    def replace(self, source: int, batch: RecordBatch, load_seq: int) -> None:
+        """The records of `source` are given up for those of `batch`: its whole document, unreadable."""
+        for table in (RECORDS, *(found(d) for d in self._datasets for found in (_rows, checked))):
+            self._connection.execute(f"delete from {table} where _source = {int(source)}")
+        self.read([batch], load_seq)
+
+    def finish(self) -> None:
+        """What only all records of a file together can tell: groups of rows, and units that are said twice."""
+        for dataset in self._datasets:
+            if dataset.group_by:
+                self._connection.execute(f"insert into {checked(dataset)} by name {self._units(dataset)}")
+            if dataset.is_distinct:
+                self._connection.execute(f"create or replace table {checked(dataset)} as {_distinct(dataset)}")
+
+    def _units(self, dataset: Dataset) -> str:
+        parsed = 'from "#parsed"'
+        if dataset.group_by:
+            parsed = self._check.grouped(dataset, _rows(dataset), self._members)
+        return f"with parsed as ({parsed}) from ({self._check.units(dataset, self._members)})"
 
 
-def _as_text(raw: pa.Array) -> pa.Array:
-    """The same bytes as text, without a copy; null where they are not UTF-8, since the engine trusts Arrow's text."""
-    try:
-        return raw.cast(pa.large_binary()).cast(pa.large_string())
-    except pa.ArrowInvalid:
-        return pa.array([_decoded(value) for value in raw.to_pylist()], pa.large_string())
+def _large(batch: RecordBatch) -> list[int]:
+    """Rows of the records of which only one is parsed at a time: it takes up to a hundred times its bytes."""
+    raw, text = (pc.fill_null(pc.binary_length(batch.column(column)), 0) for column in ("raw", "text"))
+    found: list[int] = pc.indices_nonzero(pc.greater(pc.max_element_wise(raw, text), _LARGE_BYTES)).to_pylist()
+    return found
 
 
-def _decoded(value: bytes) -> str | None:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return None
+def _parts(batch: RecordBatch, large: Sequence[int]) -> list[RecordBatch]:
+    """The batch in order, each of its large records by itself."""
+    edges = sorted({0, batch.num_rows, *large, *(row + 1 for row in large)})
+    return [batch.slice(start, end - start) for start, end in pairwise(edges)] if large else [batch]
+
+
+def _rows(dataset: Dataset) -> str:
+    return name("#rows:" + dataset.name)
+
+
+def _distinct(dataset: Dataset) -> str:
+    """SELECT of the units of a dataset without those that an earlier one of the same file equals; of broken ones nobody
+    can tell.
+    """
+    own = [name(column) for column, _ in silver_columns(dataset) if not column.startswith("_")]
+    broken = "if(len(_codes) > 0, struct_pack(a := _ordinal, b := _unit), null)"
+    same = ", ".join(["_load_seq", "_source", *own, broken])
+    order = "order by _ordinal, _unit"
+    numbered = f"select *, row_number() over (partition by {same} {order}) as _place from {checked(dataset)}"
+    return f"select * exclude (_place) from ({numbered}) where _place = 1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from tillage.contracts.contract import Dataset
@@ -15,8 +16,15 @@ def _relation(snapshot: Snapshot, columns: Sequence[tuple[str, str]], condition:
     """SELECT of the columns from the snapshot's files; of no rows when it has none."""
     if not snapshot.files:
         return f"select {', '.join(f'null::{kind} as {name(column)}' for column, kind in columns)} where false"
-    files = ", ".join(text(file) for file in snapshot.files)
-    return f"select {', '.join(name(column) for column, _ in columns)} from read_parquet([{files}]) where {condition}"
+    files = ", ".join(text(literal_path(file)) for file in snapshot.files)
+    own = ", ".join(name(column) for column, _ in columns)
+    # Else a folder of the path that is named like `shop=1` would be a column.
+    return f"select {own} from read_parquet([{files}], hive_partitioning = false) where {condition}"
+
+
+def literal_path(path: str) -> str:
+    """`path` as a pattern of DuckDB that matches it alone."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", path)
 
 
 def bronze_relation(snapshot: Snapshot, loads: Iterable[int]) -> str:

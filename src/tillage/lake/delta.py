@@ -7,7 +7,11 @@ doubles the rows. It also accepts an equal or lower number, so this module compa
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
@@ -17,6 +21,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from tillage.contracts.types import BRONZE_COLUMNS
 from tillage.domain.load import CommitPoint
 from tillage.errors import LakeError, LeaseLostError
+from tillage.lake.mark import read_mark, write_mark
+from tillage.lake.paths import check_folder, file_paths
 from tillage.lake.schema import arrow_schema
 from tillage.ports.commit import Commits
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
@@ -24,10 +30,15 @@ from tillage.ports.lake import ColumnTypes, Rows, Snapshot
 _READER, _WRITER = 1, 2  # protocol: what delta-rs, Spark and plain Parquet readers all understand without features
 
 
+# The writer holds a whole row group before it packs it: of raw records of some kilobytes each, some 100 MB.
+_ROW_GROUP_ROWS = 32_768
+
+
 class DeltaLake:
     """The tables of one project below `folder`."""
 
     def __init__(self, folder: Path, commits: Commits) -> None:
+        check_folder(folder)
         self._folder = folder
         self._commits = commits
 
@@ -36,6 +47,15 @@ class DeltaLake:
 
     def location(self) -> str:
         return str(self._folder)
+
+    def mark(self) -> str | None:
+        return read_mark(self._folder)
+
+    def put_mark(self, house: str) -> None:
+        write_mark(self._folder, house, self._commits)
+
+    def tables(self) -> set[str]:
+        return {"/".join(log.parts[-3:-1]) for log in self._folder.glob("*/*/_delta_log")}
 
     def silver(self, feed: str, dataset: str, columns: ColumnTypes) -> Table:
         return Table(self._folder / "silver" / dataset, f"{feed}/silver.{dataset}", columns, ("_load",), self._commits)
@@ -55,7 +75,7 @@ class Table:
 
     def snapshot(self) -> Snapshot:
         table = self._open()
-        return Snapshot(table.version(), self._receipt(table), tuple(sorted(table.file_uris())))
+        return Snapshot(table.version(), self._receipt(table), file_paths(self._folder, table.file_uris()))
 
     def append(self, rows: Rows | None, receipt: int, point: CommitPoint) -> None:
         table = self._open()
@@ -84,21 +104,32 @@ class Table:
     def _commit(self, table: DeltaTable, rows: Rows | None, receipt: int, properties: CommitProperties) -> None:
         data = self._schema().empty_table() if rows is None else rows
         try:
+            self._refuse_read_only()
             write_deltalake(
                 table,
                 data,
                 mode="append",
                 commit_properties=properties,
-                writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
+                writer_properties=WriterProperties(
+                    compression="ZSTD", compression_level=1, max_row_group_size=_ROW_GROUP_ROWS
+                ),
             )
         except CommitFailedError as wrong:
             raise LeaseLostError(
                 f"table {self._app_id}: another process committed while load {receipt} was being written; run again"
             ) from wrong
         except (DeltaError, OSError) as wrong:
-            raise LakeError(
-                f"table {self._app_id} in {self._folder} cannot be written: {type(wrong).__name__}"
-            ) from wrong
+            raise self._unusable("written", wrong) from wrong
+
+    def _refuse_read_only(self) -> None:
+        """Before the library finds out, which then also prints a panic of its own.
+
+        Raises:
+            PermissionError: this account may not add files.
+        """
+        for folder in (self._folder, self._folder / "_delta_log"):
+            if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _receipt(self, table: DeltaTable) -> int:
         return table.transaction_version(self._app_id) or 0
@@ -112,7 +143,7 @@ class Table:
         except TableNotFoundError:
             return self._create()
         except (DeltaError, OSError) as wrong:
-            raise LakeError(f"table {self._app_id} in {self._folder} cannot be read: {type(wrong).__name__}") from wrong
+            raise self._unusable("read", wrong) from wrong
         protocol = table.protocol()
         if (protocol.min_reader_version, protocol.min_writer_version) != (_READER, _WRITER):
             raise LakeError(
@@ -120,6 +151,8 @@ class Table:
                 f"this version reads and writes {_READER}/{_WRITER} only: another tool has changed it"
             )
         wanted = DeltaSchema.from_arrow(self._schema())
+        if table.schema() != wanted and self._is_unused(table):
+            return self._create("overwrite")
         if table.schema() != wanted:
             has, needs = (", ".join(f"{f.name} {f.type}" for f in schema.fields) for schema in (table.schema(), wanted))
             raise LakeError(
@@ -128,16 +161,26 @@ class Table:
             )
         return table
 
-    def _create(self) -> DeltaTable:
+    def _is_unused(self, table: DeltaTable) -> bool:
+        """Whether no load ever committed here; then its columns bind nobody."""
+        return self._receipt(table) == 0 and not table.file_uris()
+
+    def _create(self, mode: Literal["ignore", "overwrite"] = "ignore") -> DeltaTable:
         # Statistics only where they prune and cannot hold what a person wrote.
         configuration = {"delta.dataSkippingStatsColumns": ",".join(self._statistics)}
         with self._commits.at(CommitPoint.TABLE):
-            self._folder.mkdir(parents=True, exist_ok=True)
             try:
-                return DeltaTable.create(
-                    self._folder, schema=self._schema(), mode="ignore", configuration=configuration
-                )
+                self._folder.mkdir(parents=True, exist_ok=True)
+                return DeltaTable.create(self._folder, schema=self._schema(), mode=mode, configuration=configuration)
             except (DeltaError, OSError) as wrong:
-                raise LakeError(
-                    f"table {self._app_id} cannot be created in {self._folder}: {type(wrong).__name__}"
-                ) from wrong
+                raise self._unusable("created", wrong) from wrong
+
+    def _unusable(self, what: str, wrong: Exception) -> LakeError:
+        """Says what the system said, which is all of the library's text that surely holds no value of a record."""
+        code = re.search(r"\(os error (\d+)\)", str(wrong))
+        number = wrong.errno if isinstance(wrong, OSError) and wrong.errno else int(code[1]) if code else None
+        why = os.strerror(number) if number else type(wrong).__name__
+        return LakeError(
+            f"table {self._app_id} in {self._folder} cannot be {what}: {why}. Mend that (owner, mode, space), then "
+            "repeat the command"
+        )

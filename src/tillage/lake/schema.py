@@ -15,6 +15,8 @@ _SIMPLE = {
     "INTEGER": pa.int32(),
     "TINYINT": pa.int8(),
     "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
 }
 
 
