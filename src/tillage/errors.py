@@ -135,6 +135,18 @@ class FileRejectedError(DataError):
         self.path = path
 
 
+class LoadFailedError(DataError):
+    """A load breaks a rule of its dataset: nothing of it is visible, and its feed stops until a person decides."""
+
+    code = "load-failed"
+
+
+class UnknownLoadError(OperatorError):
+    """There is no load of that number, or it is in a state in which this cannot be done to it."""
+
+    code = "unknown-load"
+
+
 class LakeError(OperatorError):
     """A lake table is not what the ledger says: wrong protocol, missing file, unreadable folder."""
 

@@ -20,6 +20,7 @@ from tillage.engines.duckdb import DuckEngine
 from tillage.errors import ContractError, ModelError, NoProjectError, OperatorError
 from tillage.lake.delta import DeltaLake
 from tillage.models.fold import Fold, read_fold
+from tillage.pipelines.belonging import join
 from tillage.pipelines.house import FeedContract, House
 from tillage.settings import Crash, Settings
 from tillage.stores.embedded import EmbeddedPostgres
@@ -150,15 +151,17 @@ def open_house(
         database, renewals = (Database(dsn, project.name, commits, lease_ttl_s=settings.lease_ttl_s) for _ in range(2))
         stack.callback(database.close)
         stack.callback(renewals.close)
+        lake, ledger = DeltaLake(lake_folder(root), commits), Ledger(database)
+        join(lake, ledger)
         yield House(
             project=project,
             feeds=feeds,
             models=models,
             door=FilesDoor(root, on_bytes=on_bytes),
-            lake=DeltaLake(lake_folder(root), commits),
+            lake=lake,
             engine=make_engine(root, settings, datasets),
             leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),
-            ledger=Ledger(database),
+            ledger=ledger,
             folds=Folds(database),
             compile=compile_text,
             say=say,

@@ -10,10 +10,10 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
 
 from tillage.contracts.sql_text import name as identifier
+from tillage.pipelines.as_json import plain
 from tillage.pipelines.house import House
 from tillage.pipelines.query import query
 from tillage.pipelines.status import status
@@ -48,11 +48,9 @@ def _line(value: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else str(value)
     if isinstance(value, bytes):
         try:
             return value.decode()
         except UnicodeDecodeError:
             return {"base64": base64.b64encode(value).decode()}
-    return str(value)
+    return plain(value)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
 from tillage.contracts.project import Route
 from tillage.errors import UnknownKeyError, UnknownRouteError
 from tillage.models.fold import Fold
+from tillage.models.output import currency_in
 from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import Figure
@@ -28,8 +31,8 @@ class Part:
     load_seq: int
     adds: dict[str, Figure]
     """By summed column; money in minor units."""
-    element: dict[str, Any] | None
-    """The list element behind the row, where the model unnests one."""
+    element: Any
+    """The list element behind the row, where the model unnests one: its fields by name, or its value."""
     element_no: int | None
 
 
@@ -81,9 +84,7 @@ def _route(house: House, path: str) -> tuple[Route, str]:
 def _explain(house: House, route: Route, key: str, fold: Fold, published: Mapping[str, int]) -> Explanation:
     if fold.name not in house.folds.digests():
         raise UnknownKeyError(f"model {fold.name} has no table yet; run: tillage run")
-    served = house.folds.row(fold.name, route.key_column, key)
-    if served is None:
-        raise UnknownKeyError(f"{route.path}: nothing is known under this key, up to now")
+    key, served = _served(house, route, key)
     silver = {name: house.visible(name, published) for name in fold.datasets}
     rows = house.engine.explained(fold, silver, route.key_column, key)
     paths = {load: house.ledger.paths(load) for load in {row["_record"]["load"] for row in rows}}
@@ -107,10 +108,44 @@ def _explain(house: House, route: Route, key: str, fold: Fold, published: Mappin
         key=key,
         model=fold.name,
         served={name: _exact(value) for name, value in served.items()},
-        currencies={output.name: output.currency for output in fold.sums},
+        currencies={output.name: currency_in(output.currency, served) for output in fold.sums},
         parts=parts,
         as_of=dict(published),
     )
+
+
+def _served(house: House, route: Route, key: str) -> tuple[str, dict[str, Any]]:
+    """The row under a key that is spelled as it is stored, as in an address, or as JSON spells a time."""
+    for spelling in _spellings(key):
+        row = house.folds.row(route.model, route.key_column, spelling)
+        if row is not None:
+            return spelling, row
+    raise UnknownKeyError(f"{route.path}: nothing is known under this key, up to now")
+
+
+def _spellings(key: str) -> list[str]:
+    decoded = unquote(key, errors="surrogateescape")
+    found = [key, decoded]
+    try:
+        moment = datetime.fromisoformat(decoded)
+    except ValueError:
+        pass
+    else:
+        if "T" in decoded:
+            found.append(_as_stored(moment))
+    # No stored text holds what is not UTF-8, or NUL.
+    return [text for text in dict.fromkeys(found) if _is_text(text)]
+
+
+def _is_text(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _as_stored(moment: datetime) -> str:
+    """A time as PostgreSQL and DuckDB write it as text, in UTC."""
+    has_zone = moment.tzinfo is not None
+    text = (moment.astimezone(UTC) if has_zone else moment).replace(tzinfo=None).isoformat(" ")
+    return (text.rstrip("0") if "." in text else text) + ("+00" if has_zone else "")
 
 
 def _exact(value: Any) -> Any:

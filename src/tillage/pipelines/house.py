@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ from tillage.contracts.check import Check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.project import Feed, Project
 from tillage.contracts.types import silver_columns
+from tillage.domain.load import Load
 from tillage.models.fold import Fold
 from tillage.ports.door import Door
-from tillage.ports.engine import Engine, Silver
+from tillage.ports.engine import Engine, Folders, Silver
 from tillage.ports.lake import Lake, LakeTable
 from tillage.ports.store import Folds, Leases, Ledger
 
@@ -54,6 +56,10 @@ class House:
     def datasets(self) -> list[str]:
         """Names of all datasets, in the order of the project file and the contracts."""
         return [dataset.name for feed in self.feeds.values() for dataset in feed.check.contract.datasets]
+
+    def folders(self, load: Load) -> Folders:
+        """What the folders of a load's files said when it was planned, whatever the project file says now."""
+        return {(load.load_seq, source.source): json.loads(source.members) for source in load.sources if source.members}
 
     def silver_table(self, feed: str, dataset: Dataset) -> LakeTable:
         """The silver table of a dataset."""

@@ -1,9 +1,10 @@
 """The load: plan, decide once, then only repeat.
 
 1. plan: the ledger commits what is covered, by digest, before anything of it is read.
-2. decide: the source is read once; verdicts and raw records become bronze in one commit, with the receipt. From there
-   on a load is finished from bronze, never from the source. Without the receipt a load is voided: bronze is fenced
-   first, so that a writer who is only slow cannot commit it later, and the retry is a new load.
+2. decide: the source is read once, and the rules of the datasets are asked: a load that breaks one becomes failed, see
+   `failing`. Verdicts and raw records become bronze in one commit, with the receipt. From there on a load is finished
+   from bronze, never from the source. Without the receipt a load is voided: bronze is fenced first, so that a writer
+   who is only slow cannot commit it later, and the retry is a new load.
 3. repeat: silver for each dataset, then one transaction in the store (fold changes, counts, quarantine index, receipt).
    Each stage is a function of the bronze rows; where its receipt is there, it is skipped.
 4. seal: what was committed is counted again and compared with the verdicts.
@@ -11,62 +12,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
-from tillage.contracts.contract import Dataset
-from tillage.domain.conservation import Counts
+from tillage.contracts.check import Check
+from tillage.contracts.contract import Dataset, Severity
+from tillage.domain.conservation import Counts, added, is_zero, negated
 from tillage.domain.load import CommitPoint, Lease, Load, SourceFile
 from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
+from tillage.pipelines.failing import fail, what_is_wrong
 from tillage.pipelines.house import FeedContract, House
-from tillage.ports.engine import Workspace
-from tillage.ports.store import PublishedFold
+from tillage.ports.door import RecordBatch
+from tillage.ports.engine import BrokenRule, Silver, Workspace
+from tillage.ports.store import Known, PublishedFold, Rejection
+
+_MOST_HINTS = 3  # of many files that are wrong in the same way
 
 
-def plan(house: House, contract: FeedContract, lease: Lease, left_out: Container[str] = ()) -> Load | None:
-    """An open load of all that is new at the feed's door, but for the paths `left_out`; None when nothing is.
+@dataclass(frozen=True)
+class Found:
+    """What lies at a feed's door and is not loaded."""
+
+    fresh: tuple[SourceFile, ...]
+    rejected: tuple[FileRejectedError, ...]
+    """Files that cannot be unpacked, most of them known for it from an earlier run."""
+    left_alone: dict[str, str]
+    """By path as it may be shown, why it is not looked at."""
+
+
+def look(house: House, contract: FeedContract, lease: Lease) -> Found:
+    """What is new at the feed's door.
 
     The same bytes under the same path are not new, whatever their times say.
     """
     feed = contract.feed
     known = house.ledger.known(feed.name)
-    arrived = house.door.arrivals(feed, known.signatures)
-    touched = [source for source in arrived if source.digest in known.digests.get(source.path, ())]
+    arrived = house.door.arrivals(feed, known)
+    touched = [source for source in arrived.sources if source.digest in known.digests.get(source.path, ())]
     if touched:
         house.ledger.refresh(feed.name, touched, lease)
-    fresh = [
-        source
-        for source in arrived
-        if source.digest not in known.digests.get(source.path, ()) and source.path not in left_out
-    ]
-    if not fresh:
-        return None
-    sources = [
-        SourceFile(number, source.path, source.size_bytes, source.digest, source.signature)
-        for number, source in enumerate(fresh)
-    ]
-    return house.ledger.plan(feed.name, contract.check.contract.digest, contract.text, sources, lease)
+    unknown = [source for source in arrived.sources if source.digest not in known.digests.get(source.path, ())]
+    rejected = [known.rejected[source.path] for source in unknown if _is_rejected(known, source)]
+    return Found(
+        fresh=tuple(source for source in unknown if not _is_rejected(known, source)),
+        rejected=(*arrived.rejected, *(FileRejectedError(one.path, one.message) for one in rejected)),
+        left_alone={one.path: one.reason for one in arrived.left_alone},
+    )
 
 
-def execute(house: House, load: Load, lease: Lease) -> dict[str, Counts]:
-    """Takes a planned load through all its stages; its counts by dataset.
+def _is_rejected(known: Known, source: SourceFile) -> bool:
+    return source.path in known.rejected and known.rejected[source.path].digest == source.digest
+
+
+def plan(house: House, contract: FeedContract, fresh: Iterable[SourceFile], lease: Lease) -> Load:
+    """An open load of these files."""
+    sources = [replace(source, source=number) for number, source in enumerate(fresh)]
+    return house.ledger.plan(contract.feed.name, contract.check.contract.digest, contract.text, sources, lease)
+
+
+def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], list[BrokenRule]]:
+    """Takes a planned load through all its stages; its counts by dataset, and the rules that it breaks and may.
 
     Raises:
         SourceChangedError, FileRejectedError: a file is not what was planned, or not whole; the load is voided.
+        LoadFailedError: it breaks a rule of a dataset; it is failed, with nothing in bronze.
         LeaseLostError: another process took over; it will finish the load.
         LawBrokenError: a stage holds other figures than the verdicts; the load stays open.
     """
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
     published = house.ledger.published()
     silver = {dataset.name: house.silver(load.feed, dataset, published) for dataset in check.contract.datasets}
-    with house.engine.workspace(load.load_seq, check) as workspace:
+    with house.engine.workspace(load.load_seq, check, house.folders(load)) as workspace:
         house.say(f"load {load.load_seq}: reading {len(load.sources)} files of feed {load.feed}")
         try:
-            workspace.decide(house.door.read(load.sources), silver)
-        except (SourceChangedError, FileRejectedError):
+            workspace.decide(_records(house, load, check), silver, partial(_document, house, load))
+            _say_hints(house, load, workspace)
+        except SourceChangedError:
             void(house, load, lease)
             raise
+        except FileRejectedError as wrong:
+            void(house, load, lease, _rejection(load, wrong))
+            raise
+        warnings = _refuse_broken_rules(house, load, lease, workspace, silver)
         house.lake.bronze(load.feed).append(workspace.bronze_rows(), load.load_seq, CommitPoint.BRONZE)
-        return _repeat(house, load, check.contract.datasets, workspace, lease)
+        return _repeat(house, load, check.contract.datasets, workspace, lease), warnings
+
+
+def _records(house: House, load: Load, check: Check) -> Iterator[RecordBatch]:
+    feed = house.feeds[load.feed].feed
+    return house.door.read(feed, load.sources, max_record_bytes=check.contract.max_record_bytes)
+
+
+def _document(house: House, load: Load, source: int) -> RecordBatch:
+    return house.door.document(house.feeds[load.feed].feed, load.sources[source])
+
+
+def _say_hints(house: House, load: Load, workspace: Workspace) -> None:
+    """Of a file without one readable record, what `tillage.yaml` should perhaps say of it."""
+    for source in workspace.unread_sources()[:_MOST_HINTS]:
+        hint = house.door.hint(house.feeds[load.feed].feed, load.sources[source])
+        if hint:
+            house.say(f"{load.sources[source].path}: {hint}")
+
+
+def _rejection(load: Load, wrong: FileRejectedError) -> Rejection | None:
+    digests = {source.path: source.digest for source in load.sources}
+    return Rejection(wrong.path, digests[wrong.path], str(wrong)) if wrong.path in digests else None
+
+
+def _refuse_broken_rules(
+    house: House, load: Load, lease: Lease, workspace: Workspace, silver: Mapping[str, Silver]
+) -> list[BrokenRule]:
+    """The rules of severity warning that do not hold.
+
+    Raises:
+        LoadFailedError: one of severity error does not.
+    """
+    broken = workspace.broken_rules(silver)
+    if any(one.rule.severity is Severity.ERROR for one in broken):
+        raise fail(house, load, lease, counts=workspace.counts(), broken=broken)
+    for one in broken:
+        house.say(f"load {load.load_seq}: warning: rule '{one.rule.name}' of {one.dataset}: {what_is_wrong(one)}")
+    return broken
 
 
 def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
@@ -81,16 +149,19 @@ def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
             return None
         bronze = house.lake.bronze(load.feed).snapshot()
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
-    with house.engine.workspace(load.load_seq, check) as workspace:
+    with house.engine.workspace(load.load_seq, check, house.folders(load)) as workspace:
         workspace.recall(bronze, (load.load_seq,))
         return _repeat(house, load, check.contract.datasets, workspace, lease)
 
 
-def void(house: House, load: Load, lease: Lease) -> bool:
-    """Gives up a load that has no receipt in bronze, so that it can never get one; False if it has one after all."""
+def void(house: House, load: Load, lease: Lease, rejection: Rejection | None = None) -> bool:
+    """Gives up a load that has no receipt in bronze, so that it can never get one; False if it has one after all.
+
+    A file that is the reason is remembered in the same commit, and not tried again until its bytes change.
+    """
     if not house.lake.bronze(load.feed).fence(house.ledger.next_fence(), load.load_seq):
         return False
-    house.ledger.void(load, lease)
+    house.ledger.void(load, lease, rejection)
     return True
 
 
@@ -136,17 +207,20 @@ def _prove(house: House, load: Load, datasets: Sequence[Dataset], verdicts: Mapp
     for dataset in datasets:
         counts = verdicts[dataset.name]
         silver = house.engine.silver_counts(dataset, house.silver_table(load.feed, dataset).snapshot(), load.load_seq)
-        held = quarantined.get(dataset.name, (0, 0))
         stages = {
-            "the law": (counts.difference_rows(), counts.difference_minor() or 0, 0, 0),
-            "silver": (*silver, counts.accepted_rows, counts.accepted_minor or 0),
-            "quarantine": (*held, counts.quarantined_rows, counts.quarantined_minor or 0),
+            "the law": ((counts.difference_rows(), counts.difference_minor()), (0, None)),
+            "silver": (silver, (counts.accepted_rows, counts.accepted_minor)),
+            "quarantine": (
+                quarantined.get(dataset.name, (0, None)),
+                (counts.quarantined_rows, counts.quarantined_minor),
+            ),
         }
-        for stage, (rows, minor, wanted_rows, wanted_minor) in stages.items():
-            if (rows, minor) != (wanted_rows, wanted_minor):
+        for stage, ((rows, minor), (wanted_rows, wanted_minor)) in stages.items():
+            if rows != wanted_rows or not is_zero(added([minor, negated(wanted_minor)])):
                 raise LawBrokenError(
-                    f"load {load.load_seq}, dataset {dataset.name}: {stage} has {rows} rows and {minor} minor units, "
-                    f"the verdicts {wanted_rows} and {wanted_minor}; the load stays open: please report this bug"
+                    f"load {load.load_seq}, dataset {dataset.name}: {stage} has {rows} rows and {minor or 0} minor "
+                    f"units, the verdicts {wanted_rows} and {wanted_minor or 0}; the load stays open: please report "
+                    "this bug"
                 )
         if published.get(dataset.name) != counts:
             raise LawBrokenError(f"load {load.load_seq}, dataset {dataset.name}: the ledger's counts are not bronze's")

@@ -9,6 +9,9 @@ from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import View
 from tillage.ports.lake import Rows
 
+_KEPT = "kept"
+"""Schema of what the views read from the store, which nobody asks for by name."""
+
 
 def query(house: House, sql: str) -> Rows:
     """The rows of one SELECT. Schemas: `bronze.<feed>`, `silver.<dataset>` (rows that stand), `gold.<model>`,
@@ -21,7 +24,7 @@ def query(house: House, sql: str) -> Rows:
 
 
 def _query(house: House, sql: str, published: Mapping[str, int]) -> Rows:
-    # What lies in the store is copied only if it is read; a query that names nothing, like `show tables`, sees all.
+    # What lies in the store is copied only if it is read; a query that names nothing, like `show all tables`, sees all.
     wanted = {name.replace('"', "").lower() for name in house.engine.table_names(sql)}
     views: dict[tuple[str, str], View] = {}
     for feed in house.feeds:
@@ -32,7 +35,8 @@ def _query(house: House, sql: str, published: Mapping[str, int]) -> Rows:
             views["quarantine", dataset] = _quarantine(house, dataset, published)
     for model in house.folds.digests():
         if not wanted or f"gold.{model}" in wanted:
-            views["gold", model] = View(f"select * from state_{model}", {f"state_{model}": house.folds.state(model)})
+            state = f"{_KEPT}.state_{model}"
+            views["gold", model] = View(f"select * from {state}", {state: house.folds.state(model)})
     return house.engine.query(sql, views, house.lake.location())
 
 
@@ -40,7 +44,7 @@ def _quarantine(house: House, dataset: str, published: Mapping[str, int]) -> Vie
     feed, _ = house.dataset(dataset)
     bronze = house.engine.bronze_view(house.lake.bronze(feed).snapshot(), published.get(feed, 0))
     units = house.ledger.quarantine_rows(dataset)
-    table = f"quarantined_{dataset}"
+    table = f"{_KEPT}.quarantined_{dataset}"
     with_bytes = f"from {table} as q join ({bronze.sql}) as b using (load_seq, source, ordinal)"
     columns = 'q.load_seq, q.file, q.ordinal as line, q."offset", q.unit, q.codes, q.control_minor, b.raw'
     return View(f"select {columns} {with_bytes}", {table: units})

@@ -5,15 +5,18 @@ Amounts, nets and rates are computed anew from the bytes; which units count is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from tillage.domain.load import LoadState
+from tillage.domain.load import Load, LoadState
 from tillage.models.fold import Fold
 from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import BronzePart, Comparison
+from tillage.ports.lake import Snapshot
+
+_STANDING = {LoadState.OPEN, LoadState.SEALED}  # of the others nothing was ever visible
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,15 @@ def _one(house: House, fold: Fold, published: Mapping[str, int]) -> Reconciled:
 
 
 def _parts(house: House, feed: str, last: int) -> list[BronzePart]:
-    by_contract: dict[str, list[int]] = {}
+    by_contract: dict[str, list[Load]] = {}
     for load in house.ledger.loads():
-        if load.feed == feed and load.state is not LoadState.VOIDED and load.load_seq <= last:
-            by_contract.setdefault(load.contract_digest, []).append(load.load_seq)
+        if load.feed == feed and load.state in _STANDING and load.load_seq <= last:
+            by_contract.setdefault(load.contract_digest, []).append(load)
     snapshot = house.lake.bronze(feed).snapshot()
-    return [
-        BronzePart(house.compile(feed, house.ledger.text(digest)), snapshot, tuple(loads))
-        for digest, loads in by_contract.items()
-    ]
+    return [_part(house, snapshot, digest, loads) for digest, loads in by_contract.items()]
+
+
+def _part(house: House, snapshot: Snapshot, digest: str, loads: Sequence[Load]) -> BronzePart:
+    folders = {place: members for load in loads for place, members in house.folders(load).items()}
+    check = house.compile(loads[0].feed, house.ledger.text(digest))
+    return BronzePart(check, snapshot, tuple(load.load_seq for load in loads), folders)

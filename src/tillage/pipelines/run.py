@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tillage.contracts.change import refuse_breaking_change
 from tillage.domain.conservation import Counts
-from tillage.domain.load import Lease, LoadState
-from tillage.errors import FileRejectedError, SourceChangedError, TillageError
+from tillage.domain.load import Lease, Load
+from tillage.errors import FileRejectedError, LoadFailedError, SourceChangedError, TillageError
+from tillage.pipelines.belonging import refuse_torn_history
+from tillage.pipelines.failing import failed_before
+from tillage.pipelines.history import refuse_renamed, say_news
 from tillage.pipelines.house import FeedContract, House
-from tillage.pipelines.load import execute, plan, resume
+from tillage.pipelines.load import execute, look, plan, resume
 from tillage.pipelines.models import sync_models
 
 
@@ -23,10 +25,20 @@ class RunReport:
     voided: list[int] = field(default_factory=list)
     left_out: dict[str, TillageError] = field(default_factory=dict)
     """Files that could not be loaded, with what is wrong; all others were."""
+    left_alone: dict[str, str] = field(default_factory=dict)
+    """What lies at the doors and is not taken up, with the reason."""
+    failed: dict[int, LoadFailedError] = field(default_factory=dict)
+    """Loads that wait for a person; their feeds stand still."""
+    broken_warnings: int = 0
+    """Dataset rules of severity warning that do not hold."""
 
     @property
     def quarantined_rows(self) -> int:
         return sum(counts.quarantined_rows for load in self.loads.values() for counts in load.values())
+
+    def problems(self) -> list[TillageError]:
+        """What a run must not end well with, though all else is done."""
+        return [*self.failed.values(), *self.left_out.values()]
 
 
 def run(house: House, *, wait_s: float) -> RunReport:
@@ -34,28 +46,28 @@ def run(house: House, *, wait_s: float) -> RunReport:
 
     Raises:
         LeaseHeldError: another process works on a feed for longer than `wait_s`.
+        OperatorError, ContractError: the project's files no longer fit its loads; nothing was planned.
+        LakeError: lake and store are not of one moment; nothing of the feed was planned.
     """
     report = RunReport()
+    refuse_renamed(house)
     for contract in house.feeds.values():
         with house.leases.hold(f"feed/{contract.feed.name}", wait_s=wait_s, on_wait=house.say) as lease:
-            _refuse_breaking_change(house, contract)
+            refuse_renamed(house)  # again: another process may have loaded under other files until now
+            refuse_torn_history(house, contract.feed.name)
+            say_news(house, contract.feed.name)
             sync_models(house)
+            if failed := failed_before(house, contract.feed.name):
+                _stop(house, *failed, report)
+                continue
             _finish(house, contract, lease, report)
             _load_new(house, contract, lease, report)
     return report
 
 
-def _refuse_breaking_change(house: House, contract: FeedContract) -> None:
-    """Before anything is planned, so that no load is left open by it."""
-    feed = contract.feed.name
-    standing = [load for load in house.ledger.loads() if load.feed == feed and load.state is not LoadState.VOIDED]
-    digests = [load.contract_digest for load in standing]
-    if digests and digests[-1] != contract.check.contract.digest:
-        old = house.compile(feed, house.ledger.text(digests[-1])).contract
-        refuse_breaking_change(old, contract.check.contract)
-        house.say(
-            f"feed {feed}: the contract has changed; what is loaded keeps its verdicts and rates, new files get these"
-        )
+def _stop(house: House, load: Load, wrong: LoadFailedError, report: RunReport) -> None:
+    report.failed[load.load_seq] = wrong
+    house.say(str(wrong))
 
 
 def _finish(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> None:
@@ -75,12 +87,33 @@ def _finish(house: House, contract: FeedContract, lease: Lease, report: RunRepor
 
 def _load_new(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> None:
     """One load of everything; a file that cannot be read whole voids it, and the load after it goes on without."""
-    while load := plan(house, contract, lease, report.left_out):
+    while load := _plan(house, contract, lease, report):
         try:
-            report.loads[load.load_seq] = execute(house, load, lease)
+            report.loads[load.load_seq], warnings = execute(house, load, lease)
         except (SourceChangedError, FileRejectedError) as wrong:
             report.voided.append(load.load_seq)
-            report.left_out[wrong.path] = wrong
-            house.say(str(wrong))
-        else:
+            _leave_out(house, wrong, report)
+        except LoadFailedError as wrong:
+            _stop(house, load, wrong, report)
             return
+        else:
+            report.broken_warnings += len(warnings)
+            return
+
+
+def _plan(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> Load | None:
+    found = look(house, contract, lease)
+    for wrong in found.rejected:
+        if wrong.path not in report.left_out:
+            _leave_out(house, wrong, report)
+    for path, reason in found.left_alone.items():
+        if path not in report.left_alone:
+            report.left_alone[path] = reason
+            house.say(f"{path} is left alone: {reason}")
+    fresh = [source for source in found.fresh if source.path not in report.left_out]
+    return plan(house, contract, fresh, lease) if fresh else None
+
+
+def _leave_out(house: House, wrong: SourceChangedError | FileRejectedError, report: RunReport) -> None:
+    report.left_out[wrong.path] = wrong
+    house.say(str(wrong))

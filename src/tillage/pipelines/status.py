@@ -20,6 +20,8 @@ class Status:
     sealed_loads: int
     voided_loads: int
     open_loads: tuple[int, ...]
+    failed_loads: tuple[int, ...]
+    """Their feeds stop until a person decides."""
 
     def balances(self) -> bool:
         return all(counts.balances() for counts in self.datasets.values())
@@ -37,4 +39,5 @@ def status(house: House) -> Status:
         sealed_loads=len(sealed),
         voided_loads=sum(load.state is LoadState.VOIDED for load in loads),
         open_loads=tuple(load.load_seq for load in loads if load.state is LoadState.OPEN),
+        failed_loads=tuple(load.load_seq for load in loads if load.state is LoadState.FAILED),
     )

@@ -83,8 +83,19 @@ class StoreFolder:
         return "tillage-" + hashlib.sha256(f"{found.st_dev}:{found.st_ino}".encode()).hexdigest()[:16]
 
     def make(self) -> None:
-        """Creates the folder, private to this account."""
+        """Creates the folder, private to this account.
+
+        Raises:
+            StoreError: It is there and another account's.
+        """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = self.path.stat().st_uid
+        if owner != os.geteuid():
+            # Also root may not: what it wrote there would lock the owner out of the own project.
+            raise StoreError(
+                f"{self.path} belongs to another account (user id {owner}): run the command as its owner, "
+                "or set TILLAGE_STORE_DSN to another PostgreSQL"
+            )
 
     def make_socket_dir(self) -> Path:
         """Returns the socket folder, which only this account can enter.

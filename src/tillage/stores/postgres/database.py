@@ -12,10 +12,12 @@ from psycopg import sql
 from tillage.domain.load import CommitPoint, Lease
 from tillage.errors import LeaseLostError, StoreAwayError, StoreError, TillageError, UnknownOutcomeError
 from tillage.ports.commit import Commits
+from tillage.stores.postgres.connecting import connect
 from tillage.stores.postgres.queries import query, schema
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SESSION = "-c timezone=UTC -c datestyle=ISO -c standard_conforming_strings=on"
+_LIMIT_EXCEEDED = "54"  # the class of SQLSTATE; psycopg counts it among the errors that pass
 _IDLE_FACTOR = 2  # a process stopped inside a transaction is cut off when its lease has expired, with time to spare
 
 
@@ -33,6 +35,11 @@ class Database:
         """All rows of a named read, in a transaction of its own."""
         with translated():
             return self.session().execute(query(statement), values).fetchall()
+
+    def is_new(self) -> bool:
+        """Whether this database is no store yet; does not make it one."""
+        with translated(), connect(self._dsn, autocommit=True, options=self._options) as connection:
+            return not _is_set_up(connection)
 
     def next_seq(self) -> int:
         """The next load or fence number; numbers that are never used are harmless."""
@@ -72,7 +79,7 @@ class Database:
     def session(self) -> psycopg.Connection[Any]:
         """The open connection, in autocommit."""
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self._dsn, autocommit=True, options=self._options, connect_timeout=10)
+            self._connection = connect(self._dsn, autocommit=True, options=self._options)
             self._setup()
         return self._connection
 
@@ -96,7 +103,10 @@ class Database:
                 f"the store belongs to project '{project}', not '{self._project}'; give each its own database"
             )
         if version != SCHEMA_VERSION:
-            raise StoreError(f"the store has schema version {version}; this version of Tillage needs {SCHEMA_VERSION}")
+            raise StoreError(
+                f"the store has schema version {version}; this version of Tillage needs {SCHEMA_VERSION}. Begin anew "
+                "from the files in landing: move data/ away; with TILLAGE_STORE_DSN give another empty database"
+            )
 
 
 class Transaction:
@@ -142,6 +152,11 @@ def translated() -> Iterator[None]:
             "this process stood still inside a transaction until its lease was over; run again"
         ) from wrong
     except psycopg.OperationalError as wrong:
+        if (wrong.sqlstate or "").startswith(_LIMIT_EXCEEDED):
+            raise StoreError(
+                f"something is larger than PostgreSQL can keep ({_state(wrong)}); trying again cannot help: look for a "
+                "file, a model or a key far larger than the others"
+            ) from wrong
         raise StoreAwayError(
             f"the store does not answer ({_state(wrong)}); is PostgreSQL up? Then: tillage run"
         ) from wrong

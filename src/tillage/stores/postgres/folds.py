@@ -16,6 +16,7 @@ from tillage.models.fold import ROWS, Fold, Output
 from tillage.ports.lake import ColumnTypes
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction, translated
+from tillage.stores.postgres.index_keys import index_key
 
 _TYPES = {
     "VARCHAR": 'text collate "C"',
@@ -77,11 +78,13 @@ class Folds:
     def row(self, name: str, column: str, key: str) -> dict[str, Any] | None:
         outputs = self.outputs()[name]
         columns = sql.SQL(", ").join(sql.Identifier(output.name) for output in outputs)
-        statement = sql.SQL("select {} from {} where {}::text = %s").format(
-            columns, sql.Identifier("gold", name), sql.Identifier(column)
-        )
+        wanted, text = sql.SQL("%(key)s::text"), sql.SQL("{}::text").format(sql.Identifier(column))
+        is_there = sql.SQL("{} = {}").format(text, wanted)
+        if (column,) in self._database.rows("text_columns", name=name):  # then its index can be used
+            is_there = sql.SQL("{} = {} and {}").format(index_key(sql.Identifier(column)), index_key(wanted), is_there)
+        statement = sql.SQL("select {} from {} where {}").format(columns, sql.Identifier("gold", name), is_there)
         with translated():
-            found = self._database.session().execute(statement, [key]).fetchall()
+            found = self._database.session().execute(statement, {"key": key}).fetchall()
         return dict(zip([output.name for output in outputs], found[0], strict=True)) if found else None
 
 
@@ -133,6 +136,7 @@ def _upsert(transaction: Transaction, fold: Fold, delta: pa.Table) -> None:
         if column not in {key.name for key in fold.keys}
     ]
     comma = sql.SQL(", ")
+    arbiter = comma.join(_index_columns(transaction, fold))
     # In the order of the keys, so that two feeds that publish at once never wait for each other in a circle.
     transaction.execute(
         sql.SQL("insert into {} as s ({}) select {} from {} order by {} on conflict ({}) do update set {}").format(
@@ -141,7 +145,7 @@ def _upsert(transaction: Transaction, fold: Fold, delta: pa.Table) -> None:
             comma.join(columns),
             incoming,
             comma.join(keys),
-            comma.join(keys),
+            arbiter,
             comma.join(added),
         )
     )
@@ -157,14 +161,19 @@ def _create(transaction: Transaction, fold: Fold, types: ColumnTypes) -> None:
         sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(_postgres_type(fold.name, column, kind)))
         for column, kind in types
     ]
-    keys = sql.SQL(", ").join(sql.Identifier(key.name) for key in fold.keys)
+    kinds = dict(types)
     transaction.execute(sql.SQL("create table {} ({})").format(state, sql.SQL(", ").join(columns)))
+    keys = sql.SQL(", ").join(_index_columns(transaction, fold))
     transaction.execute(sql.SQL("create unique index on {} ({}) nulls not distinct").format(state, keys))
     visible = [
         sql.Identifier(output.name)
         if output.is_key
-        else sql.SQL("case when {} > 0 then {} end as {}").format(
-            sql.Identifier(output.filled), sql.Identifier(output.name), sql.Identifier(output.name)
+        # The type again: CASE forgets how many decimals a numeric has.
+        else sql.SQL("(case when {} > 0 then {} end)::{} as {}").format(
+            sql.Identifier(output.filled),
+            sql.Identifier(output.name),
+            sql.SQL(_postgres_type(fold.name, output.name, kinds[output.name])),
+            sql.Identifier(output.name),
         )
         for output in fold.outputs
     ]
@@ -173,6 +182,13 @@ def _create(transaction: Transaction, fold: Fold, types: ColumnTypes) -> None:
             sql.Identifier("gold", fold.name), sql.SQL(", ").join(visible), state
         )
     )
+
+
+def _index_columns(transaction: Transaction, fold: Fold) -> list[sql.Composable]:
+    """What the unique index is over, so that no key is too long for it."""
+    texts = {str(column) for (column,) in transaction.rows("text_columns", name=fold.name)}
+    keys = [(key.name in texts, sql.Identifier(key.name)) for key in fold.keys]
+    return [index_key(column) if is_text else column for is_text, column in keys]
 
 
 def _drop(transaction: Transaction, name: str) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from decimal import Decimal
 
 import pyarrow as pa
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
-from tillage.domain.conservation import Counts
+from tillage.domain.conservation import Counts, Minor, added
 from tillage.domain.load import CommitPoint, Lease, Load, LoadState, SourceFile
 from tillage.ports.lake import Rows
-from tillage.ports.store import Known, PublishedFold, Reason
+from tillage.ports.store import Known, LoadSummary, PublishedFold, Reason, Rejection, RuleFound, Standing
 from tillage.stores.postgres.copying import copy_rows
-from tillage.stores.postgres.database import Database
+from tillage.stores.postgres.database import Database, Transaction
 from tillage.stores.postgres.folds import add_delta, keep_models
 
 _PUBLISH = "publish"
+_AS_JSON = ("_minor", "warning_rows")
 _QUARANTINE = pa.schema(
     [
         ("dataset", pa.string()),
@@ -28,6 +31,7 @@ _QUARANTINE = pa.schema(
         ("unit", pa.int64()),
         ("codes", pa.list_(pa.string())),
         ("control_minor", pa.decimal128(38, 0)),
+        ("control_currency", pa.string()),
     ]
 )
 
@@ -39,11 +43,15 @@ class Ledger:
         self._database = database
 
     def known(self, feed: str) -> Known:
-        known = Known({}, {})
-        for path, digest, signature in self._database.rows("known_sources", feed=feed):
-            known.signatures[path] = signature
-            known.digests.setdefault(path, set()).add(digest)
-        return known
+        signatures: dict[str, str] = {}
+        digests: dict[str, set[str]] = {}
+        form = ""
+        for path, digest, signature, found in self._database.rows("known_sources", feed=feed):
+            signatures[path] = signature
+            digests.setdefault(path, set()).add(digest)
+            form = found or form
+        rejected = {row[0]: Rejection(*row) for row in self._database.rows("rejected", feed=feed)}
+        return Known(signatures, digests, form, rejected)
 
     def plan(
         self, feed: str, contract_digest: str, contract_text: str, sources: Iterable[SourceFile], lease: Lease
@@ -65,9 +73,48 @@ class Ledger:
                     "refresh_signature", feed=feed, path=source.path, digest=source.digest, signature=source.signature
                 )
 
+    def house(self) -> str:
+        return str(self._database.rows("house")[0][0])
+
+    def is_new(self) -> bool:
+        return self._database.is_new()
+
+    def has_loads(self) -> bool:
+        return bool(self._database.rows("has_loads")[0][0])
+
+    def last_number(self) -> int:
+        return int(self._database.rows("last_number")[0][0])
+
     def open_load(self, feed: str) -> Load | None:
-        found = self._database.rows("open_load", feed=feed)
+        return self._unfinished(feed, LoadState.OPEN)
+
+    def failed_load(self, feed: str) -> Load | None:
+        return self._unfinished(feed, LoadState.FAILED)
+
+    def _unfinished(self, feed: str, state: LoadState) -> Load | None:
+        found = self._database.rows("unfinished_load", feed=feed, state=state)
         return self._load(*found[0]) if found else None
+
+    def load(self, load_seq: int) -> Load | None:
+        found = self._database.rows("load", load_seq=load_seq)
+        return self._load(*found[0]) if found else None
+
+    def summaries(self, load_seq: int | None = None) -> list[LoadSummary]:
+        rows = self._database.rows("load_summaries", load_seq=load_seq)
+        return [LoadSummary(row[0], row[1], LoadState(row[2]), *row[3:]) for row in rows]
+
+    def broken_rules(self, load_seq: int | None = None) -> dict[int, tuple[RuleFound, ...]]:
+        broken: dict[int, tuple[RuleFound, ...]] = {}
+        for load, *row in self._database.rows("broken_rules", load_seq=load_seq):
+            broken[load] = (*broken.get(load, ()), RuleFound(*row))
+        return broken
+
+    def last_standing(self) -> dict[str, Standing]:
+        return {row[0]: Standing(*row) for row in self._database.rows("last_standing")}
+
+    def held_datasets(self) -> list[Standing]:
+        rows = self._database.rows("held_datasets")
+        return [Standing(feed, load_seq, digest, dataset) for dataset, feed, load_seq, digest in rows]
 
     def loads(self) -> list[Load]:
         return [self._load(*row) for row in self._database.rows("loads")]
@@ -82,9 +129,27 @@ class Ledger:
     def next_fence(self) -> int:
         return self._database.next_seq()
 
-    def void(self, load: Load, lease: Lease) -> None:
+    def void(self, load: Load, lease: Lease, rejection: Rejection | None = None) -> None:
         with self._database.transaction(CommitPoint.VOID, lease) as transaction:
             transaction.run("void", load_seq=load.load_seq)
+            if rejection:
+                transaction.run("forget_rejected", feed=load.feed, path=rejection.path)
+                transaction.run("insert_rejected", feed=load.feed, **asdict(rejection))
+
+    def fail(self, load: Load, lease: Lease, *, counts: Mapping[str, Counts], broken: Iterable[RuleFound]) -> None:
+        with self._database.transaction(CommitPoint.FAIL, lease) as transaction:
+            transaction.run("fail", load_seq=load.load_seq)
+            _insert_counts(transaction, load, counts)
+            for rule in broken:
+                transaction.run("insert_broken_rule", load_seq=load.load_seq, **asdict(rule))
+
+    def retry(self, load: Load, lease: Lease, reason: str) -> None:
+        with self._database.transaction(CommitPoint.VOID, lease) as transaction:
+            transaction.run("give_up", load_seq=load.load_seq, state=LoadState.VOIDED, reason=reason)
+
+    def abandon(self, load: Load, lease: Lease, reason: str) -> None:
+        with self._database.transaction(CommitPoint.ABANDON, lease) as transaction:
+            transaction.run("give_up", load_seq=load.load_seq, state=LoadState.ABANDONED, reason=reason)
 
     def is_published(self, load: Load) -> bool:
         return bool(self._database.rows("has_receipt", stage=_PUBLISH, load_seq=load.load_seq))
@@ -105,31 +170,43 @@ class Ledger:
         with self._database.transaction(CommitPoint.PUBLISH, lease) as transaction:
             keep_models(transaction, digests)
             transaction.run("insert_receipt", stage=_PUBLISH, load_seq=load.load_seq)
-            for dataset, figures in counts.items():
-                transaction.run("insert_counts", load_seq=load.load_seq, dataset=dataset, **asdict(figures))
+            _insert_counts(transaction, load, counts)
             copy_rows(transaction.connection, sql.Identifier("tillage", "quarantine"), quarantine)
             for fold, delta in sorted(folds, key=lambda pair: pair[0].name):
                 add_delta(transaction, fold, delta)
 
     def counts(self, load_seq: int) -> dict[str, Counts]:
-        return {
-            str(dataset): Counts(*(None if figure is None else int(figure) for figure in figures))  # type: ignore[arg-type]
-            for dataset, *figures in self._database.rows("counts", load_seq=load_seq)
-        }
+        return self.counts_by_load(load_seq).get(load_seq, {})
 
-    def quarantine_counts(self, load_seq: int) -> dict[str, tuple[int, int]]:
-        rows = self._database.rows("quarantine_counts", load_seq=load_seq)
-        return {str(dataset): (int(count), int(minor or 0)) for dataset, count, minor, _ in rows}
+    def counts_by_load(self, load_seq: int | None = None) -> dict[int, dict[str, Counts]]:
+        found: dict[int, dict[str, Counts]] = {}
+        for load, dataset, *figures in self._database.rows("counts", load_seq=load_seq):
+            found.setdefault(load, {})[str(dataset)] = Counts(*figures)
+        return found
+
+    def quarantine_counts(self, load_seq: int) -> dict[str, tuple[int, Minor]]:
+        found: dict[str, tuple[int, Minor]] = {}
+        for dataset, currency, count, minor in self._database.rows("quarantine_counts", load_seq=load_seq):
+            rows, amount = found.get(dataset, (0, 0))
+            found[dataset] = rows + int(count), added([amount, _minor(currency, minor)])
+        return found
 
     def seal(self, load: Load, lease: Lease) -> None:
         with self._database.transaction(CommitPoint.SEAL, lease) as transaction:
             transaction.run("seal", load_seq=load.load_seq)
 
     def quarantine_reasons(self) -> list[Reason]:
-        return [
-            Reason(dataset, code, int(count), int(minor or 0), int(not_countable))
-            for dataset, code, count, minor, not_countable in self._database.rows("quarantine_reasons")
-        ]
+        found: dict[tuple[str, str], Reason] = {}
+        for dataset, code, currency, count, minor, not_countable in self._database.rows("quarantine_reasons"):
+            one = found.get((dataset, code), Reason(dataset, code, 0, 0, 0))
+            found[dataset, code] = Reason(
+                dataset,
+                code,
+                one.rows + int(count),
+                added([one.minor, _minor(currency, minor)]),
+                one.not_countable_rows + int(not_countable),
+            )
+        return list(found.values())
 
     def paths(self, load_seq: int) -> dict[int, str]:
         return {int(source): str(path) for source, path in self._database.rows("source_paths", load_seq=load_seq)}
@@ -138,6 +215,21 @@ class Ledger:
         rows = self._database.rows("quarantine", dataset=dataset)
         columns = list(zip(*rows, strict=True)) or [() for _ in _QUARANTINE]
         return pa.table([pa.array(c, f.type) for c, f in zip(columns, _QUARANTINE, strict=True)], schema=_QUARANTINE)
+
+
+def _insert_counts(transaction: Transaction, load: Load, counts: Mapping[str, Counts]) -> None:
+    for dataset, figures in counts.items():
+        values = {
+            name: Jsonb(value) if value is not None and name.endswith(_AS_JSON) else value
+            for name, value in asdict(figures).items()
+        }
+        transaction.run("insert_counts", load_seq=load.load_seq, dataset=dataset, **values)
+
+
+def _minor(currency: str | None, minor: Decimal | None) -> Minor:
+    """A sum as the law counts it: by currency where records name theirs."""
+    whole = int(minor or 0)
+    return {currency: whole} if currency else whole
 
 
 def _source_rows(load: Load) -> pa.Table:

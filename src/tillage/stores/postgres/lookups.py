@@ -15,7 +15,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from tillage.errors import StoreAwayError, StoreError, TillageError
 from tillage.models.fold import Output
+from tillage.stores.postgres.connecting import connect
 from tillage.stores.postgres.database import translated
+from tillage.stores.postgres.index_keys import index_key
 
 ColumnKinds = Mapping[str, Mapping[str, str]]
 """Model to column to PostgreSQL type, as `format_type` spells it: `numeric(38,0)`."""
@@ -48,7 +50,7 @@ _OUTPUTS = "select name, outputs from tillage.folds"
 # read: a model that was replaced meanwhile may have amounts of another currency under the same names.
 _LOOK_UP = """
 select f.outputs = %(outputs)s::jsonb, m.{key} is not null, {columns}
-from tillage.folds f left join {view} m on m.{key} = %(key)s::{kind}
+from tillage.folds f left join {view} m on {matches}
 where f.name = %(model)s
 """
 
@@ -60,7 +62,7 @@ def column_kinds(dsn: str) -> dict[str, dict[str, str]]:
         StoreAwayError: the store does not answer.
     """
     kinds: dict[str, dict[str, str]] = {}
-    with translated(), psycopg.connect(dsn, autocommit=True, connect_timeout=10) as connection:
+    with translated(), connect(dsn, autocommit=True) as connection:
         for model, column, kind in connection.execute(_COLUMN_KINDS).fetchall():
             kinds.setdefault(model, {})[column] = kind
     return kinds
@@ -83,6 +85,7 @@ class Lookups:
             # Nothing is prepared: a statement prepared before its model was replaced would fail for good afterwards.
             kwargs={
                 "autocommit": True,
+                "client_encoding": "UTF8",
                 "prepare_threshold": None,
                 "options": _SESSION,
                 "connect_timeout": 5,
@@ -149,9 +152,19 @@ def look_up(model: str, columns: Sequence[str], key_column: str, kind: str) -> s
         key=sql.Identifier(key_column),
         columns=sql.SQL(", ").join(sql.Identifier("m", column) for column in columns),
         view=sql.Identifier("gold", model),
-        # The parameter is cast, not the column: so the index on the key is used.
-        kind=_KINDS[kind][0],
+        matches=_matches(key_column, kind),
     )
+
+
+def _matches(key_column: str, kind: str) -> sql.Composed:
+    """Whether `m`'s key is the parameter `key`: by the index first, then exactly."""
+    column = sql.Identifier("m", key_column)
+    # The parameter is cast, not the column: so the index on the key is used.
+    wanted = sql.SQL("%(key)s::{}").format(_KINDS[kind][0])
+    exactly = sql.SQL("{} = {}").format(column, wanted)
+    if kind != "text":
+        return exactly
+    return sql.SQL("{} = {} and {}").format(index_key(column), index_key(wanted), exactly)
 
 
 # Whether a text is a value of a type is decided here: PostgreSQL would write a value that does not fit into its log.

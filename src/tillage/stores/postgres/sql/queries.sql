@@ -5,6 +5,15 @@ select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n 
 -- name: project
 select project, schema_version from tillage.meta
 
+-- name: house
+select house from tillage.meta
+
+-- name: last_number
+select case when is_called then last_value else 0 end from tillage.load_seq
+
+-- name: has_loads
+select exists (select from tillage.loads)
+
 -- name: insert_project
 insert into tillage.meta (project, schema_version) values (%(project)s, %(schema_version)s)
 
@@ -50,7 +59,7 @@ insert into tillage.loads (load_seq, feed, state, contract_digest, epoch)
 values (%(load_seq)s, %(feed)s, 'open', %(contract_digest)s, %(epoch)s)
 
 -- name: known_sources
-select s.path, s.digest, s.signature
+select s.path, s.digest, s.signature, s.form
 from tillage.sources s join tillage.loads l using (load_seq)
 where l.feed = %(feed)s and l.state <> 'voided' order by s.load_seq
 
@@ -61,11 +70,53 @@ where l.load_seq = s.load_seq and l.feed = %(feed)s and s.path = %(path)s and s.
 -- name: loads
 select load_seq, feed, state, contract_digest from tillage.loads order by load_seq
 
--- name: open_load
-select load_seq, feed, state, contract_digest from tillage.loads where feed = %(feed)s and state = 'open'
+-- name: unfinished_load
+select load_seq, feed, state, contract_digest from tillage.loads where feed = %(feed)s and state = %(state)s
+
+-- name: load
+select load_seq, feed, state, contract_digest from tillage.loads where load_seq = %(load_seq)s
+
+-- name: load_summaries
+select l.load_seq, l.feed, l.state, l.planned_at, count(s.source), coalesce(sum(s.size_bytes), 0)::bigint, l.reason
+from tillage.loads l left join tillage.sources s using (load_seq)
+where %(load_seq)s::bigint is null or l.load_seq = %(load_seq)s group by l.load_seq order by l.load_seq
+
+-- name: held_datasets
+select distinct on (c.dataset, l.feed) c.dataset, l.feed, l.load_seq, l.contract_digest
+from tillage.counts c join tillage.loads l using (load_seq) join tillage.receipts r using (load_seq)
+where l.state in ('open', 'sealed') and r.stage = 'publish'
+order by c.dataset, l.feed, l.load_seq desc
+
+-- name: last_standing
+select distinct on (feed) feed, load_seq, contract_digest
+from tillage.loads where state in ('open', 'sealed') order by feed, load_seq desc
+
+-- name: rejected
+select path, digest, message from tillage.rejected where feed = %(feed)s
+
+-- name: forget_rejected
+delete from tillage.rejected where feed = %(feed)s and path = %(path)s
+
+-- name: insert_rejected
+insert into tillage.rejected (feed, path, digest, message) values (%(feed)s, %(path)s, %(digest)s, %(message)s)
+
+-- name: fail
+update tillage.loads set state = 'failed' where load_seq = %(load_seq)s and state = 'open'
+
+-- name: insert_broken_rule
+insert into tillage.broken_rules (load_seq, dataset, rule, severity, found)
+values (%(load_seq)s, %(dataset)s, %(rule)s, %(severity)s, %(found)s)
+
+-- name: broken_rules
+select load_seq, dataset, rule, severity, found from tillage.broken_rules
+where %(load_seq)s::bigint is null or load_seq = %(load_seq)s order by load_seq, dataset, rule
+
+-- name: give_up
+update tillage.loads set state = %(state)s, reason = %(reason)s where load_seq = %(load_seq)s and state = 'failed'
 
 -- name: sources
-select source, path, size_bytes, digest, signature from tillage.sources where load_seq = %(load_seq)s order by source
+select source, path, size_bytes, digest, signature, form, members
+from tillage.sources where load_seq = %(load_seq)s order by source
 
 -- name: source_paths
 select source, path from tillage.sources where load_seq = %(load_seq)s
@@ -82,19 +133,20 @@ where r.stage = 'publish' group by l.feed
 
 -- name: insert_counts
 insert into tillage.counts (load_seq, dataset, read_rows, accepted_rows, quarantined_rows, duplicate_rows,
-    suppressed_rows, read_minor, accepted_minor, quarantined_minor, duplicate_minor, suppressed_minor, not_countable_rows)
+    suppressed_rows, read_minor, accepted_minor, quarantined_minor, duplicate_minor, suppressed_minor, not_countable_rows,
+    warning_rows)
 values (%(load_seq)s, %(dataset)s, %(read_rows)s, %(accepted_rows)s, %(quarantined_rows)s, %(duplicate_rows)s,
     %(suppressed_rows)s, %(read_minor)s, %(accepted_minor)s, %(quarantined_minor)s, %(duplicate_minor)s,
-    %(suppressed_minor)s, %(not_countable_rows)s)
+    %(suppressed_minor)s, %(not_countable_rows)s, %(warning_rows)s)
 
 -- name: counts
-select dataset, read_rows, accepted_rows, quarantined_rows, duplicate_rows, suppressed_rows, read_minor, accepted_minor,
-    quarantined_minor, duplicate_minor, suppressed_minor, not_countable_rows
-from tillage.counts where load_seq = %(load_seq)s order by dataset
+select load_seq, dataset, read_rows, accepted_rows, quarantined_rows, duplicate_rows, suppressed_rows, read_minor, accepted_minor,
+    quarantined_minor, duplicate_minor, suppressed_minor, not_countable_rows, warning_rows
+from tillage.counts where %(load_seq)s::bigint is null or load_seq = %(load_seq)s order by load_seq, dataset
 
 -- name: quarantine_counts
-select dataset, count(*), sum(control_minor), count(*) filter (where control_minor is null)
-from tillage.quarantine where load_seq = %(load_seq)s group by dataset
+select dataset, control_currency, count(*), sum(control_minor)
+from tillage.quarantine where load_seq = %(load_seq)s group by dataset, control_currency
 
 -- name: seal
 update tillage.loads set state = 'sealed', sealed_at = now() where load_seq = %(load_seq)s and state = 'open'
@@ -103,11 +155,13 @@ update tillage.loads set state = 'sealed', sealed_at = now() where load_seq = %(
 update tillage.loads set state = 'voided' where load_seq = %(load_seq)s and state = 'open'
 
 -- name: quarantine_reasons
-select dataset, code, count(*), sum(control_minor), count(*) filter (where control_minor is null)
-from tillage.quarantine, unnest(codes) as code group by dataset, code order by dataset, count(*) desc, code
+select dataset, code, control_currency, count(*), sum(control_minor), count(*) filter (where control_minor is null)
+from tillage.quarantine, unnest(codes) as code group by dataset, code, control_currency
+order by dataset, sum(count(*)) over (partition by dataset, code) desc, code, control_currency
 
 -- name: quarantine
-select q.dataset, q.load_seq, q.source, s.path, q.ordinal, q."offset", q.unit, q.codes, q.control_minor
+select q.dataset, q.load_seq, q.source, s.path, q.ordinal, q."offset", q.unit, q.codes, q.control_minor,
+    q.control_currency
 from tillage.quarantine q join tillage.sources s using (load_seq, source)
 where q.dataset = %(dataset)s order by q.load_seq, q.source, q.ordinal, q.unit
 
@@ -119,6 +173,11 @@ lock table tillage.folds in exclusive mode
 
 -- name: keep_folds
 lock table tillage.folds in share mode
+
+-- name: text_columns
+select a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'folds' and c.relname = %(name)s and a.atttypid = 'text'::regtype and a.attnum > 0
 
 -- name: upsert_fold
 insert into tillage.folds (name, digest, outputs) values (%(name)s, %(digest)s, %(outputs)s)

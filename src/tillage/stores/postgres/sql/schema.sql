@@ -1,11 +1,12 @@
--- The whole schema of the store, version 1. Run once, in one transaction, into an empty database.
+-- The whole schema of the store, version 2. Run once, in one transaction, into an empty database.
 create schema tillage;
 create schema folds;  -- states as they are kept, with hidden counts
 create schema gold;   -- views of them as readers see them
 
 create table tillage.meta (
     project text primary key,
-    schema_version integer not null
+    schema_version integer not null,
+    house text not null default gen_random_uuid()  -- the lake that belongs to this store carries the same
 );
 
 -- One number for every load and fence of the project; gaps are harmless.
@@ -29,14 +30,15 @@ create table tillage.texts (
 create table tillage.loads (
     load_seq bigint primary key,
     feed text not null,
-    state text not null check (state in ('open', 'voided', 'sealed')),
+    state text not null check (state in ('open', 'failed', 'voided', 'abandoned', 'sealed')),
     contract_digest text not null references tillage.texts,
     epoch bigint not null,
     planned_at timestamptz not null default now(),
-    sealed_at timestamptz
+    sealed_at timestamptz,
+    reason text                       -- why a person gave up a failed load
 );
 create index on tillage.loads (feed, load_seq);
-create unique index one_open_load_per_feed on tillage.loads (feed) where state = 'open';
+create unique index one_unfinished_load_per_feed on tillage.loads (feed) where state in ('open', 'failed');
 
 create table tillage.sources (
     load_seq bigint not null references tillage.loads,
@@ -45,9 +47,30 @@ create table tillage.sources (
     size_bytes bigint not null,
     digest text not null,
     signature text not null,
+    form text not null default '',
+    members text not null default '', -- JSON object: what the folders on the way say, by the feed's path at plan
     primary key (load_seq, source)
 );
-create index on tillage.sources (path);
+create index on tillage.sources using hash (path);  -- a path may be longer than a B-tree takes
+
+-- Files that cannot be unpacked as a whole; not tried again until their bytes change.
+create table tillage.rejected (
+    feed text not null,
+    path text not null,
+    digest text not null,
+    message text not null
+);
+create index on tillage.rejected using hash (path);
+
+-- Dataset rules that a load broke; its messages.
+create table tillage.broken_rules (
+    load_seq bigint not null references tillage.loads,
+    dataset text not null,
+    rule text not null,
+    severity text not null,
+    found text not null,
+    primary key (load_seq, dataset, rule)
+);
 
 -- One row for each stage that committed; never a maximum.
 create table tillage.receipts (
@@ -64,12 +87,13 @@ create table tillage.counts (
     quarantined_rows bigint not null,
     duplicate_rows bigint not null,
     suppressed_rows bigint not null,
-    read_minor numeric(38, 0),
-    accepted_minor numeric(38, 0),
-    quarantined_minor numeric(38, 0),
-    duplicate_minor numeric(38, 0),
-    suppressed_minor numeric(38, 0),
+    read_minor jsonb,                 -- minor units: one number, or one by currency; null without money
+    accepted_minor jsonb,
+    quarantined_minor jsonb,
+    duplicate_minor jsonb,
+    suppressed_minor jsonb,
     not_countable_rows bigint not null,
+    warning_rows jsonb not null,      -- by rule
     primary key (load_seq, dataset)
 );
 
@@ -83,6 +107,7 @@ create table tillage.quarantine (
     unit bigint not null,
     codes text[] not null,
     control_minor numeric(38, 0),
+    control_currency text,            -- where records name theirs
     primary key (load_seq, dataset, source, ordinal, unit)
 );
 
