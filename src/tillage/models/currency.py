@@ -1,60 +1,16 @@
 """Follows currencies through a model's SQL, so that two of them never add up in one column.
 
-A column has a currency, none, or (the literal 0, NULL) anything. Sums, differences, unions and CASE keep it; a product
-keeps it if one side has none; what else is done to money is refused, since nobody could say what comes out.
+A column has a currency, none, or (the literal 0, NULL) anything; or a column of the same row names it. Sums,
+differences, unions and CASE keep it; a product keeps it if one side has none; what else is done to money is refused,
+since nobody could say what comes out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from sqlglot import exp
 
-from tillage.contracts.contract import Dataset, Kind
-from tillage.contracts.types import stored
 from tillage.errors import ModelError
-
-ANY = "*"
-"""Neutral: the literal 0 and NULL fit every currency."""
-Currency = str | None
-Columns = Mapping[str, Currency]
-
-
-@dataclass
-class Scope:
-    """What names mean inside one SELECT."""
-
-    tables: dict[str, Columns] = field(default_factory=dict)
-    lists: dict[tuple[str, str], Columns] = field(default_factory=dict)
-    """(table, list column) to the columns of its elements."""
-
-    def find(self, model: str, column: exp.Column) -> Currency:
-        if column.table:
-            columns = self.tables.get(column.table)
-            if columns is None or column.name not in columns:
-                raise ModelError(f"model {model}: unknown column '{column.sql()}'{self._known()}")
-            return columns[column.name]
-        found = [columns[column.name] for columns in self.tables.values() if column.name in columns]
-        if len(found) != 1:
-            what = "unknown" if not found else "ambiguous"
-            raise ModelError(f"model {model}: {what} column '{column.name}'{self._known()}")
-        return found[0]
-
-    def _known(self) -> str:
-        names = sorted({name for columns in self.tables.values() for name in columns if not name.startswith("_")})
-        return f"; known here: {', '.join(names)}"
-
-
-def scope_of_dataset(dataset: Dataset) -> tuple[Columns, dict[str, Columns]]:
-    """Currencies of the dataset's columns, and of the elements of its lists."""
-    columns: dict[str, Currency] = {}
-    lists: dict[str, Columns] = {}
-    for column in dataset.columns:
-        columns |= {name: currency for name, _, currency in stored(column)}
-        if column.kind is Kind.LIST:
-            lists[column.name] = {name: currency for item in column.items for name, _, currency in stored(item)}
-    return columns, lists
+from tillage.models.scope import ANY, BY, HOLDS_MONEY, Currency, Scope, is_by_column
 
 
 def merged(model: str, left: Currency, right: Currency, where: str) -> Currency:
@@ -67,8 +23,17 @@ def merged(model: str, left: Currency, right: Currency, where: str) -> Currency:
         return right
     if right in (ANY, left):
         return left
-    shown = " and ".join(sorted(str(side or "a number without currency") for side in (left, right)))
+    shown = " and ".join(sorted(described(side) for side in (left, right)))
     raise ModelError(f"model {model}: {shown} meet in {where}; give each currency a column of its own")
+
+
+def described(currency: Currency) -> str:
+    """A currency for a message."""
+    if currency is None:
+        return "a number without currency"
+    if currency == HOLDS_MONEY:
+        return "a list or struct with amounts"
+    return f"the currency in {currency.removeprefix(BY)}" if is_by_column(currency) else currency
 
 
 def currency_of(model: str, node: exp.Expr, scope: Scope) -> Currency:
@@ -81,7 +46,7 @@ def currency_of(model: str, node: exp.Expr, scope: Scope) -> Currency:
         node, exp.Paren | exp.Alias | exp.Neg | exp.Abs | exp.Sum | exp.Min | exp.Max | exp.Cast | exp.Filter
     ):
         return currency_of(model, node.this, scope)
-    if isinstance(node, exp.Column):
+    if isinstance(node, exp.Column | exp.Dot):
         return scope.find(model, node)
     if isinstance(node, exp.Null) or (isinstance(node, exp.Literal) and node.name == "0"):
         return ANY
@@ -95,15 +60,33 @@ def currency_of(model: str, node: exp.Expr, scope: Scope) -> Currency:
         return left if left is not None else right
     if isinstance(node, exp.Case | exp.Coalesce | exp.If):
         return _branches(model, node, scope)
-    if isinstance(node, exp.Count):
+    return _of_other(model, node, scope)
+
+
+def _of_other(model: str, node: exp.Expr, scope: Scope) -> Currency:
+    if isinstance(node, exp.Count | exp.Length | exp.ArraySize):
         return None
-    inner = [currency_of(model, column, scope) for column in node.find_all(exp.Column)]
+    # To whole minor units, which is what a product with decimals needs before it is summed.
+    if isinstance(node, exp.Round) and (node.args.get("decimals") is None or node.args["decimals"].name == "0"):
+        return currency_of(model, node.this, scope)
+    inner = [scope.find(model, column) for column in named_columns(node)]
     if isinstance(node, exp.Predicate) or all(currency is None for currency in inner):
         return None
     raise ModelError(
         f"model {model}: '{node.sql()}' does something to money that cannot be followed; "
-        "allowed are +, -, times a number, sum, min, max, case, coalesce"
+        "allowed are +, -, times a number, round(x), sum, min, max, case, coalesce"
     )
+
+
+def named_columns(node: exp.Expr) -> list[exp.Expr]:
+    """The columns in an expression, each with its members."""
+    found = []
+    for column in node.find_all(exp.Column):
+        whole: exp.Expr = column
+        while isinstance(whole.parent, exp.Dot) and whole.parent.this is whole:
+            whole = whole.parent
+        found.append(whole)
+    return found
 
 
 def _branches(model: str, node: exp.Case | exp.Coalesce | exp.If, scope: Scope) -> Currency:

@@ -15,10 +15,14 @@ from sqlglot import exp
 
 from tillage.contracts.contract import Dataset
 from tillage.errors import ModelError
+from tillage.models.allowed import refuse_groupings, refuse_what_is_not_repeatable
 from tillage.models.carry import delta_sql, explain_sql
-from tillage.models.currency import ANY, Scope, currency_of
+from tillage.models.currency import currency_of
 from tillage.models.output import ROWS, Output
 from tillage.models.rows import InnerRows, no_fold, refuse_clauses, source_of
+from tillage.models.scope import ANY, Scope
+
+_MOST_NAME_BYTES = 60  # with `_n_` in front still a name of PostgreSQL, which cuts longer ones
 
 
 @dataclass(frozen=True)
@@ -51,17 +55,21 @@ def read_fold(name: str, text: str, datasets: Mapping[str, Dataset]) -> Fold:
     Raises:
         ModelError: not one SELECT, no fold, an unknown name, or two currencies in one column.
     """
-    tree = _parse(name, text)
+    tree = _plain(_parse(name, text))
     refuse_clauses(name, tree, allow_group=True)
     if not tree.args.get("group"):
         raise no_fold(name, "it has no group by")
+    refuse_groupings(name, tree.args["group"])
     scope = Scope()
     inner = InnerRows(name, datasets)
     alias, columns, lists = inner.source(source_of(name, tree))
     scope.tables[alias] = columns
     scope.lists.update(lists)
     inner.joins(tree, scope)
-    outputs, arguments = _outputs(name, tree, scope)
+    outputs, arguments = _outputs(inner, tree, scope)
+    refuse_what_is_not_repeatable(name, text, tree)
+    inner.see(tree, scope)
+    inner.check_names()
     return Fold(
         name=name,
         digest=hashlib.sha256(text.encode()).hexdigest(),
@@ -92,50 +100,76 @@ def _description(text: str) -> str:
     return first.removeprefix("--").strip() if first.startswith("--") else ""
 
 
-def _outputs(name: str, tree: exp.Select, scope: Scope) -> tuple[tuple[Output, ...], list[exp.Expr]]:
-    grouped = {node.sql(dialect="duckdb") for node in tree.args["group"].expressions}
-    positions = {str(index + 1) for index in range(len(tree.expressions))}
+def _plain(tree: exp.Select) -> exp.Select:
+    """The same without comments and in lower case, as DuckDB compares names; what the model calls its columns stays."""
+    aliases = {id(projection.args.get("alias")) for projection in tree.expressions if isinstance(projection, exp.Alias)}
+    for node in tree.walk():
+        node.pop_comments()
+        if isinstance(node, exp.Identifier) and id(node) not in aliases:
+            node.set("this", node.name.lower())
+    return tree
+
+
+def _outputs(inner: InnerRows, tree: exp.Select, scope: Scope) -> tuple[tuple[Output, ...], list[exp.Expr]]:
+    name = inner.model
+    arguments = _arguments(name, tree)
     outputs: list[Output] = []
+    passed_on = inner.passed_on(tree, scope)
+    for projection in tree.expressions:
+        value = projection.unalias()
+        column = projection.alias_or_name
+        inner.refuse_name(column)
+        if len(column.encode()) > _MOST_NAME_BYTES:
+            raise ModelError(f"models/{name}.sql: a column's name has at most {_MOST_NAME_BYTES} bytes: '{column}'")
+        currency = None if isinstance(value, exp.Count) else currency_of(name, value, scope)
+        currency = inner.named_by(currency, passed_on)
+        outputs.append(Output(column, not value.find(exp.AggFunc), None if currency == ANY else currency))
+    if all(output.is_key for output in outputs):
+        raise no_fold(name, "it sums and counts nothing")
+    if len({output.name.lower() for output in outputs}) != len(outputs):
+        raise ModelError(f"models/{name}.sql: two columns have one name")
+    return tuple(outputs), arguments
+
+
+def _arguments(name: str, tree: exp.Select) -> list[exp.Expr]:
+    """What each inner row gives to each column of the outer SELECT: a key as it is, else what is added up."""
+    grouped = {node.sql(dialect="duckdb").lower() for node in tree.args["group"].expressions}
     arguments: list[exp.Expr] = []
     for index, projection in enumerate(tree.expressions):
         inner = projection.unalias()
         if not isinstance(projection, exp.Alias | exp.Column):
             raise ModelError(f"models/{name}.sql: column {index + 1} needs a name: `... as name`")
-        is_key = not inner.find(exp.AggFunc)
-        if is_key:
-            spelled = {inner.sql(dialect="duckdb"), str(index + 1), projection.alias_or_name}
-            if not spelled & grouped:
-                raise ModelError(f"models/{name}.sql: '{inner.sql()}' is neither summed nor in group by")
-            grouped -= spelled
-            arguments.append(inner)
-        else:
+        if inner.find(exp.AggFunc):
             arguments.append(_argument(name, inner))
-        currency = None if isinstance(inner, exp.Count) else currency_of(name, inner, scope)
-        outputs.append(Output(projection.alias_or_name, is_key, None if currency == ANY else currency))
-    if grouped - positions:
-        raise no_fold(name, f"it groups by {', '.join(sorted(grouped))}, which it does not select")
-    if all(output.is_key for output in outputs):
-        raise no_fold(name, "it sums and counts nothing")
-    if len({output.name for output in outputs}) != len(outputs):
-        raise ModelError(f"models/{name}.sql: two columns have one name")
-    return tuple(outputs), arguments
+            continue
+        spelled = {inner.sql(dialect="duckdb").lower(), str(index + 1), projection.alias_or_name.lower()}
+        if not spelled & grouped:
+            raise ModelError(f"models/{name}.sql: '{inner.sql()}' is neither summed nor in group by")
+        grouped -= spelled
+        arguments.append(inner)
+    if left_over := sorted(grouped - {str(index + 1) for index in range(len(tree.expressions))}):
+        raise no_fold(name, f"it groups by {', '.join(left_over)}, which it does not select")
+    return arguments
 
 
 def _argument(name: str, node: exp.Expr) -> exp.Expr:
     """What one inner row adds to an output; null where it adds nothing. A count adds 0 then, since it is never null."""
-    condition = "true"
+    condition: exp.Expr | None = None
     if isinstance(node, exp.Filter):
-        condition = node.expression.this.sql(dialect="duckdb")
+        condition = node.expression.this
         node = node.this
-    if not isinstance(node, exp.Sum | exp.Count) or isinstance(node.this, exp.Distinct):
+    value = node.this
+    if not isinstance(node, exp.Sum | exp.Count) or isinstance(value, exp.Distinct | exp.Order | None):
         raise no_fold(name, f"'{node.sql()}' is neither sum nor count")
-    value = node.this.sql(dialect="duckdb")
-    if isinstance(node, exp.Count):
-        counted = "true" if isinstance(node.this, exp.Star) else f"({value}) is not null"
-        return sqlglot.parse_one(f"case when ({condition}) and {counted} then 1 else 0 end", dialect="duckdb")
-    if condition == "true":
-        return sqlglot.parse_one(value, dialect="duckdb")
-    return sqlglot.parse_one(f"case when {condition} then {value} end", dialect="duckdb")
+    if isinstance(node, exp.Sum):
+        return value.copy() if condition is None else _case(condition, value)
+    present = None if isinstance(value, exp.Star) else exp.not_(exp.Is(this=exp.paren(value), expression=exp.null()))
+    found = [exp.paren(part) for part in (condition, present) if part is not None]
+    return _case(exp.and_(*found), exp.Literal.number(1), exp.Literal.number(0)) if found else exp.Literal.number(1)
+
+
+def _case(condition: exp.Expr, value: exp.Expr, other: exp.Expr | None = None) -> exp.Expr:
+    return exp.Case(ifs=[exp.If(this=condition.copy(), true=value.copy())], default=other)
 
 
 __all__ = ["ROWS", "Fold", "Output", "read_fold"]

@@ -8,7 +8,8 @@ from sqlglot import exp
 
 from tillage.contracts.contract import Dataset
 from tillage.errors import ModelError
-from tillage.models.currency import Columns, Currency, Scope, currency_of, merged, scope_of_dataset
+from tillage.models.currency import currency_of, described, merged, named_columns
+from tillage.models.scope import BY, Columns, Currency, Scope, is_by_column, placed, scope_of_dataset
 
 _NO_FOLD = ("having", "order", "limit", "offset", "distinct", "qualify", "windows", "with_", "with")
 
@@ -49,6 +50,7 @@ class InnerRows:
         self.model = model
         self.datasets = datasets
         self.used: set[str] = set()
+        self._seen: list[tuple[Scope, exp.Expr]] = []
 
     def source(self, node: exp.Expr) -> tuple[str, Columns, dict[tuple[str, str], Columns]]:
         """Alias, columns, and lists of what a FROM names."""
@@ -58,11 +60,11 @@ class InnerRows:
                 known = ", ".join(sorted(self.datasets))
                 raise ModelError(f"models/{self.model}.sql reads '{node.sql()}'; the datasets are: {known}")
             self.used.add(node.name)
-            columns, lists = scope_of_dataset(dataset)
             alias = node.alias_or_name
+            columns, lists = scope_of_dataset(dataset, alias)
             return alias, columns, {(alias, column): element for column, element in lists.items()}
         if isinstance(node, exp.Subquery):
-            return node.alias, self.rows(node.this), {}
+            return node.alias, placed(self.rows(node.this), node.alias), {}
         raise no_fold(self.model, f"it reads from '{node.sql()[:60]}'")
 
     def rows(self, node: exp.Expr) -> Columns:
@@ -85,8 +87,10 @@ class InnerRows:
             raise ModelError(
                 f"models/{self.model}.sql: the sides of a union all have {len(left)} and {len(right)} columns"
             )
+        # The right side's names do not matter, so what names a currency there is found by its place.
+        names = dict(zip(right, left, strict=True))
         return {
-            column: merged(self.model, currency, other, f"column '{column}' of the union")
+            column: merged(self.model, currency, _renamed(other, names), f"column '{column}' of the union")
             for (column, currency), other in zip(left.items(), right.values(), strict=True)
         }
 
@@ -97,12 +101,65 @@ class InnerRows:
         scope.tables[alias] = columns
         scope.lists.update(lists)
         self.joins(node, scope)
+        self.see(node, scope)
         found: dict[str, Currency] = {}
         for index, projection in enumerate(node.expressions):
-            if projection.find(exp.Star) or projection.find(exp.AggFunc) or projection.find(exp.Window):
-                raise no_fold(self.model, "an inner select has *, an aggregate or a window; name each column")
-            found[projection.alias_or_name or f"column{index}"] = currency_of(self.model, projection, scope)
-        return found
+            if projection.find(exp.AggFunc):
+                raise no_fold(self.model, "an inner select has an aggregate")
+            # sqlglot calls a bare 0 by its digits; in a later part of a union two of them are no clash.
+            is_named = isinstance(projection, exp.Alias | exp.Column | exp.Dot)
+            column = projection.alias_or_name if is_named else f"column{index}"
+            self.refuse_name(column)
+            if column in found:
+                raise ModelError(f"models/{self.model}.sql: two columns of an inner select have the name '{column}'")
+            found[column] = currency_of(self.model, projection, scope)
+        passed_on = self.passed_on(node, scope)
+        return {column: self.named_by(currency, passed_on) for column, currency in found.items()}
+
+    def see(self, node: exp.Select, scope: Scope) -> None:
+        """Remembers a SELECT for `check_names`."""
+        self._seen += [(scope, part) for part in (*node.expressions, node.args.get("where")) if part is not None]
+
+    def check_names(self) -> None:
+        """Every column that a SELECT names is one of the dataset's, or of the SELECT that it reads.
+
+        Conditions have no currency that would have to be found, and what a load carries along has names too.
+
+        Raises:
+            ModelError: names the first that is not.
+        """
+        for scope, part in self._seen:
+            for column in named_columns(part):
+                scope.resolve(self.model, column)
+
+    def passed_on(self, node: exp.Select, scope: Scope) -> dict[tuple[str, str], str]:
+        """Columns that a SELECT passes on as they are, and the names that it gives them."""
+        return {
+            scope.resolve(self.model, projection.unalias()): projection.alias_or_name
+            for projection in node.expressions
+            if isinstance(projection.unalias(), exp.Column | exp.Dot)
+        }
+
+    def named_by(self, currency: Currency, passed_on: Mapping[tuple[str, str], str]) -> Currency:
+        """`@o.currency` under the name that the SELECT gives to that column.
+
+        Raises:
+            ModelError: it leaves the column out, so nobody could say what the amounts are.
+        """
+        if currency is None or not is_by_column(currency):
+            return currency
+        table, _, column = currency.removeprefix(BY).partition(".")
+        if (table, column) not in passed_on:
+            raise ModelError(
+                f"models/{self.model}.sql: an amount is in {described(currency)}, which is not selected beside it; "
+                f"select {table}.{column} too and group by it"
+            )
+        return f"{BY}{passed_on[table, column]}"
+
+    def refuse_name(self, name: str) -> None:
+        """A name with _ in front may be one of the columns that a fold carries along."""
+        if name.startswith("_"):
+            raise ModelError(f"models/{self.model}.sql: '{name}': names that begin with _ are taken; choose another")
 
     def joins(self, node: exp.Select, scope: Scope) -> None:
         """Each join is `cross join unnest(list) as t(element)` of a list in scope."""
@@ -111,7 +168,7 @@ class InnerRows:
             if not isinstance(unnest, exp.Unnest) or join.side or join.args.get("on") or join.args.get("using"):
                 raise no_fold(self.model, "it joins something other than `cross join unnest(list) as t(element)`")
             alias = unnest.args.get("alias")
-            if alias is None or len(alias.columns) != 1 or len(unnest.expressions) != 1:
+            if not isinstance(alias, exp.TableAlias) or len(alias.columns) != 1 or len(unnest.expressions) != 1:
                 raise no_fold(self.model, "an unnest needs one list and one name, as in `unnest(o.lines) as t(l)`")
             source = unnest.expressions[0]
             if not isinstance(source, exp.Column):
@@ -121,4 +178,19 @@ class InnerRows:
             )
             if len(tables) != 1 or (tables[0], source.name) not in scope.lists:
                 raise ModelError(f"models/{self.model}.sql: '{source.sql()}' is no list of a dataset that it reads")
-            scope.tables[alias.columns[0].name] = scope.lists[tables[0], source.name]
+            self.unnest(scope, alias, scope.lists[tables[0], source.name])
+
+    def unnest(self, scope: Scope, alias: exp.TableAlias, elements: Columns) -> None:
+        """Puts the element of a list into the scope: the columns of an object, or the value itself."""
+        name = alias.columns[0].name
+        self.refuse_name(name)
+        table = alias.name if "" in elements else name
+        if table in scope.tables:
+            raise ModelError(f"models/{self.model}.sql: two tables have the name '{table}'")
+        scope.tables[table] = {name: elements[""]} if "" in elements else placed(elements, name)
+
+
+def _renamed(currency: Currency, names: Mapping[str, str]) -> Currency:
+    if currency is None or not is_by_column(currency):
+        return currency
+    return f"{BY}{names[currency.removeprefix(BY)]}"

@@ -1,0 +1,118 @@
+"""What names mean inside one SELECT of a model: of each column its currency, and what its text refers to.
+
+The members of a struct are columns too, by their whole name: `buyer.country`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from tillage.contracts.contract import Column, Dataset, Kind
+from tillage.contracts.types import stored
+from tillage.errors import ModelError
+
+ANY = "*"
+"""Neutral: the literal 0 and NULL fit every currency."""
+HOLDS_MONEY = "{}"
+"""A list or struct with amounts inside: it can be counted, unnested or have its members named, and nothing else."""
+BY = "@"
+"""Before the column that names the currency: `@currency` among a dataset's columns, `@o.currency` in an expression."""
+Currency = str | None
+Columns = Mapping[str, Currency]
+
+
+def is_by_column(currency: Currency) -> bool:
+    """Whether a column of the same row names the currency."""
+    return currency is not None and currency.startswith(BY)
+
+
+@dataclass
+class Scope:
+    """The tables of one SELECT, by alias, and the lists that it may unnest."""
+
+    tables: dict[str, Columns] = field(default_factory=dict)
+    lists: dict[tuple[str, str], Columns] = field(default_factory=dict)
+    """(table, list column) to the columns of its elements; a scalar's element is the column without a name."""
+
+    def find(self, model: str, column: exp.Expr) -> Currency:
+        """The currency of a column."""
+        table, name = self.resolve(model, column)
+        return self.tables[table][name]
+
+    def resolve(self, model: str, column: exp.Expr) -> tuple[str, str]:
+        """Table and whole name of what a text like `o.total_minor`, `total_minor` or `o.buyer.country` names.
+
+        Raises:
+            ModelError: nothing, or more than one thing; the message names what is known.
+        """
+        parts = path_of(column)
+        first, rest = parts[0], ".".join(parts[1:])
+        if rest and first in self.tables:
+            if rest not in self.tables[first]:
+                raise ModelError(f"model {model}: unknown column '{'.'.join(parts)}'{self._known()}")
+            return first, rest
+        whole = ".".join(parts)
+        found = [table for table, columns in self.tables.items() if whole in columns]
+        if len(found) != 1:
+            what = "unknown" if not found else "ambiguous"
+            raise ModelError(f"model {model}: {what} column '{whole}'{self._known()}")
+        return found[0], whole
+
+    def _known(self) -> str:
+        names = sorted({name for columns in self.tables.values() for name in columns if not name.startswith("_")})
+        return f"; known here: {', '.join(names)}"
+
+
+def path_of(node: exp.Expr) -> list[str]:
+    """The names of a column and its members, outermost first."""
+    if isinstance(node, exp.Dot):
+        return [*path_of(node.this), node.expression.name]
+    return [part.name for part in node.parts] if isinstance(node, exp.Column) else [node.name]
+
+
+def scope_of_dataset(dataset: Dataset, alias: str) -> tuple[Columns, dict[str, Columns]]:
+    """Currencies of the columns of `dataset`, read under `alias`, and of the elements of its lists."""
+    own = dict(_fields(dataset.columns))
+    lists = {column.name: _elements(column, own, alias) for column in dataset.columns if column.kind is Kind.LIST}
+    return placed(own, alias), lists
+
+
+def placed(columns: Columns, alias: str, *, among: Columns | None = None) -> Columns:
+    """`@currency` as `@o.currency`, where a column of that name stands among those that are read under `alias`."""
+    return {
+        name: _placed(name, currency, columns if among is None else among, alias) for name, currency in columns.items()
+    }
+
+
+def _placed(name: str, currency: Currency, among: Columns, alias: str) -> Currency:
+    if currency is None or not is_by_column(currency):
+        return currency
+    wanted, struct = currency.removeprefix(BY), name.rpartition(".")[0]
+    found = [column for column in (f"{struct}.{wanted}", wanted) if column in among]
+    return f"{BY}{alias}.{found[0]}" if found else currency
+
+
+def _elements(column: Column, unit: Columns, alias: str) -> Columns:
+    """Inside a list a currency is named by a column of the element, which has no alias yet, else of the unit."""
+    if column.is_scalar_list:
+        return {"": next(stored(column.items[0]))[2]}
+    found = dict(_fields(column.items))
+    by_unit = placed(found, alias, among=unit)
+    return {
+        name: currency if placed(found, "")[name] != currency else by_unit[name] for name, currency in found.items()
+    }
+
+
+def _fields(columns: Iterable[Column], before: str = "") -> Iterator[tuple[str, Currency]]:
+    for column in columns:
+        for name, _, currency in stored(column):
+            yield before + name, currency
+        if column.kind not in {Kind.LIST, Kind.OBJECT}:
+            continue
+        if any(currency is not None for _, currency in _fields(column.items)):
+            yield before + column.name, HOLDS_MONEY
+        if column.kind is Kind.OBJECT:
+            yield from _fields(column.items, f"{before}{column.name}.")
