@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from tillage.domain.money import exponent
+from tillage.models.output import currency_in
 
 
 @dataclass(frozen=True)
@@ -21,21 +22,26 @@ class Field:
     kind: str
     """The column's type in PostgreSQL, as `numeric(38,0)`."""
     currency: str | None
-    """Of amounts, which the column holds in minor units."""
+    """Of amounts, which the column holds in minor units; `@code` where the column `code` names it in each row."""
     is_key: bool
 
 
 def answer(fields: Sequence[Field], values: Sequence[Any]) -> bytes:
     """The fields in their order, as a JSON object in UTF-8 without any white space."""
-    members = (f"{_text(field.name)}:{_value(field, value)}" for field, value in zip(fields, values, strict=True))
+    row = {field.column: value for field, value in zip(fields, values, strict=True)}
+    members = (
+        f"{_text(field.name)}:{_value(value, currency_in(field.currency, row), is_amount=field.currency is not None)}"
+        for field, value in zip(fields, values, strict=True)
+    )
     return f"{{{','.join(members)}}}".encode()
 
 
-def _value(field: Field, value: Any) -> str:
-    if value is None:
+def _value(value: Any, currency: str | None, *, is_amount: bool) -> str:
+    # An amount in no currency is none: only a row without amounts has no code.
+    if value is None or (is_amount and currency is None):
         return "null"
-    if field.currency is not None:
-        return in_major_units(value, field.currency)
+    if currency is not None:
+        return in_major_units(value, currency)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | Decimal):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import yaml
@@ -13,12 +13,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from tillage.api import problems
-from tillage.api.addresses import is_for_loopback, segments_of, size_bytes
+from tillage.api.addresses import host_of, is_for_loopback, segments_of, size_bytes
 from tillage.api.answers import answer
 from tillage.api.endpoints import HEALTH, OPENAPI_JSON, OPENAPI_YAML, READY, Endpoint, read_endpoints
 from tillage.api.openapi import document
 from tillage.api.targets import Targets, keep, kept
 from tillage.contracts.project import Project
+from tillage.errors import StoreAwayError
 from tillage.models.fold import Output
 from tillage.stores.postgres.lookups import Lookups
 
@@ -50,12 +51,18 @@ class Api(Litestar):
 
 
 def make_app(
-    project: Project, outputs: Mapping[str, tuple[Output, ...]], lookups: Lookups, *, is_for_loopback_only: bool = False
+    project: Project,
+    outputs: Mapping[str, tuple[Output, ...]],
+    lookups: Lookups,
+    *,
+    is_for_loopback_only: bool = False,
+    on_store_away: Callable[[], None] = lambda: None,
 ) -> Litestar:
     """The API of `project`, whose models have the columns `outputs` in the store that `lookups` reads.
 
     Args:
         is_for_loopback_only: Refuse requests that name another host, which a browser sends for a page of another site.
+        on_store_away: Is told each time that the store does not answer; must return at once.
 
     Raises:
         OperatorError: a route cannot be served from what the store has; the message says what to do.
@@ -69,10 +76,10 @@ def make_app(
             _page(HEALTH, "application/json", b'{"status":"up"}'),
             _page(OPENAPI_JSON, "application/json", json.dumps(description, ensure_ascii=False).encode()),
             _page(OPENAPI_YAML, "application/yaml", yaml.safe_dump(description, sort_keys=False, encoding="utf-8")),
-            _ready_handler(lookups),
+            _ready_handler(lookups, on_store_away),
         ],
         before_request=_refuse_other_hosts if is_for_loopback_only else None,
-        exception_handlers={Exception: _on_exception},
+        exception_handlers={Exception: _exception_handler(on_store_away)},
         lifespan=[lambda _: lookups.opened()],
         # Each of these would otherwise come from the environment, from a page that loads scripts from elsewhere, or
         # from a logger that writes paths and exceptions as they are.
@@ -103,10 +110,11 @@ def _look_up_handlers(endpoints: list[Endpoint], lookups: Lookups) -> list[HTTPR
     return [HTTPRouteHandler(paths, http_method=_READS)(look_up)] if paths else []
 
 
-def _ready_handler(lookups: Lookups) -> HTTPRouteHandler:
+def _ready_handler(lookups: Lookups, on_store_away: Callable[[], None]) -> HTTPRouteHandler:
     async def ready() -> Response[bytes]:
         if await lookups.is_ready():
             return _response("application/json", b'{"status":"ready"}')
+        on_store_away()
         return problems.respond(problems.NOT_READY, READY, problems.retry_after(5))
 
     return HTTPRouteHandler(READY, http_method=_READS)(ready)
@@ -123,12 +131,17 @@ def _response(media_type: str, body: bytes, headers: Mapping[str, str] | None = 
     return Response(body, media_type=media_type, headers=headers)
 
 
-def _on_exception(request: AnyRequest, error: Exception) -> Response[bytes]:
-    return problems.respond_to(error, kept(request.scope["state"]).instance)
+def _exception_handler(on_store_away: Callable[[], None]) -> Callable[[AnyRequest, Exception], Response[bytes]]:
+    def handle(request: AnyRequest, error: Exception) -> Response[bytes]:
+        if isinstance(error, StoreAwayError):
+            on_store_away()
+        return problems.respond_to(error, kept(request.scope["state"]).instance)
+
+    return handle
 
 
 async def _refuse_other_hosts(request: AnyRequest) -> Response[bytes] | None:
-    host = request.headers.get("host")
+    host = host_of(request.scope)
     if host is None or is_for_loopback(host):
         return None
     return problems.respond(problems.OTHER_HOST, kept(request.scope["state"]).instance)

@@ -15,6 +15,7 @@ from tillage.api.answers import Field
 from tillage.api.endpoints import Endpoint
 from tillage.api.problems import MEDIA_TYPE
 from tillage.domain.money import exponent
+from tillage.models.scope import is_by_column
 
 Json = dict[str, Any]
 
@@ -89,6 +90,8 @@ def _answer_schema(endpoint: Endpoint) -> Json:
 def _field_schema(field: Field) -> Json:
     if field.currency is None:
         schema = _type(field.kind)
+    elif is_by_column(field.currency):
+        schema = {"type": "number", "description": "Amount in the currency that the key names, with all its decimals."}
     else:
         decimals = exponent(field.currency)
         unit = f"with {decimals} decimals" if decimals else "without decimals"

@@ -17,6 +17,7 @@ from litestar import Litestar
 
 from tillage.api.addresses import is_loopback
 from tillage.api.app import make_app
+from tillage.api.mending import mending
 from tillage.contracts.project import Project
 from tillage.errors import OperatorError
 from tillage.models.fold import Output
@@ -59,9 +60,17 @@ def serve(
         )
     with _stop_signals() as stop, store_dsn(root, settings) as dsn:
         project, outputs = _checked(root, settings)
-        app = make_app(project, outputs, Lookups(dsn, outputs, column_kinds(dsn)), is_for_loopback_only=True)
-        with _listening(HOST if host == "localhost" else host, port) as listener:
-            _run(app, listener, stop, say)
+        lookups = Lookups(dsn, outputs, column_kinds(dsn))
+        with mending(lambda: _bring_up(root, settings)) as mend:
+            app = make_app(project, outputs, lookups, is_for_loopback_only=True, on_store_away=mend)
+            with _listening(HOST if host == "localhost" else host, port) as listener:
+                _run(app, listener, stop, say)
+
+
+def _bring_up(root: Path, settings: Settings) -> None:
+    """Starts the embedded server again if it was killed; this process's other share keeps it running afterwards."""
+    with store_dsn(root, settings):
+        pass
 
 
 def _checked(root: Path, settings: Settings) -> tuple[Project, Mapping[str, tuple[Output, ...]]]:

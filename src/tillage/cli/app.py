@@ -11,15 +11,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from tillage import __version__
+from tillage.cli.cases import try_cases
+from tillage.cli.contract import Delimiter
+from tillage.cli.contract import app as contract
+from tillage.cli.loads import app as loads
+from tillage.cli.schema import schema
 from tillage.errors import OperatorError, QueryError, StrictQuarantineError, TillageError, UnknownRouteError
 
 if TYPE_CHECKING:
     from tillage.pipelines.house import House
+    from tillage.pipelines.run import RunReport
 
 app = typer.Typer(
     name="tillage",
@@ -30,11 +36,19 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.add_typer(loads)
+app.add_typer(contract)
+app.command("test", epilog="Example: tillage test tests/orders.yaml")(try_cases)
+app.command(epilog="Example: tillage schema contract > contract.schema.json")(schema)
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Project = Annotated[
     Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
 ]
 HERE = Path()
+# The class of every complaint about options and arguments, for which Typer has no public name.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+_USAGE = 2
 _TERMINATED = 128 + signal.SIGTERM
 
 
@@ -51,9 +65,9 @@ def _house(project: Path) -> Iterator[House]:
 
 
 def _print_json(value: object) -> None:
-    from tillage.cli.show import plain
+    from tillage.pipelines.as_json import as_json
 
-    typer.echo(json.dumps(value, default=plain, ensure_ascii=False))
+    typer.echo(as_json(value))
 
 
 def _version(is_wanted: bool) -> None:
@@ -71,21 +85,33 @@ def _root(
     del version  # its callback has done the work
 
 
-@app.command(epilog="Example: tillage init food-orders my-shop")
+@app.command(epilog="Examples: tillage init food-orders my-shop; tillage init my-shop --from orders.csv")
 def init(
-    template: Annotated[str, typer.Argument(help="Which example to start from: food-orders.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    name: Annotated[str, typer.Argument(help="An example to start from: food-orders. With --from: the new folder.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A new or empty folder; for an example.")
+    ] = None,
+    from_file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="CSV, JSON Lines, JSON, XML or Parquet; packed too.")
+    ] = None,
+    delimiter: Delimiter = None,
     as_json: Json = False,
 ) -> None:
-    """Make a project from an example: project file, contract, model."""
-    from tillage.cli.init import make_project
+    """Make a project from an example, or from a file of your own: project file, contract, the file at its door."""
+    from tillage.cli.init import init_from_example, init_from_file
 
-    made = make_project(template, folder)
+    if from_file is None:
+        if folder is None:
+            raise typer.BadParameter(
+                f"say where: tillage init {name} DIR, or from what: tillage init {name} --from FILE"
+            )
+        plain = init_from_example(name, folder, is_shown=not as_json)
+    elif folder is not None:
+        raise typer.BadParameter(f"with --from one name is enough: tillage init {name} --from {from_file}")
+    else:
+        plain = init_from_file(Path(name), from_file, delimiter=delimiter, is_shown=not as_json)
     if as_json:
-        _print_json({"project": str(folder), "files": made})
-        return
-    typer.echo(f"made {folder} with {', '.join(made)}")
-    typer.echo(f"next: cd {folder}; put *.jsonl or *.jsonl.gz files into landing/orders; tillage run")
+        _print_json(plain)
 
 
 @app.command(epilog="Example: tillage run --strict")
@@ -105,20 +131,30 @@ def run(
         report = pipeline.run(house, wait_s=wait)
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
     if as_json:
-        loads = [
-            {"load": load, "datasets": {name: asdict(counts) for name, counts in datasets.items()}}
-            for load, datasets in report.loads.items()
-        ]
-        left_out = {path: str(wrong) for path, wrong in report.left_out.items()}
-        _print_json({"loads": loads, "resumed": report.resumed, "voided": report.voided, "left_out": left_out})
+        _print_json(_plain_run(report))
     else:
         show_run(report, currencies)
-    for wrong in report.left_out.values():
-        raise wrong  # all other files are loaded
+    for wrong in report.problems():
+        raise wrong  # all else is loaded
     if strict and report.quarantined_rows:
         raise StrictQuarantineError(
             f"{report.quarantined_rows} units were quarantined; the rest is loaded. See why: tillage status"
         )
+
+
+def _plain_run(report: RunReport) -> dict[str, object]:
+    return {
+        "loads": [
+            {"load": load, "datasets": {name: asdict(counts) for name, counts in datasets.items()}}
+            for load, datasets in report.loads.items()
+        ],
+        "resumed": report.resumed,
+        "voided": report.voided,
+        "failed": {str(load): str(wrong) for load, wrong in report.failed.items()},
+        "left_out": {path: str(wrong) for path, wrong in report.left_out.items()},
+        "left_alone": report.left_alone,
+        "broken_warnings": report.broken_warnings,
+    }
 
 
 @app.command(epilog="Example: tillage status --json")
@@ -141,6 +177,7 @@ def status(project: Project = HERE, as_json: Json = False) -> None:
                 "sealed_loads": found.sealed_loads,
                 "voided_loads": found.voided_loads,
                 "open_loads": found.open_loads,
+                "failed_loads": found.failed_loads,
             }
         )
     else:
@@ -158,7 +195,7 @@ def query(
     from tillage.pipelines import query as pipeline
 
     if not sql.strip():
-        raise QueryError('the query is empty; try: tillage query "show tables"')
+        raise QueryError('the query is empty; try: tillage query "show all tables"')
     with _house(project) as house:
         rows = pipeline.query(house, sql)
     if as_json:
@@ -175,7 +212,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Which lines of which files make this number?"""
-    from tillage.cli.show import show_explanation
+    from tillage.cli.explained import show_explanation
     from tillage.pipelines import explain as pipeline
 
     if not path.startswith("/"):
@@ -211,6 +248,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Loopback only: there is no authentication yet.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8040,
     project: Project = HERE,
+    as_json: Json = False,
 ) -> None:
     """Answer the routes of tillage.yaml over HTTP until stopped."""
     from tillage.api.serve import serve as serve_api
@@ -218,9 +256,28 @@ def serve(
     from tillage.wiring import find_project
 
     def say(url: str) -> None:
+        if as_json:
+            _print_json({"url": url, "openapi": f"{url}/openapi.json"})
+            sys.stdout.flush()  # who started the server reads the address while it runs
+            return
         typer.echo(f"serving {url}, described at {url}/openapi.json; stop with Ctrl-C", err=True)
 
     serve_api(find_project(project), read_settings(), host=host, port=port, say=say)
+
+
+@app.command(epilog="Example: tillage doctor")
+def doctor(project: Project = HERE, as_json: Json = False) -> None:
+    """What is missing or wrong, and the command that mends it; exits with 10 if anything is wrong."""
+    from tillage.cli.doctor import examine
+    from tillage.cli.show import show_findings
+
+    found = list(examine(project))
+    if as_json:
+        _print_json([asdict(finding) for finding in found])
+    else:
+        show_findings(found)
+    if any(finding.level == "wrong" for finding in found):
+        raise typer.Exit(OperatorError.exit_code)
 
 
 @app.command(epilog="Example: tillage dump --canonical > before.jsonl")
@@ -244,7 +301,7 @@ def main() -> None:
     """Runs the command; expected failures end with their exit code and one message on stderr."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # unwinds, so that leases and the store are let go
     try:
-        app()
+        _run_command()
     except TillageError as wrong:
         _fail(wrong)
     except BrokenPipeError:
@@ -266,10 +323,29 @@ def main() -> None:
         sys.exit(1)
 
 
+def _run_command() -> None:
+    """With --json a wrong option or argument is a problem in JSON too, instead of a box for people."""
+    if "--json" not in sys.argv[1:]:
+        app()
+        return
+    try:
+        code = app(standalone_mode=False)
+    except _UsageError as wrong:
+        _print_problem("usage", _USAGE, cast("typer.BadParameter", wrong).format_message())
+        sys.exit(_USAGE)
+    except typer.Abort:
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
 def _fail(wrong: TillageError) -> None:
     if "--json" in sys.argv:
-        problem = {"error": wrong.code, "exit_code": wrong.exit_code, "message": str(wrong)}
-        print(json.dumps(problem, ensure_ascii=False), file=sys.stderr)
+        _print_problem(wrong.code, wrong.exit_code, str(wrong))
     else:
         print(f"error: {wrong}", file=sys.stderr)
     sys.exit(wrong.exit_code)
+
+
+def _print_problem(code: str, exit_code: int, message: str) -> None:
+    problem = {"error": code, "exit_code": exit_code, "message": message}
+    print(json.dumps(problem, ensure_ascii=False), file=sys.stderr)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -11,26 +11,20 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
 
-from tillage.domain.money import show
+from tillage.cli.amounts import amount, by_currency
+from tillage.cli.tables import Grid, console, grid, put
+from tillage.pipelines.as_json import plain
 
 if TYPE_CHECKING:
+    from tillage.cli.doctor import Finding
     from tillage.domain.conservation import Counts
-    from tillage.pipelines.explain import Explanation, Part
     from tillage.pipelines.reconcile import Reconciled
     from tillage.pipelines.run import RunReport
     from tillage.pipelines.status import Status
     from tillage.ports.engine import Figure
 
-_WIDE = 200  # columns where there is no terminal: a table in a log is never cut
-_FIRST = 5
 _ROWS = 1_000
-
-
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else _WIDE
-    return Console(width=width, highlight=False, emoji=False, markup=False)
 
 
 class Progress:
@@ -63,178 +57,127 @@ class Progress:
         self._bar.update(self._task, completed=done, total=total)
 
 
-def plain(value: Any) -> Any:
-    """What JSON has no type for."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else str(value)
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
-    return str(value)
-
-
 def show_run(report: RunReport, currencies: Mapping[str, str | None]) -> None:
     """One conservation table for each load."""
-    console = _console()
+    out = console()
     if not report.loads:
-        console.print("nothing new; totals unchanged")
+        out.print("nothing was loaded; totals unchanged" if report.problems() else "nothing new; totals unchanged")
     for load, datasets in report.loads.items():
         how = "resumed from its receipts, sealed" if load in report.resumed else "sealed"
-        console.print(f"load {load}: {how}")
-        console.print(_law(datasets, currencies))
+        out.print(f"load {load}: {how}")
+        put(out, _law(datasets, currencies))
     if report.quarantined_rows:
-        console.print(f"{report.quarantined_rows:,} units wait in quarantine; why: tillage status")
+        out.print(f"{report.quarantined_rows:,} units wait in quarantine; why: tillage status")
+    rules = sum(sum(counts.warning_rows.values()) for load in report.loads.values() for counts in load.values())
+    if rules:
+        out.print(f"{rules:,} times a rule of severity warning was broken; the units are accepted")
 
 
-def _law(datasets: Mapping[str, Counts], currencies: Mapping[str, str | None]) -> Table:
-    table = _table(
-        "", "read", "=", "accepted", "+ quarantined", "+ duplicate", "+ suppressed", "difference", "", left=1
+_LAW = ("read_{}", "accepted_{}", "quarantined_{}", "duplicate_{}", "suppressed_{}")
+_LAW_HEADERS = ("", "read", "=", "accepted", "+ quarantined", "+ duplicate", "+ suppressed", "difference", "")
+
+
+def _law(datasets: Mapping[str, Counts], currencies: Mapping[str, str | None]) -> Grid:
+    rows = [row for name, counts in datasets.items() for row in _law_rows(name, counts, currencies[name])]
+    return grid(_LAW_HEADERS, rows, figures=range(1, 8))
+
+
+def _law_rows(name: str, counts: Counts, currency: str | None) -> Iterator[list[str]]:
+    """One row of counts, and one of amounts for each currency."""
+    figures = [getattr(counts, field.format("rows")) for field in _LAW]
+    uncounted = f"({counts.not_countable_rows:,} rows not countable)" if counts.not_countable_rows else ""
+    minor = [getattr(counts, field.format("minor")) for field in _LAW]
+    amounts = by_currency([*minor, counts.difference_minor()], currency)
+    yield _law_row(
+        name, [f"{figure:,}" for figure in (*figures, counts.difference_rows())], "" if amounts else uncounted
     )
-    for name, counts in datasets.items():
-        figures = (counts.accepted_rows, counts.quarantined_rows, counts.duplicate_rows, counts.suppressed_rows)
-        uncounted = f"({counts.not_countable_rows:,} rows not countable)" if counts.not_countable_rows else ""
-        has_money = counts.read_minor is not None
-        table.add_row(
-            name,
-            f"{counts.read_rows:,}",
-            "",
-            *(f"{figure:,}" for figure in figures),
-            f"{counts.difference_rows():,}",
-            "" if has_money else uncounted,
-        )
-        if has_money:
-            currency = currencies[name]
-            minor = (counts.accepted_minor, counts.quarantined_minor, counts.duplicate_minor, counts.suppressed_minor)
-            table.add_row(
-                f"{name} {currency}",
-                _amount(counts.read_minor, currency),
-                "",
-                *(_amount(figure, currency) for figure in minor),
-                _amount(counts.difference_minor(), currency),
-                uncounted,
-            )
-    return table
+    for index, (code, row) in enumerate(amounts.items()):
+        # The amounts alone: the row names the currency.
+        cells = [amount(figure, code).removesuffix(f" {code}") for figure in row]
+        yield _law_row(f"{name} {code}", cells, "" if index else uncounted)
 
 
-def _amount(minor: int | None, currency: str | None) -> str:
-    """The amount alone; the row names the currency."""
-    return show(minor, currency).removesuffix(f" {currency}")
-
-
-def _table(*headers: str, left: int) -> Table:
-    """A table without lines; the first `left` columns and the last are text, the others figures."""
-    table = Table(box=None, pad_edge=False, header_style=None, padding=(0, 3, 0, 0))
-    for index, header in enumerate(headers):
-        is_text = index < left or index == len(headers) - 1
-        table.add_column(header, justify="left" if is_text else "right", no_wrap=True)
-    return table
+def _law_row(name: str, figures: Sequence[str], note: str) -> list[str]:
+    return [name, figures[0], "", *figures[1:], note]
 
 
 def show_status(status: Status) -> None:
     """The law over all loads, and what waits in quarantine."""
-    console = _console()
+    out = console()
     loads = f"{status.sealed_loads:,} sealed"
     loads += f", {status.voided_loads:,} voided" if status.voided_loads else ""
     loads += f", open: {', '.join(map(str, status.open_loads))} (finish with: tillage run)" if status.open_loads else ""
-    console.print(f"loads  {loads}")
-    console.print(_law(status.datasets, status.currencies))
-    console.print(
-        "the law balances" if status.balances() else "THE LAW DOES NOT BALANCE: please report this, it is a bug"
-    )
+    failed = ", ".join(map(str, status.failed_loads))
+    loads += f", failed: {failed} (decide with: tillage load show {status.failed_loads[0]})" if failed else ""
+    out.print(f"loads  {loads}", soft_wrap=True)
+    put(out, _law(status.datasets, status.currencies))
+    out.print("the law balances" if status.balances() else "THE LAW DOES NOT BALANCE: please report this, it is a bug")
     if not status.reasons:
         return
-    console.print()
-    table = _table("quarantine", "reason", "rows", "money at stake", "", left=2)
+    out.print()
+    rows = []
     for reason in status.reasons:
         currency = status.currencies[reason.dataset]
-        uncounted = f"({reason.not_countable_rows:,} not countable)" if currency and reason.not_countable_rows else ""
-        amount = show(reason.minor, currency) if currency else ""
-        table.add_row(reason.dataset, reason.code, f"{reason.rows:,}", amount, uncounted)
-    console.print(table)
-    console.print(f'look at them: tillage query "select * from quarantine.{status.reasons[0].dataset} limit 5"')
+        amounts = by_currency([reason.minor], currency)
+        at_stake = ", ".join(amount(minor, code) for code, (minor,) in amounts.items())
+        uncounted = f"({reason.not_countable_rows:,} not countable)" if amounts and reason.not_countable_rows else ""
+        rows.append((reason.dataset, reason.code, f"{reason.rows:,}", at_stake, uncounted))
+    put(out, grid(("quarantine", "reason", "rows", "money at stake", ""), rows, figures=(2, 3)))
+    out.print(f'look at them: tillage query "select * from quarantine.{status.reasons[0].dataset} limit 5"')
 
 
 def show_rows(rows: Any) -> None:
     """An Arrow table as text; long results are cut with a note."""
-    console = _console()
-    shown = rows.slice(0, _ROWS).to_pylist()
-    table = _table(*rows.column_names, "", left=len(rows.column_names))
-    for row in shown:
-        table.add_row(*("" if value is None else str(plain_text(value)) for value in row.values()), "")
-    console.print(table)
+    out = console()
+    cells = [[cell_text(value) for value in column.to_pylist()] for column in rows.slice(0, _ROWS).columns]
+    figures = [index for index, column in enumerate(rows.columns) if _is_figure(column.type)]
+    put(out, grid(rows.column_names, zip(*cells, strict=True), figures=figures))
     if rows.num_rows > _ROWS:
-        console.print(f"... {rows.num_rows - _ROWS:,} more rows; use limit, or --json for all")
+        out.print(f"... {rows.num_rows - _ROWS:,} more rows; use limit, or --json for all")
 
 
-def plain_text(value: Any) -> Any:
-    """A cell for people."""
-    return plain(value) if isinstance(value, Decimal | bytes) else value
+def cell_text(value: Any) -> str:
+    """A value as it stands in a table: nothing for null, lists and structs as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=plain, ensure_ascii=False)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return str(value if isinstance(value, int | float | str) else plain(value))
+
+
+def _is_figure(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_floating(kind))
 
 
 def show_reconciled(found: Sequence[Reconciled]) -> None:
     """For each model, keys and totals of both paths."""
-    console = _console()
+    out = console()
     if not found:
-        console.print("no model has a table yet; run: tillage run")
+        out.print("no model has a table yet; run: tillage run")
     for one in found:
         compared = one.comparison
         totals = ", ".join(_equation(column, *pair, one.currencies[column]) for column, pair in compared.totals.items())
-        console.print(
-            f"{one.model}: {compared.keys:,} keys recomputed from bronze, {compared.differ:,} differ; {totals}"
-        )
+        out.print(f"{one.model}: {compared.keys:,} keys recomputed from bronze, {compared.differ:,} differ; {totals}")
         if compared.differ:
-            console.print(f"  first that differ: {', '.join(compared.examples)}. Please report this: it is a bug")
+            out.print(f"  first that differ: {', '.join(compared.examples)}. Please report this: it is a bug")
 
 
 def _equation(column: str, left: Figure, right: Figure, currency: str | None) -> str:
-    return f"{column} {show(left, currency)} {'=' if left == right else '<>'} {show(right, currency)}"
+    return f"{column} {amount(left, currency)} {'=' if left == right else '<>'} {amount(right, currency)}"
 
 
-def show_explanation(found: Explanation, *, show_all: bool) -> None:
-    """Records in order, each with the lines that it adds, and the sum beside what is served."""
-    console = _console()
-    records: dict[tuple[str, int, int], list[Part]] = {}
-    for part in found.parts:
-        if part.element is not None or any(part.adds.values()):
-            records.setdefault((part.file, part.line, part.unit), []).append(part)
-    files = {file for file, _, _ in records}
-    elements = sum(part.element is not None for part in found.parts)
-    path = f"{found.route.rsplit('/', 1)[0]}/{found.key}"
-    console.print(f"{path}   {len(records):,} units, {elements:,} lines, {len(files):,} files")
-    table = _table("file:line", "byte", "", left=1)
-    for index, ((file, line, unit), parts) in enumerate(records.items()):
-        if index == _FIRST and not show_all:
-            break
-        table.add_row(f"{file}:{line}", f"{parts[0].offset:,}", f"{parts[0].dataset} unit {unit}{_adds(found, parts)}")
-        for part in parts:
-            if part.element is not None:
-                table.add_row("", "", "  " + _element(part.element, found))
-    console.print(table)
-    if len(records) > _FIRST and not show_all:
-        console.print(f"... {len(records) - _FIRST:,} more (--all)")
-    for column, total in found.sums().items():
-        currency = found.currencies[column]
-        sign = "=" if total == found.served[column] else "<>"
-        console.print(
-            f"{column}: sum of the lines {show(total, currency)} {sign} served {show(found.served[column], currency)}"
-        )
-
-
-def _adds(found: Explanation, parts: Sequence[Part]) -> str:
-    whole = [part for part in parts if part.element is None]
-    added = {column: sum(part.adds[column] or 0 for part in whole) for column in found.currencies}
-    text = ", ".join(f"{column} {show(amount, found.currencies[column])}" for column, amount in added.items() if amount)
-    return f"   + {text}" if text else ""
-
-
-def _element(element: Mapping[str, Any], found: Explanation) -> str:
-    """The fields of a list element; minor units in the currency that its column adds up in."""
-    currency = next((currency for currency in found.currencies.values() if currency), None)
-    cells = []
-    for name, value in element.items():
-        if name.endswith("_minor") and currency and isinstance(value, int):
-            cells.append(f"{name.removesuffix('_minor')} {show(value, currency)}")
-        elif name.endswith("_bp") and isinstance(value, int):
-            cells.append(f"{name.removesuffix('_bp')} {value / 100:g} %")
-        elif value is not None:
-            cells.append(str(value))
-    return "   ".join(cells)
+def show_findings(found: Sequence[Finding]) -> None:
+    """One line each, what is wrong last, so that it is what a person reads first."""
+    out = console()
+    order = ("ok", "note", "wrong")
+    for finding in sorted(found, key=lambda finding: order.index(finding.level)):
+        mend = f"   -> {finding.mend}" if finding.mend else ""
+        out.print(f"{finding.level.upper():<6}{finding.area:<14}{finding.text}{mend}", soft_wrap=True)
+    wrong = sum(finding.level == "wrong" for finding in found)
+    out.print(f"{wrong} wrong" if wrong else "nothing is wrong")

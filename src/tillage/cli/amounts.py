@@ -1,0 +1,35 @@
+"""Amounts for people, also where a row or a dataset has several currencies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from tillage.domain.money import exponent, show
+from tillage.models.scope import is_by_column
+
+Minor = int | dict[str, int] | None
+
+
+def amount(minor: int | Decimal | None, currency: str | None) -> str:
+    """An amount with its currency; in minor units where there is no one currency or no such code."""
+    if minor is None or currency is None:
+        return show(minor, None)
+    if is_by_column(currency):
+        return f"{minor:,} minor units"
+    try:
+        exponent(currency)
+    except ValueError:
+        return f"{minor:,} minor units of {currency}"
+    return show(minor, currency)
+
+
+def by_currency(figures: Sequence[Minor], currency: str | None) -> dict[str, list[int]]:
+    """The figures of each currency, sorted by its code; nothing where there is no money."""
+    maps = [figure if isinstance(figure, dict) else {} for figure in figures]
+    if any(maps):
+        codes = sorted({code for figure in maps for code in figure})
+        return {code: [figure.get(code, 0) for figure in maps] for code in codes}
+    if currency is None or figures[0] is None:
+        return {}
+    return {currency: [figure if isinstance(figure, int) else 0 for figure in figures]}
