@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from tillage.contracts.check import Check
+from tillage.contracts.project import Feed
 from tillage.contracts.sql_text import name
 from tillage.contracts.types import silver_columns
-from tillage.domain.load import SourceFile
-from tillage.doors.files import FilesDoor
-from tillage.engines.judge import judge
-from tillage.engines.reader import Reader
+from tillage.doors.lines import read_lines
+from tillage.engines.judge import decided, judge
+from tillage.engines.reader import RECORDS, Reader
 from tillage.wiring import compile_text
 
 Place = tuple[str, str, int, int]
@@ -34,6 +33,8 @@ class Found:
     codes: tuple[str, ...]
     control_minor: int | None
     values: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    currency: str | None = None
 
 
 def food_orders() -> str:
@@ -54,33 +55,40 @@ def connected(threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def check_files(
-    connection: duckdb.DuckDBPyConnection, check: Check, root: Path, files: Mapping[str, bytes], *, chunk_bytes: int
+    connection: duckdb.DuckDBPyConnection, check: Check, files: Mapping[str, bytes], *, chunk_bytes: int
 ) -> dict[Place, Found]:
-    """Every unit in `files` (stored bytes by path), judged as one load; they are written below `root`."""
-    sources = []
-    for number, path in enumerate(sorted(files)):
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(files[path])
-        digest = hashlib.sha256(files[path]).hexdigest()
-        sources.append(SourceFile(number, path, len(files[path]), digest, signature=""))
-    reader = Reader(connection, check)
+    """Every unit in `files` (bytes by path, packed where it ends in .gz), judged as one load."""
+    files = {path: gzip.decompress(stored) if path.endswith(".gz") else stored for path, stored in files.items()}
+    feed = Feed("orders", "landing/orders", "jsonl")
+    limit = check.contract.max_record_bytes
+    reader = Reader(connection, check, {})
     reader.start()
-    for batch in FilesDoor(root, chunk_bytes=chunk_bytes).read(sources):
-        reader.add(batch, 1)
+    paths = sorted(files)
+    for number, path in enumerate(paths):
+        blocks = iter([files[path][start : start + chunk_bytes] for start in range(0, len(files[path]), chunk_bytes)])
+        for batch in read_lines(blocks, number, feed=feed, max_record_bytes=limit, chunk_bytes=chunk_bytes):
+            reader.read([batch], 1)
+    reader.finish()
+    return judged(connection, check, paths)
+
+
+def judged(connection: duckdb.DuckDBPyConnection, check: Check, paths: Sequence[str]) -> dict[Place, Found]:
+    """What has been read, with its verdicts."""
     found: dict[Place, Found] = {}
-    paths = [source.path for source in sources]
     for dataset in check.contract.datasets:
         judge(connection, dataset, None)
         columns = [column for column, _ in silver_columns(dataset) if not column.startswith("_")]
-        wanted = ", ".join(["source, ordinal, unit", '"offset", verdict, codes, control_minor', *map(name, columns)])
-        rows = connection.execute(f"select {wanted} from {name('decided:' + dataset.name)}").fetchall()
-        for source, line, unit, offset, verdict, codes, control, *values in rows:
+        internal = "_source, _ordinal, _unit, _offset, _verdict, _codes, _warnings, _control_minor, _control_currency"
+        wanted = ", ".join([internal, *map(name, columns)])
+        rows = connection.execute(f"select {wanted} from {decided(dataset)}").fetchall()
+        for source, line, unit, offset, verdict, codes, warnings, control, currency, *values in rows:
             place = (dataset.name, paths[source], line, unit)
             assert place not in found
             minor = None if control is None else int(control)
-            found[place] = Found(offset, verdict, tuple(sorted(codes)), minor, dict(zip(columns, values, strict=True)))
+            shown = dict(zip(columns, values, strict=True))
+            found[place] = Found(offset, verdict, tuple(sorted(codes)), minor, shown, tuple(sorted(warnings)), currency)
     first = check.contract.datasets[0].name
-    unreadable = 'select source, ordinal, "offset", code from records where code is not null'
+    unreadable = f"select _source, _ordinal, _offset, code from {RECORDS} where code is not null"
     for source, line, offset, code in connection.execute(unreadable).fetchall():
         assert (first, paths[source], line, 0) not in found
         found[first, paths[source], line, 0] = Found(offset, "unreadable", (code,), None, {})

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
-from tillage.contracts.contract import Column, Dataset, Kind
+from tillage.contracts.contract import Column, Dataset, FieldPath, Kind, Money
 
 Row: TypeAlias = dict[str, Any]
 """Values by name as the SQL spells it: `o.paid_minor`, `l.price_minor`, `amount`."""
@@ -20,14 +20,18 @@ State: TypeAlias = dict[tuple[Any, ...], tuple[Any, ...]]
 """Sums by keys."""
 
 
+def _column(name: str, kind: Kind, money: Money | None = None, items: tuple[Column, ...] = ()) -> Column:
+    return Column(name, (FieldPath((name,)),), kind, money=money, items=items)
+
+
 def _money(name: str) -> Column:
-    return Column(name, (name,), Kind.NUMBER, currency="EUR")
+    return _column(name, Kind.NUMBER, Money("EUR"))
 
 
-SHOP, NAME = Column("shop", ("shop",), Kind.STRING), Column("name", ("name",), Kind.STRING)
-TABLE, GUESTS = Column("place", ("place",), Kind.INTEGER), Column("guests", ("guests",), Kind.INTEGER)
-WEIGHT, IS_PAID = Column("weight", ("weight",), Kind.NUMBER), Column("is_paid", ("is_paid",), Kind.BOOLEAN)
-LINES = Column("lines", ("lines",), Kind.LIST, items=(NAME, _money("price"), GUESTS))
+SHOP, NAME = _column("shop", Kind.STRING), _column("name", Kind.STRING)
+TABLE, GUESTS = _column("place", Kind.INTEGER), _column("guests", Kind.INTEGER)
+WEIGHT, IS_PAID = _column("weight", Kind.NUMBER), _column("is_paid", Kind.BOOLEAN)
+LINES = _column("lines", Kind.LIST, items=(NAME, _money("price"), GUESTS))
 DATASETS = {
     "sales": Dataset("sales", (), (SHOP, TABLE, WEIGHT, IS_PAID, GUESTS, _money("paid"), LINES), key=()),
     "debts": Dataset("debts", (), (SHOP, TABLE, GUESTS, _money("owed")), key=()),

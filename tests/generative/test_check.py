@@ -66,7 +66,7 @@ def differences(
 ) -> str:
     """Place, line, what the oracle says and what the product says, where they differ."""
     wanted = expected(files)
-    found = check_files(connections[threads], CHECK, root, files, chunk_bytes=chunk_bytes)
+    found = check_files(connections[threads], CHECK, files, chunk_bytes=chunk_bytes)
     for place, unit in wanted.items():
         if not unit.values and place in found:  # the columns of what is not read or in violation are never kept
             found[place] = replace(found[place], values={})

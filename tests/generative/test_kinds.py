@@ -21,7 +21,7 @@ from tests.generative.in_memory import Found, Place, check_files, connected
 from tests.oracle.food_orders import BLANKS, MAX_MINOR, Number, _parse
 from tests.oracle.vat import net_minor
 from tillage.contracts.check import compile_check
-from tillage.contracts.contract import Column, Contract, Dataset, Kind, Vat
+from tillage.contracts.contract import Column, Contract, Dataset, FieldPath, Kind, Money, Vat
 
 pytestmark = pytest.mark.accept("2.5")
 
@@ -30,12 +30,12 @@ PLACES = {Kind.INTEGER: 0, Kind.NUMBER: 6}
 KINDS = (Kind.STRING, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN)
 
 
-def column(name: str, kind: Kind, *, path: Sequence[str] = (), **more: Any) -> Column:
-    return Column(name, tuple(path) or (name,), kind, **more)
+def column(name: str, kind: Kind, *, path: Sequence[str] = (), is_from_record: bool = False, **more: Any) -> Column:
+    return Column(name, (FieldPath(tuple(path) or (name,), is_from_record),), kind, **more)
 
 
 GROUP = column("class", Kind.STRING, is_required=True)
-PAID = column("paid", Kind.NUMBER, currency="KWD", vat=Vat("class", tuple(RATES_BP.items())))
+PAID = column("paid", Kind.NUMBER, money=Money("KWD"), vat=Vat("class", tuple(RATES_BP.items())))
 ITEMS = (column("count", Kind.INTEGER), column("tare", Kind.NUMBER, is_required=True))
 VISITS = Dataset(
     "visits",
@@ -117,7 +117,7 @@ def visit(record: Any) -> tuple[set[str], int | None, dict[str, Any]]:
     control: int | None = None
     codes = {"type"} if not isinstance(follow(record, ("deep", "units")), list | None) else set()
     for wanted in VISITS.columns:
-        found = follow(record, wanted.path)
+        found = follow(record, wanted.paths[0].steps)
         if wanted.kind is Kind.LIST:
             values[wanted.name], wrong = _list(found, wanted)
         else:
@@ -140,7 +140,7 @@ def _list(found: Any, wanted: Column) -> tuple[list[Any] | None, set[str]]:
         return None, set() if found is None else {"type"}
     values, codes = [], set()
     for element in found:
-        pairs = {item.name: scalar(follow(element, item.path), item) for item in wanted.items}
+        pairs = {item.name: scalar(follow(element, item.paths[0].steps), item) for item in wanted.items}
         values.append({name: value for name, (value, _) in pairs.items()})
         codes |= {code for _, code in pairs.values()} if isinstance(element, dict) else {"type"}
     return values, codes - {""}
@@ -198,14 +198,18 @@ def value(rng: Random, kind: Kind) -> str:
 
 
 def members(rng: Random, columns: Sequence[Column]) -> records.Members:
-    return records.Members([(f'"{one.path[-1]}"', value(rng, one.kind)) for one in columns if rng.randrange(40)])
+    return records.Members(
+        [(f'"{one.paths[0].steps[-1]}"', value(rng, one.kind)) for one in columns if rng.randrange(40)]
+    )
 
 
 def line(rng: Random) -> bytes:
-    plain = [one for one in VISITS.columns if one.kind is not Kind.LIST and len(one.path) == 1]
+    plain = [one for one in VISITS.columns if one.kind is not Kind.LIST and len(one.paths[0].steps) == 1]
     record = members(rng, plain)
-    deep = members(rng, [one for one in VISITS.columns if one.path[0] == "deep" and len(one.path) == 2])
-    deep.pairs.append(('"er"', members(rng, [one for one in VISITS.columns if len(one.path) == 3])))
+    deep = members(
+        rng, [one for one in VISITS.columns if one.paths[0].steps[0] == "deep" and len(one.paths[0].steps) == 2]
+    )
+    deep.pairs.append(('"er"', members(rng, [one for one in VISITS.columns if len(one.paths[0].steps) == 3])))
     own: list[records.Tree] = [members(rng, UNITS.columns[1:]) for _ in range(rng.randrange(3))]
     deep.pairs.append(('"units"', records.Elements(own)))
     items: list[records.Tree] = [members(rng, ITEMS) for _ in range(rng.randrange(3))]
@@ -218,9 +222,7 @@ def line(rng: Random) -> bytes:
 
 def differences(connection: duckdb.DuckDBPyConnection, root: Path, lines: Sequence[bytes]) -> str:
     wanted = expected(lines)
-    found: Mapping[Place, Found] = check_files(
-        connection, CHECK, root, {"a.jsonl": b"\n".join(lines)}, chunk_bytes=2**25
-    )
+    found: Mapping[Place, Found] = check_files(connection, CHECK, {"a.jsonl": b"\n".join(lines)}, chunk_bytes=2**25)
     shown = []
     for place in sorted(wanted.keys() | found.keys()):
         unit, other = wanted.get(place), found.get(place)

@@ -16,7 +16,7 @@ from tests.generative.bounded import bounded
 from tests.generative.in_memory import Found, check_files, connected
 from tests.oracle.vat import line_nets, net_minor
 from tillage.contracts.check import Check, compile_check
-from tillage.contracts.contract import Basis, Column, Contract, Dataset, Kind, Level, Vat
+from tillage.contracts.contract import Basis, Column, Contract, Dataset, FieldPath, Kind, Level, Money, Vat
 
 pytestmark = pytest.mark.accept("2.5")
 
@@ -34,17 +34,17 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def amount(name: str, path: str, currency: str, vat: Vat) -> Column:
-    return Column(name, (path,), Kind.NUMBER, is_required=True, currency=currency, vat=vat)
+    return Column(name, (FieldPath((path,)),), Kind.NUMBER, is_required=True, money=Money(currency), vat=vat)
 
 
 def contract(currency: str, rates_bp: Sequence[int], basis: str, level: str) -> Check:
     """A dataset of single amounts and one of lists; the class of a rate is its place in `rates_bp`."""
     rates = tuple((str(place), rate) for place, rate in enumerate(rates_bp))
     vat = Vat("class", rates, Basis(basis), Level(level))
-    kind = Column("class", ("class",), Kind.STRING, is_required=True)
+    kind = Column("class", (FieldPath(("class",)),), Kind.STRING, is_required=True)
     gross = amount("gross", "gross", currency, vat)
     single = Dataset("single", (), (kind, gross), key=())
-    lines = Column("lines", ("lines",), Kind.LIST, is_required=True, items=(kind, gross))
+    lines = Column("lines", (FieldPath(("lines",)),), Kind.LIST, is_required=True, items=(kind, gross))
     return compile_check(Contract("shop", "", (single, Dataset("listed", (), (lines,), key=()))))
 
 
@@ -108,7 +108,6 @@ LONG = [(10**18, 0), *[(-(10**16), 1)] * 99, (7, 0)]
 @example(shop=("CLF", [1], "inclusive", "rate_group", [[(WORD // 64 - 1, 0)] * 65]), is_text=False)
 def test_nets_are_those_of_the_oracle_to_the_minor_unit(
     connection: duckdb.DuckDBPyConnection,
-    tmp_path_factory: pytest.TempPathFactory,
     shop: tuple[str, list[int], str, str, list[list[Line]]],
     is_text: bool,
 ) -> None:
@@ -118,7 +117,6 @@ def test_nets_are_those_of_the_oracle_to_the_minor_unit(
     found = check_files(
         connection,
         contract(currency, rates, basis, level),
-        tmp_path_factory.mktemp("landing"),
         {"a.jsonl": stream},
         chunk_bytes=2**20,
     )

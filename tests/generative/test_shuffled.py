@@ -25,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 from tests.generative import records
 from tests.generative.bounded import bounded
 from tests.oracle.food_orders import BOM, judge
+from tillage.pipelines.dump import dump
 from tillage.pipelines.run import run
 from tillage.settings import read_settings
 from tillage.stores.embedded import EmbeddedPostgres
@@ -55,6 +56,8 @@ class Contents:
     spend: Counter[str]
     quarantine: Counter[tuple[str, ...]]
     law: Counter[str]
+    dump: list[str]
+    """What `tillage dump --canonical` prints."""
 
 
 def contents_after(dsn: str, root: Path, runs: Sequence[Landing]) -> Contents:
@@ -74,10 +77,11 @@ def contents_after(dsn: str, root: Path, runs: Sequence[Landing]) -> Contents:
                 (landing / name).write_bytes(stored)
             assert len(run(house, wait_s=10).loads) == 1
         assert run(house, wait_s=10).loads == {}
-    return contents(root / "data" / "lake", own)
+        printed = list(dump(house, is_canonical=True))
+    return contents(root / "data" / "lake", own, printed)
 
 
-def contents(lake: Path, dsn: str) -> Contents:
+def contents(lake: Path, dsn: str, printed: list[str]) -> Contents:
     raw = {
         (row["load_seq"], row["source"], row["ordinal"]): str(row["raw"]) for row in rows_of(lake / "bronze" / "orders")
     }
@@ -97,7 +101,7 @@ def contents(lake: Path, dsn: str) -> Contents:
     for (figures,) in counted:
         dataset = figures.pop("dataset")
         law.update({f"{dataset} {figure}": value or 0 for figure, value in figures.items()})
-    return Contents(silver, spend, quarantine, law)
+    return Contents(silver, spend, quarantine, law, printed)
 
 
 def rows_of(table: Path) -> list[dict[str, Any]]:
