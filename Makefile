@@ -1,7 +1,7 @@
 # `make` alone lists what there is. Only Python 3.11 to 3.14 and make are needed; everything else goes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-services check accept lock clean
+.PHONY: help setup demo test test-services check accept bench lock clean
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 # The first interpreter that fits; choose another with `make setup PYTHON=/path/to/python`.
@@ -9,6 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PY := .venv/bin/python
 STAMP := .venv/.installed
+BENCH := build/bench/venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,16 +26,17 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	"$(PYTHON)" -m venv .venv
 	@sed -n '/^uv==/,/# via/p' requirements-dev.lock > .venv/uv.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
-	$(PY) -m uv pip sync --quiet --require-hashes requirements-dev.lock \
+	$(PY) -m uv pip sync --quiet --compile-bytecode --require-hashes requirements-dev.lock \
 		|| $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PY) -m compileall -q src  # else the first command after setup pays for it
 	@touch $@
 
 demo: setup  ## a shop's files in, totals to the cent out, in the folder demo/
 	$(PY) -m tillage.cli.demo demo
 
-test: setup  ## every test that needs no server of its own, acceptance included
-	$(PY) -m pytest -n 2 -m "not services and not clone"
+test: setup  ## every test that needs no server of its own, acceptance included; TESTS=path takes a part
+	$(PY) -m pytest -n 2 -m "not services and not clone" $(TESTS)
 
 test-services: setup  ## the tests that need real servers
 	@$(PY) -m pytest -m services; code=$$?; \
@@ -45,6 +47,17 @@ check: setup  ## lint, format, types, import rules, lock files; reports every fa
 
 accept: setup  ## one line for each numbered claim: number, claim, seconds, result
 	$(PY) -m pytest -m accept -q
+
+bench: setup $(BENCH)/.installed  ## our time by that of others on one file, into BENCHMARKS.md; SCALE=1 takes 1 GB
+	$(PY) -m benchmarks $(if $(SCALE),--scale $(SCALE))
+
+# The peers live in an environment of their own: they are measured, not used.
+$(BENCH)/.installed: requirements-bench.lock $(STAMP)
+	"$(PYTHON)" -m venv $(BENCH)
+	$(PY) -m uv pip sync --quiet --python $(BENCH)/bin/python --require-hashes requirements-bench.lock \
+		|| $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+			-r requirements-bench.lock
+	@touch $@
 
 lock: setup  ## rewrite the lock files from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(PY) scripts/lock.py $(if $(UPGRADE),--upgrade)

@@ -1,4 +1,4 @@
-"""The two lock files, resolved from pyproject.toml for every supported Python and platform.
+"""The lock files, resolved from pyproject.toml for every supported Python and platform.
 
 `lock.py` rewrites them and keeps every pin that still fits, `lock.py --upgrade` takes the newest versions, and
 `lock.py --check` changes nothing and fails when a rewrite would change something.
@@ -17,10 +17,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = "requirements.lock"
 DEV = "requirements-dev.lock"
-# The development set is the runtime set plus tools: constrained by it, so that tests run what users get.
-LOCKS = {RUNTIME: [], DEV: ["--group", "dev", "--constraints", RUNTIME]}
+BENCH = "requirements-bench.lock"
+# The development set is the runtime set plus tools: constrained by it, so that tests run what users get. The peers of
+# the benchmarks come without the project: constrained too, so that what both use is the same version.
+LOCKS = {
+    RUNTIME: ["pyproject.toml"],
+    DEV: ["pyproject.toml", "--group", "dev", "--constraints", RUNTIME],
+    BENCH: ["--group", "bench", "--constraints", RUNTIME],
+}
 COMPILE = [
-    *(sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet", "--universal"),
+    *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal"),
     *("--python-version", "3.11"),
     # One version of each package for all Pythons: what the tests ran on one of them holds for the others.
     *("--fork-strategy", "fewest"),
@@ -29,7 +35,7 @@ COMPILE = [
 
 
 def resolve(folder: Path, *, is_upgrade: bool) -> None:
-    """Both lock files in `folder` follow from its pyproject.toml; pins already there are kept unless upgrading."""
+    """The lock files in `folder` follow from its pyproject.toml; pins already there are kept unless upgrading."""
     for name, options in LOCKS.items():
         upgrade = ["--upgrade"] if is_upgrade else []
         subprocess.run([*COMPILE, *options, *upgrade, "--output-file", name], cwd=folder, check=True)

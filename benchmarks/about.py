@@ -1,0 +1,45 @@
+"""What each benchmark measures, in words that the page shows above its figures."""
+
+from __future__ import annotations
+
+from benchmarks.jobs import ARRAY_MEMORY_MB, ENGINE, OURS
+
+HOW = """
+Written by `make bench`, never by hand. The machine may be shared and noisy, so times are no claims: the jobs run in
+interleaved rounds (A B C, then C B A), and a claim is the median of the ratios of the rounds, counted by its lower 95 %
+bound (bootstrap). A ratio is the other's time by ours in the same round: above 1 ours is faster. Where the outputs
+differ it is 0. Ratios that are lost stand here like the others.
+"""
+
+B1 = (
+    f"""
+    `{OURS}` in a fresh project: read, check strictly, give every unit one verdict, keep all raw records and verdicts in
+    bronze and the accepted units in silver (Delta, zstd), sum a model in PostgreSQL, prove the counts. Every commit is
+    durable. The start of the process and of PostgreSQL is counted. Pseudonymisation comes with a later version and is
+    no part of this measurement yet.
+    """,
+    f"""
+    The peers do less: the same rules, net amounts and first-come keys, accepted lines and refused orders to Parquet.
+    They keep no raw records, do not tell a duplicate from a conflict, and read leniently: the file holds nothing that
+    only a strict reader finds. Equal output means the same accepted customers and lines, each with its cents. Plain
+    DuckDB copies the nested file to Parquet and checks nothing; its records are counted. '{ENGINE}' is the same run
+    with a clock around the engine's part: hashes, check, verdicts, bronze and silver commits, without PostgreSQL.
+    'work' is what a job says its work took after its start and imports (Spark's session counts as work); 'work ratio'
+    holds that against the engine alone.
+    """,
+)
+
+B2 = (
+    """
+    The engine's part with the shipped contract, and with one that reads the same members and has no rules: nothing
+    required, no key, no money, no VAT. Both must keep the same number of records. The goal is about the work ratio.
+    """,
+)
+
+ARRAY = (
+    f"""
+    The same records as one JSON array (`format: json`) and as lines, each by `{OURS}` with
+    `TILLAGE_MEMORY_MB={ARRAY_MEMORY_MB}`: what the engine may hold, where the rest of the limit is Python, PostgreSQL
+    and the batch in hand.
+    """,
+)
