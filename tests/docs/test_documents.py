@@ -125,8 +125,8 @@ def test_no_line_is_longer_than_the_others_may_be(path: Path) -> None:
 def test_index_names_every_document() -> None:
     index = REPOSITORY / "docs" / "README.md"
     linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)\)", index.read_text())}
-    own = [*REPOSITORY.glob("*.md"), *ADRS, *GUARANTEES]
-    assert [named(path) for path in own if path not in linked] == []
+    own = [path for path in documents() if path.parent == REPOSITORY or path.is_relative_to(index.parent)]
+    assert [named(path) for path in own if path not in {index, *linked}] == []
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:
@@ -217,26 +217,40 @@ def shown(*words: str) -> str:
     return done.stdout
 
 
-def commands() -> set[str]:
-    return set(re.findall(r"^\W*([a-z-]+)\s{2,}\S", shown().partition("Commands")[2], re.MULTILINE))
+def commands(*group: str) -> set[str]:
+    return set(re.findall(r"^\W*([a-z-]+)\s{2,}\S", shown(*group).partition("Commands")[2], re.MULTILINE))
+
+
+@cache
+def whole_commands() -> tuple[tuple[str, ...], ...]:
+    """Every command that can be run, by its words: those of groups in place of the groups."""
+    return tuple(
+        (command, *inner)
+        for command in sorted(commands())
+        for inner in [[x] for x in sorted(commands(command))] or [[]]
+    )
 
 
 @pytest.mark.parametrize("path", documents(), ids=named)
 def test_every_command_and_option_in_a_document_exists(path: Path) -> None:
     for span in code(path.read_text()):
-        if not (match := re.match(r"tillage ([a-z]+)", span)):
+        if not (match := re.match(r"tillage ([a-z]+)(?: ([a-z]+))?", span)):
             continue
         assert match[1] in commands(), span
+        words = match.groups() if match.groups() in whole_commands() else match.groups()[:1]
         for option in re.findall(r"(?<= )--[a-z]+|(?<= )-[A-Z](?= )", span.partition('"')[0]):
-            assert option in shown(match[1]), span
+            assert option in shown(*words), span
 
 
 def test_readme_shows_every_command_and_its_options() -> None:
     text = section((REPOSITORY / "README.md").read_text(), "Commands")
-    assert commands() == set(re.findall(r"^\| `tillage ([a-z]+)", text, re.MULTILINE))
-    without_json = {command for command in commands() if "--json" not in shown(command)}
-    without_project = {command for command in commands() if "--project" not in shown(command)}
-    assert (without_json, without_project) == ({"serve"}, {"init"})
+    rows = re.findall(r"^\| `tillage ([a-z]+)[^|]*\| (.*) \|$", text, re.MULTILINE)
+    assert commands() == {command for command, _ in rows}
+    for command, meaning in rows:
+        assert all(f"`{inner}`" in meaning for inner in commands(command)), command
+    without_json = {words for words in whole_commands() if "--json" not in shown(*words)}
+    without_project = {words for words in whole_commands() if "--project" not in shown(*words)}
+    assert (without_json, without_project) == (set(), {("init",), ("schema",), ("contract", "infer")})
 
 
 def test_readme_states_every_exit_code() -> None:

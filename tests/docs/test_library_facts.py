@@ -105,6 +105,34 @@ def test_json_transform_reads_no_member_twice() -> None:
         one("""select json_transform('{"v":1}', '{"v": "JSON", "v": "DECIMAL(38,18)"}')""")
 
 
+@pytest.mark.parametrize(("depth", "is_read"), [(128, True), (129, False)])
+def test_json_structure_ends_the_query_for_a_document_that_is_too_deep(depth: int, is_read: bool) -> None:
+    document = "[" * depth + "]" * depth
+    if is_read:
+        assert str(one("select json_structure(?)", document)).startswith("[")
+        return
+    with pytest.raises(duckdb.Error, match="exceeds maximum recursion depth"):
+        one("select json_structure(?)", document)
+
+
+def products(first: str, second: str) -> list[tuple[object, ...]]:
+    """Two expressions over a product that overflows in the first of two rows."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"create table t as from (values ({2**63 - 1}::bigint, 2::bigint), (3, 4)) as t(a, b)")
+        return connection.execute(f"select {first}, {second} from t").fetchall()
+
+
+def test_what_two_expressions_have_in_common_is_taken_out_of_their_try() -> None:
+    assert products("try(a * b)", "1") == [(None, 1), (12, 1)]
+    with pytest.raises(duckdb.OutOfRangeException, match="Overflow"):
+        products("try(a * b)", "try(a * b + 1)")
+
+
+def test_inside_of_lambdas_it_is_not() -> None:
+    both = [f"list_transform([1], lambda _one: try({inner}))[1]" for inner in ("a * b", "a * b + 1")]
+    assert products(*both) == [(None, None), (12, 13)]
+
+
 def test_sum_of_64_bit_numbers_is_wider_than_they_are() -> None:
     largest = 2**63 - 1
     with duckdb.connect(":memory:") as connection:

@@ -738,8 +738,9 @@ def test_project_that_serves_nothing_is_told_what_to_add(shop: Shop, tmp_path: P
 
 
 def elsewhere(shop: Shop, folder: Path, shop_model: str) -> Path:
-    """The project's files again, without its data."""
+    """The project's files again with its lake, and without the store that both share."""
     root = Path(shutil.copytree(shop.root, folder / "elsewhere", ignore=shutil.ignore_patterns("data", "landing")))
+    shutil.copytree(shop.root / "data" / "lake", root / "data" / "lake")
     (root / "models/shops.sql").write_text(shop_model.lstrip())
     assert load_project(root)
     return root

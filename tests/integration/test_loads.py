@@ -153,7 +153,7 @@ def test_a_file_that_is_only_touched_is_not_read_again(shop: Shop) -> None:
         path.touch()
         assert run(house, wait_s=1).loads == {}
         known = house.ledger.known("orders")
-        assert house.door.arrivals(house.feeds["orders"].feed, known.signatures) == []
+        assert house.door.arrivals(house.feeds["orders"].feed, known).sources == ()
 
 
 def test_what_is_hidden_or_leads_out_of_the_folder_is_left_alone(shop: Shop, tmp_path: Path) -> None:

@@ -92,3 +92,18 @@ def test_other_types_have_one_spelling_each(value: object, written: bytes) -> No
 def test_what_has_no_exact_json_is_refused(value: object) -> None:
     with pytest.raises(TypeError, match="no JSON for"):
         answer([field("a")], (value,))
+
+
+@pytest.mark.parametrize(
+    ("row", "written"),
+    [
+        (["EUR", 1234], b'{"currency":"EUR","total":12.34}'),
+        (["JPY", 1234], b'{"currency":"JPY","total":1234}'),
+        (["KWD", -1], b'{"currency":"KWD","total":-0.001}'),
+        (["EUR", None], b'{"currency":"EUR","total":null}'),
+        ([None, 0], b'{"currency":null,"total":null}'),
+    ],
+)
+def test_amount_is_written_in_the_currency_that_its_row_names(row: list[Any], written: bytes) -> None:
+    fields = [Field("currency", "code", "text", None, is_key=True), field("total", currency="@code")]
+    assert answer(fields, row) == written

@@ -141,3 +141,15 @@ def test_yaml_repeats_rather_than_refers(described: dict[str, Any]) -> None:
 
 def test_nothing_is_loaded_from_elsewhere(described: dict[str, Any]) -> None:
     assert "http" not in yaml.safe_dump(described)
+
+
+def test_amount_in_the_currency_of_its_row_is_a_number_that_may_have_any_decimals() -> None:
+    fields = (
+        Field("currency", "code", "text", None, is_key=True),
+        Field("total", "total", "numeric(38,0)", "@code", is_key=False),
+    )
+    route = Route("/totals/{currency}", "currency", "totals", (("currency", "code"), ("total", "total")))
+    operation = document("shop", [Endpoint(route, fields)])["paths"]["/totals/{currency}"]["get"]
+    total = answer_schema(operation)["properties"]["total"]
+    assert total["type"] == ["number", "null"]
+    assert "the currency that the key names" in total["description"]

@@ -6,7 +6,7 @@ from importlib import resources
 
 import pytest
 
-from tillage.contracts.project import Feed, Route, read_project
+from tillage.contracts.project import WHITESPACE, Csv, Feed, Route, read_project
 from tillage.errors import ProjectFileError
 
 _TEXT = resources.files("tillage").joinpath("templates/food-orders/tillage.yaml").read_text()
@@ -45,3 +45,76 @@ def test_a_wrong_project_file_names_line_and_mend(old: str, new: str, says: str)
 def test_an_empty_file_is_no_project() -> None:
     with pytest.raises(ProjectFileError, match="must be a mapping"):
         read_project("tillage.yaml", "")
+
+
+def _feed(text: str) -> Feed:
+    (feed,) = read_project("tillage.yaml", f"project: shop\nfeeds:\n  orders: {text}\n").feeds
+    return feed
+
+
+def test_a_csv_feed_says_how_its_rows_are_written() -> None:
+    feed = _feed(
+        "{path: landing/orders, format: csv, sameContent: skip, "
+        "csv: {delimiter: ';', quote: \"'\", header: false, columns: [id, größe], encoding: latin-1, skip: 2}}"
+    )
+    assert feed.csv == Csv(";", "'", False, ("id", "größe"), "iso8859-1", 2)
+    assert not feed.is_same_content_loaded
+    assert _feed("{path: landing/orders, format: csv}").csv == Csv(None, '"', True, (), "utf-8", 0)
+    assert _feed("{path: a, format: csv, csv: {delimiter: whitespace}}").csv.delimiter == WHITESPACE
+    assert _feed('{path: a, format: csv, csv: {delimiter: "\\t", quote: ""}}').csv.delimiter == "\t"
+
+
+def test_the_fixed_part_of_a_pattern_is_the_feeds_folder() -> None:
+    feed = _feed("{path: 'landing/date=*/hour=*/customers.json*', format: json, records: '$.customers[*]'}")
+    assert (feed.folder, feed.records) == ("landing", "$.customers[*]")
+    assert _feed("{path: landing/orders}").folder == "landing/orders"
+    assert _feed("{path: 'landing/**/x.xml', format: xml, records: /a/b}").folder == "landing"
+
+
+@pytest.mark.parametrize(
+    ("feed", "says"),
+    [
+        ("{path: '*/x'}", "must be a folder inside the project, like landing/orders, or a pattern"),
+        ("{path: landing/../x}", "must be a folder inside the project"),
+        ("{path: landing//x}", "must be a folder inside the project"),
+        ("{path: ./x}", "must be a folder inside the project"),
+        ("{path: 'landing/a**/x'}", "`..` stands for any folders and is a whole part"),
+        ("{path: a, format: xml}", "xml needs `records`"),
+        ("{path: a, format: xml, records: products}", "xml needs `records`"),
+        ("{path: a, format: csv, records: $}", "`records` is for json and xml"),
+        ("{path: a, format: json, records: '$.a[*].b'}", "`records` is `.` for the whole document, or a list"),
+        ("{path: a, csv: {}}", "`csv` describes CSV files, but the format is jsonl: set `format: csv`"),
+        ("{path: a, format: csv, csv: ;}", "`csv` is like"),
+        ("{path: a, format: csv, csv: {delimitr: ;}}", "unknown name 'delimitr'; did you mean 'delimiter'"),
+        ("{path: a, format: csv, csv: {delimiter: ab}}", "`delimiter` is one ASCII character"),
+        ("{path: a, format: csv, csv: {delimiter: x}}", "`delimiter` is one ASCII character that is no letter"),
+        ("{path: a, format: csv, csv: {delimiter: 1}}", "`delimiter` is one ASCII character"),
+        ("{path: a, format: csv, csv: {delimiter: ;, quote: ;}}", "`quote` is one ASCII character other than"),
+        ("{path: a, format: csv, csv: {header: maybe}}", "`header` is true or false"),
+        ("{path: a, format: csv, csv: {header: false}}", "without a header the columns need names"),
+        ("{path: a, format: csv, csv: {columns: [a, b, a]}}", "`columns` holds 'a' twice"),
+        ("{path: a, format: csv, csv: {columns: a}}", "`columns` is a list of names"),
+        ("{path: a, format: csv, csv: {skip: -1}}", "`skip` is the number of lines"),
+        ("{path: a, format: csv, csv: {skip: true}}", "`skip` is the number of lines"),
+        ("{path: a, format: csv, csv: {encoding: latin-99}}", "`encoding` is utf-16 or one that keeps ASCII"),
+        ("{path: a, sameContent: skp}", "unknown name 'skp'; did you mean 'skip'"),
+    ],
+)
+def test_a_wrong_feed_names_line_and_mend(feed: str, says: str) -> None:
+    with pytest.raises(ProjectFileError, match=f"tillage.yaml, line 3: .*{says}"):
+        _feed(feed)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["shift_jis", "gbk", "utf-7", "utf-32", "iso2022_jp", "cp037", "hex", "hz", "rot13"]
+)
+def test_an_encoding_in_which_a_comma_may_be_half_a_letter_is_refused(encoding: str) -> None:
+    with pytest.raises(ProjectFileError, match="one that keeps ASCII"):
+        _feed(f"{{path: a, format: csv, csv: {{encoding: {encoding}}}}}")
+
+
+@pytest.mark.parametrize(
+    "encoding", ["UTF8", "utf-8-sig", "cp1252", "mac-roman", "koi8-r", "euc-jp", "utf-16-le", "ascii"]
+)
+def test_an_encoding_that_keeps_ascii_is_taken(encoding: str) -> None:
+    assert _feed(f"{{path: a, format: csv, csv: {{encoding: {encoding}}}}}").csv.encoding

@@ -19,6 +19,7 @@ from tillage.errors import LeaseLostError
 from tillage.lake.delta import Table
 from tillage.pipelines.house import House
 from tillage.ports.lake import Rows
+from tillage.ports.store import Rejection
 from tillage.stores.postgres.database import Database
 from tillage.stores.postgres.folds import add_delta
 from tillage.stores.postgres.ledger import Ledger
@@ -66,7 +67,9 @@ def verdicts_again() -> None:
             datasets = house.feeds[load.feed].check.contract.datasets
             seen = {load.feed: load.load_seq}
             silver = {dataset.name: house.silver(load.feed, dataset, seen) for dataset in datasets}
-            workspace.decide(house.door.read(load.sources), silver)
+            feed, most = house.feeds[load.feed].feed, house.feeds[load.feed].check.contract.max_record_bytes
+            records = house.door.read(feed, load.sources, max_record_bytes=most)
+            workspace.decide(records, silver, lambda source: house.door.document(feed, load.sources[source]))
 
         replace(DuckWorkspace, "recall", recall)
         return whole(house, load, lease)
@@ -87,7 +90,7 @@ def maximum_of_receipts() -> None:
 def no_fence() -> None:
     """Voids a load in the ledger alone, so that whoever still writes it can commit."""
 
-    def void(house: House, load: Load, lease: Lease) -> bool:
+    def void(house: House, load: Load, lease: Lease, _: Rejection | None = None) -> bool:
         house.ledger.void(load, lease)
         return True
 
@@ -97,7 +100,7 @@ def no_fence() -> None:
 def fence_after_void() -> None:
     """Voids first and fences then: between the two the load is void and can still be committed."""
 
-    def void(house: House, load: Load, lease: Lease) -> bool:
+    def void(house: House, load: Load, lease: Lease, _: Rejection | None = None) -> bool:
         house.ledger.void(load, lease)
         return house.lake.bronze(load.feed).fence(house.ledger.next_fence(), load.load_seq)
 

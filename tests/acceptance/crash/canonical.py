@@ -138,12 +138,19 @@ def _store_state(store: psycopg.Connection[Any], paths: Paths) -> State:
             "select path, digest, state from tillage.sources join tillage.loads using (load_seq) "
             "where state <> 'voided'",
         ),
-        "open loads": _rows(store, "select feed from tillage.loads where state = 'open'"),
+        "unfinished loads": _rows(store, "select feed, state from tillage.loads where state in ('open', 'failed')"),
+        "abandoned loads": _rows(
+            store,
+            "select l.feed, l.reason, b.dataset, b.rule, b.severity, b.found, c.read_rows, c.accepted_rows "
+            "from tillage.loads l left join tillage.broken_rules b using (load_seq) "
+            "left join tillage.counts c on (c.load_seq, c.dataset) = (l.load_seq, b.dataset) where state = 'abandoned'",
+        ),
+        "rejected files": _rows(store, "select feed, path, digest, message from tillage.rejected"),
         "loads without the one receipt": _rows(
             store,
             "select l.state, r.stage from tillage.loads l full join tillage.receipts r using (load_seq) "
             "where (l.state = 'sealed') is distinct from (r.stage = 'publish')"
-            "and not (l.state = 'voided' and r.stage is null)",
+            "and not (l.state in ('voided', 'abandoned') and r.stage is null)",
         ),
         "leases that are held": _rows(
             store, "select resource from tillage.leases where holder is not null or expires_at is not null"
@@ -161,14 +168,16 @@ def _store_state(store: psycopg.Connection[Any], paths: Paths) -> State:
 
 
 def _counts(store: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
-    """All loads' figures added up."""
+    """All sealed loads' figures added up."""
     figures = (
         "dataset, sum(read_rows), sum(accepted_rows), sum(quarantined_rows), sum(duplicate_rows), sum(suppressed_rows)"
     )
     amounts = (
-        "sum(read_minor), sum(accepted_minor), sum(quarantined_minor), sum(duplicate_minor), sum(suppressed_minor)"
+        "sum(read_minor::numeric), sum(accepted_minor::numeric), sum(quarantined_minor::numeric), "
+        "sum(duplicate_minor::numeric), sum(suppressed_minor::numeric)"
     )
-    return _rows(store, f"select {figures}, {amounts}, sum(not_countable_rows) from tillage.counts group by dataset")
+    sealed = "tillage.counts join tillage.loads using (load_seq) where state = 'sealed'"
+    return _rows(store, f"select {figures}, {amounts}, sum(not_countable_rows) from {sealed} group by dataset")
 
 
 def _newest_receipts(store: psycopg.Connection[Any], root: Path) -> Iterable[str]:

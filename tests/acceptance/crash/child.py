@@ -1,6 +1,9 @@
 """One `tillage run` in a process of its own, which a test may kill, stop, or seed with a bug.
 
-    python -m tests.acceptance.crash.child ROOT [BUG] [--wait SECONDS] [--stop SIDE:POINT[:COUNT]]
+    python -m tests.acceptance.crash.child ROOT [BUG] [--wait SECONDS] [--stop SIDE:POINT[:COUNT]] [--failing DECISION]
+
+With a decision, retry or abandon, its first load breaks a rule and fails, it is decided about, and another run follows
+in which the rule holds.
 
 Prints what the run says and, last, what it did as one line of JSON. Ends with the exit code that the command has.
 """
@@ -19,8 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.crash import bugs
+from tests.integration.ruled import broken_rule, ruled
 from tillage.domain.load import CommitPoint
 from tillage.errors import TillageError
+from tillage.pipelines import failing
+from tillage.pipelines.house import House
 from tillage.settings import Crash, Settings, read_settings
 from tillage.wiring import CommitLog, open_house
 
@@ -55,23 +61,28 @@ def main(words: list[str]) -> int:
     parser.add_argument("bug", nargs="?", choices=sorted(bugs.SEEDS))
     parser.add_argument("--wait", type=float, default=60)
     parser.add_argument("--stop")
+    parser.add_argument("--failing", choices=["retry", "abandon"])
     arguments = parser.parse_args(words)
     if arguments.bug:
         bugs.SEEDS[arguments.bug]()
     settings = read_settings()
     stop = read_settings({"TILLAGE_CRASH": arguments.stop or ""}).crash
-    code, did = run_once(arguments.root, settings, StoppingLog(settings.crash, stop), wait_s=arguments.wait)
+    code, did = run_once(arguments.root, settings, StoppingLog(settings.crash, stop), arguments)
     print(json.dumps(did), flush=True)
     return code
 
 
-def run_once(root: Path, settings: Settings, commits: CommitLog, *, wait_s: float) -> tuple[int, dict[str, Any]]:
+def run_once(
+    root: Path, settings: Settings, commits: CommitLog, arguments: argparse.Namespace
+) -> tuple[int, dict[str, Any]]:
     """The exit code, and what the run did."""
     did: dict[str, Any] = {"error": None, "loads": [], "resumed": [], "voided": []}
     code = 0
     try:
         with open_house(root, settings, say=lambda line: print(line, flush=True), commits=commits) as house:
-            report = running.run(house, wait_s=wait_s)
+            if arguments.failing:
+                decide(house, arguments)
+            report = running.run(house, wait_s=arguments.wait)
         did |= {"loads": list(report.loads), "resumed": report.resumed, "voided": report.voided}
     except TillageError as wrong:
         print(wrong, flush=True)
@@ -79,6 +90,13 @@ def run_once(root: Path, settings: Settings, commits: CommitLog, *, wait_s: floa
         code = wrong.exit_code
     did["passed"] = {str(point): count for point, count in commits.passed.items()}
     return code, did
+
+
+def decide(house: House, arguments: argparse.Namespace) -> None:
+    """A run whose loads fail, and what a person then says of them."""
+    report = running.run(ruled(house, [broken_rule()]), wait_s=arguments.wait)
+    for load in report.failed:
+        getattr(failing, arguments.failing)(house, load, reason="the sweep", wait_s=arguments.wait)
 
 
 if __name__ == "__main__":

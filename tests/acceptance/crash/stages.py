@@ -17,9 +17,9 @@ _MOST_RUNS = 3
 Sides = tuple[str, ...]
 BOTH: Sides = ("before", "after")
 BEFORE: Sides = ("before",)
-STAGES = ("first", "second", "voiding", "recalling", "rejecting", "remodelling")
+STAGES = ("first", "second", "voiding", "recalling", "rejecting", "remodelling", "retrying", "abandoning")
 # What only the first run of a project gets to.
-_ONCE = {CommitPoint.SETUP, CommitPoint.TABLE, CommitPoint.MODELS}
+_ONCE = {CommitPoint.SETUP, CommitPoint.HOUSE, CommitPoint.TABLE, CommitPoint.MODELS}
 _VOIDING: Mapping[str, Sides] = {"fence": BOTH, "void": BOTH, "plan": BEFORE}
 
 
@@ -52,6 +52,8 @@ class Stage:
     """Where to kill it."""
     arriving: Mapping[str, bytes] = field(default_factory=dict)
     """Files that arrive only after that run."""
+    failing: str | None = None
+    """What a person says of the load of these runs, which fails."""
 
     def kills(self, name: str) -> Iterator[Kill]:
         """Each time that the run gets to a point."""
@@ -67,7 +69,8 @@ class Stages:
 
     voiding: one was killed before anything was decided. recalling: one was killed once all was decided; and as what is
     decided must not need its files any more, these are gone. rejecting: a third file has come, which is torn.
-    remodelling: one was killed between silver and the folds, and then the model was changed.
+    remodelling: one was killed between silver and the folds, and then the model was changed. retrying, abandoning: its
+    load fails, and is retried or abandoned.
 
     Of those, what a second run has anyway is tried on one side only: nothing becomes durable between the end of one
     point and the start of the next.
@@ -88,6 +91,7 @@ class Stages:
         finished(self.whole)
         self.wanted = state_of(self.whole.root, self.whole.dsn)
         makers = (self._first, self._second, self._voiding, self._recalling, self._rejecting, self._remodelling)
+        makers += (self._retrying, self._abandoning)
         self._makers: Mapping[str, Callable[[], Stage]] = dict(zip(STAGES, makers, strict=True))
         self._made: dict[str, Stage] = {}
 
@@ -113,9 +117,14 @@ class Stages:
         return self._stage(place, dict.fromkeys(["silver", "publish", "seal"], BEFORE))
 
     def _rejecting(self) -> Stage:
-        place = self.places.copy(self.second)
-        place.deliver({f"{LANDING}/torn.jsonl.gz": self.files[f"{LANDING}/2025-01-03.jsonl.gz"][:-100]})
-        return self._stage(place, _VOIDING)
+        torn = {f"{LANDING}/torn.jsonl.gz": self.files[f"{LANDING}/2025-01-03.jsonl.gz"][:-100]}
+        whole, place = self.places.copy(self.whole), self.places.copy(self.second)
+        whole.deliver(torn)
+        place.deliver(torn)
+        finished(whole)
+        rejected = {"rejected files": state_of(whole.root, whole.dsn)["rejected files"]}
+        assert sum(rejected["rejected files"].values()) == 1
+        return self._stage(place, _VOIDING, self.wanted | rejected)
 
     def _remodelling(self) -> Stage:
         whole, place = self.places.copy(self.whole), self._killed("before:publish")
@@ -127,6 +136,17 @@ class Stages:
         assert "gold.customer_spend" in str(differences(wanted, self.wanted))
         return self._stage(place, {"models": BOTH, "publish": BEFORE, "seal": BEFORE}, wanted)
 
+    def _retrying(self) -> Stage:
+        sides = {"fail": BOTH, "fence": BOTH, "void": BOTH, "plan": BEFORE, "bronze": BEFORE}
+        return self._stage(self.second, sides, failing="retry")
+
+    def _abandoning(self) -> Stage:
+        whole = self.places.copy(self.second)
+        finished(whole, failing="abandon")
+        wanted = state_of(whole.root, whole.dsn)
+        assert {"abandoned loads", "files"} <= {line.partition(":")[0] for line in differences(wanted, self.wanted)}
+        return self._stage(self.second, dict.fromkeys(["fail", "fence", "abandon"], BOTH), wanted, failing="abandon")
+
     def _killed(self, crash: str) -> Place:
         """A copy of the second stage after a run that was killed."""
         place = self.places.copy(self.second)
@@ -134,11 +154,18 @@ class Stages:
         assert killed.is_killed, killed.said
         return place
 
-    def _stage(self, base: Place, sides: Mapping[str, Sides], wanted: State | None = None) -> Stage:
+    def _stage(
+        self,
+        base: Place,
+        sides: Mapping[str, Sides],
+        wanted: State | None = None,
+        *,
+        failing: str | None = None,
+    ) -> Stage:
         """After it has proved that an uninterrupted run from there comes to what is wanted."""
-        stage = Stage(base, {}, wanted or self.wanted, sides)
+        stage = Stage(base, {}, wanted or self.wanted, sides, failing=failing)
         place = self.places.copy(base)
-        passed = finished(place).did["passed"]
+        passed = finished(place, failing=failing).did["passed"]
         assert differences(state_of(place.root, place.dsn), stage.wanted) == []
         assert sides.keys() <= passed.keys()
         self.places.drop(place)
@@ -157,10 +184,13 @@ class Stages:
         stage = self.stage(kill.stage)
         place = self.places.copy(stage.base)
         try:
-            killed = run(place, crash=kill.crash, bug=bug)
+            killed = run(place, crash=kill.crash, bug=bug, failing=stage.failing)
             assert killed.is_killed, killed.said
             place.deliver(stage.arriving)
-            found = [*unfinished(place, bug), *differences(state_of(place.root, place.dsn), stage.wanted)]
+            found = [
+                *unfinished(place, bug, failing=stage.failing),
+                *differences(state_of(place.root, place.dsn), stage.wanted),
+            ]
         except AssertionError as wrong:
             wrong.add_note(str(kill))
             raise
@@ -168,18 +198,18 @@ class Stages:
         return found
 
 
-def finished(place: Place) -> Ended:
+def finished(place: Place, *, failing: str | None = None) -> Ended:
     """A run that must succeed."""
-    ended = run(place)
+    ended = run(place, failing=failing)
     assert ended.code == 0, ended.said
     return ended
 
 
-def unfinished(place: Place, bug: str | None = None) -> list[str]:
+def unfinished(place: Place, bug: str | None = None, *, failing: str | None = None) -> list[str]:
     """Runs again until a run ends well; why none does."""
     said = []
     for _ in range(_MOST_RUNS):
-        ended = run(place, bug=bug)
+        ended = run(place, bug=bug, failing=failing)
         if ended.code == 0:
             return []
         said.append(f"ends with {ended.code}: {ended.said.strip()}")
