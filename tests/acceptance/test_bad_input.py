@@ -37,7 +37,8 @@ FORMATS: dict[str, dict[str, Any]] = {
     "rows": {"format": "csv", "csv": {"delimiter": ","}},
     "columns": {"format": "parquet"},
 }
-CHANGING_BYTES = 64 * MIB  # so that most of it is not read yet when the run says that it begins
+# So that most of it is not read yet when the run says that it begins.
+CHANGING = b'{"id":"%b"}\n' % (b"x" * 16 * 1024) * 8 * 1024
 COMPANION = {
     "lines": ("good.jsonl", GOOD),
     "documents": ("good.json", b'[{"id":"good"}]'),
@@ -208,7 +209,7 @@ def test_a_file_that_changes_while_it_is_read_voids_its_load_and_costs_no_other(
     folder = root / "landing" / "lines"
     (folder / "good.jsonl").write_bytes(GOOD)
     changing = folder / "a.jsonl"
-    changing.write_bytes(GOOD * (CHANGING_BYTES // len(GOOD)))
+    changing.write_bytes(CHANGING)
 
     def change(line: str) -> None:
         # The last byte, after the load is planned: what was hashed is not what will be read.

@@ -157,8 +157,8 @@ class Reader:
 
 def _large(batch: RecordBatch) -> list[int]:
     """Rows of the records of which only one is parsed at a time: it takes up to a hundred times its bytes."""
-    raw, text = (pc.fill_null(pc.binary_length(batch.column(column)), 0) for column in ("raw", "text"))
-    found: list[int] = pc.indices_nonzero(pc.greater(pc.max_element_wise(raw, text), _LARGE_BYTES)).to_pylist()
+    raws, texts = (pc.fill_null(pc.binary_length(batch.column(column)), 0) for column in ("raw", "text"))
+    found: list[int] = pc.indices_nonzero(pc.greater(pc.max_element_wise(raws, texts), _LARGE_BYTES)).to_pylist()
     return found
 
 

@@ -18,15 +18,15 @@ LINE_BYTES = 2 * 1024 * MIB
 GOOD = b'{"id":"good","note":"x"}\n'
 LANDING, BRONZE, HEAD = "landing", "bronze", "head"
 WHERE = {
-    LANDING: "in the file, which stays where it is; none in the lake",
-    BRONZE: "in `bronze` and `quarantine`, all of them",
-    HEAD: "the first 64 KiB in `bronze` and `quarantine`, with size and SHA-256 of the whole; the rest in the file",
-    "": "the record is accepted: in `bronze`",
-    "none": "there are none",
-    "unread": "where they are; none is read",
+    LANDING: "file",
+    BRONZE: "bronze",
+    HEAD: "bronze, cut",
+    "": "bronze",
+    "none": "none",
+    "unread": "unread",
 }
-_REPLACE = "replace the file, or move it out of the folder"
-_ASK = "ask the sender for it; the rest of the file is loaded"
+_REPLACE = "replace it, or move it away"
+_ASK = "ask the sender for it"
 
 Make = Callable[[Path], bytes | None]
 """Puts the input below the landing folder; the bytes that the record must keep, where it keeps any."""
@@ -195,7 +195,7 @@ CASES = (
         0,
         "accepted",
         "",
-        "nothing; in a feed with `tillage.unknownFields: reject` it is `unknown_field`",
+        "nothing",
         units=3,
         peak_mib=1600,
     ),
@@ -208,7 +208,7 @@ CASES = (
         0,
         "unreadable",
         BRONZE,
-        "ask the sender for the whole document: none of its records is loaded",
+        "ask for the whole document",
         feed="documents",
     ),
     Case(
@@ -217,7 +217,7 @@ CASES = (
         0,
         "unreadable",
         BRONZE,
-        "ask the sender for a document without a document type",
+        "ask for one without a document type",
         feed="elements",
     ),
     Case(
@@ -304,12 +304,12 @@ WRITTEN = Case(
     "nothing: the next run takes it",
 )
 CHANGED = Case(
-    "file of 64 MiB that changes while it is read",
+    "file of 128 MiB that changes while it is read",
     _made_by_its_test,
     12,
     "source-changed",
     LANDING,
-    "run again when it is still",
-    peak_mib=1200,
+    "run again",
+    peak_mib=1600,
 )
 OUTSIDE = Case("feed whose `path` has `..`", _made_by_its_test, 10, "project-file", "unread", "name a folder inside")

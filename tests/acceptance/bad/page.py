@@ -11,11 +11,20 @@ as long as nobody can say what lies at the door, nothing is planned. Exit 11 and
 done; a file that is refused is said again by each run, and tried again when its bytes change. With `--strict`, units in
 quarantine make exit 0 an exit 11. What is not in code letters in the third column is no code.
 
+| bytes | mean |
+|---|---|
+| file | in the file, which stays where it is; none in the lake |
+| bronze | all in `bronze`, and for a unit with a code in `quarantine` too; all other records of the file are loaded |
+| bronze, cut | as before, but only the first 64 KiB, with size and SHA-256 of the whole |
+| none, unread | there are none; nobody looks at them |
+
+Of a broken JSON or XML document all is one unreadable record, so nothing else of it is loaded.
+
 Memory is the most that the whole process held at once (its peak resident set), under the default settings on two cores;
 a run over one small line holds about 250 MiB of them. A torn gzip, zstd or zip file is refused wherever it is torn.
 This page is written by `tests/acceptance/test_bad_input.py`, which proves it.
 
-| case | exit | code | where the bytes are | what to do | memory below |
+| case | exit | code | bytes | what to do | memory below |
 |---|---|---|---|---|---|
 """
 
