@@ -19,6 +19,8 @@ from benchmarks.ratios import ratio
 from benchmarks.report import Goal, Section, document
 from benchmarks.rounds import Job, Result, run_rounds
 
+pytestmark = pytest.mark.accept("3.5")
+
 _LINE: dict[str, list[object]] = {
     "order_id": ["o1", "o1"],
     "customer_id": ["c1", "c1"],
