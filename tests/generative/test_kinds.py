@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -98,12 +100,14 @@ def _number(found: Any, wanted: Column) -> tuple[Any, str]:
         return None, "type"
     places = 3 if wanted.currency else PLACES[wanted.kind]
     decimals = (match[3] or "").rstrip("0")
+    if wanted.kind is Kind.NUMBER and not wanted.currency:
+        unit = Fraction(text) * 10**places
+        whole = floor(abs(unit) + Fraction(1, 2)) * (-1 if unit < 0 else 1)
+        return (None, "type") if abs(whole) >= 10**38 else (Decimal(f"{whole}e-{places}"), "")
     if len(decimals) > places:
         return None, "money_scale" if wanted.currency else "type"
     digits = (match[2] + decimals.ljust(places, "0")).lstrip("0") or "0"
     scaled = int(match[1] + digits)
-    if wanted.kind is Kind.NUMBER and not wanted.currency:
-        return (None, "type") if len(digits) > 38 else (Decimal(f"{scaled}e-{places}"), "")
     if abs(scaled) > MAX_MINOR:
         return None, "money_overflow" if wanted.currency else "type"
     return scaled, ""

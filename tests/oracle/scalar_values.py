@@ -85,8 +85,12 @@ def scalar(column: Column, raw: Any, *, is_text: bool) -> Cell:
     value = typed(column, raw, is_text=is_text)
     if value is WRONG:
         return wrong("type")
-    kept = date_formats.time_text(value) if isinstance(value, time) else value
-    return Cell(kept, limited(column, value))
+    codes = limited(column, value)
+    if column.kind == "number":
+        value = rounded(value)
+        if value is WRONG:
+            return wrong("type")
+    return Cell(date_formats.time_text(value) if isinstance(value, time) else value, codes)
 
 
 def typed(column: Column, raw: Any, *, is_text: bool) -> Any:
@@ -122,13 +126,18 @@ def plain_number(raw: Any, kind: str) -> Any:
         return WRONG
     sign, whole, decimals = found
     if kind == "number":
-        is_in_range = len(decimals) <= DECIMALS and len(whole) <= WHOLE_DIGITS
-        return Decimal(f"{sign}{whole}.{decimals or 0}") if is_in_range else WRONG
+        return Decimal(f"{sign}{whole}.{decimals or 0}") if len(whole) <= WHOLE_DIGITS else WRONG
     # The length first: Python refuses to read numbers of thousands of digits.
     if decimals or len(whole) > len(str(MAX_WORD)):
         return WRONG
     value = int(sign + whole)
     return value if -MAX_WORD - 1 <= value <= MAX_WORD else WRONG
+
+
+def rounded(value: Decimal) -> Any:
+    """As a number is kept: six decimals, halves away from zero; WRONG if that takes one digit too many."""
+    scaled = half_up(Fraction(value) * 10**DECIMALS)
+    return Decimal(f"{scaled}e-{DECIMALS}") if abs(scaled) < 10 ** (DECIMALS + WHOLE_DIGITS) else WRONG
 
 
 def limited(column: Column, value: Any) -> frozenset[str]:

@@ -43,7 +43,7 @@ def mask(level: Level, leaf: Leaf) -> str:
     column = leaf.column
     value = level.field("value:", leaf)
     if column.money is None:
-        basic = _number_mask(column, value) if column.kind is Kind.NUMBER else _scaled_mask(column, value, 0)
+        basic = _number_mask(value) if column.kind is Kind.NUMBER else _scaled_mask(column, value, 0)
         limits = _limits(column, value, 0)
         found = f"(case {basic} else 0 end)"
         if limits != "(0)":
@@ -97,12 +97,9 @@ def no_currency(level: Level, leaf: Leaf) -> str:
     return f"case when {code} is null then {absent} when {known} then 0 else {unknown} end"
 
 
-def _number_mask(column: Column, value: str) -> str:
-    del column
-    return (
-        f"when {_excess(value, DECIMALS)} then {BIT[Code.TYPE]} "
-        f"when try_cast({value} as {_NUMBER}) is null then {BIT[Code.TYPE]}"
-    )
+def _number_mask(value: str) -> str:
+    """An arm of a CASE; the cast rounds half away from zero, since measured values have any number of decimals."""
+    return f"when try_cast({value} as {_NUMBER}) is null then {BIT[Code.TYPE]}"
 
 
 def _scaled_mask(column: Column, value: str, scale: int) -> str:
