@@ -150,7 +150,7 @@ def _units(rows: Rows, files: Mapping[int, str]) -> list[dict[str, Any]]:
             CODES: sorted(row[CODES]),
             WARNINGS: sorted(row[WARNINGS]),
         }
-        for row in _listed(rows)
+        for row in rows.to_pylist()
     ]
 
 
@@ -163,7 +163,7 @@ def _model_rows(fold: Fold, workspace: Workspace) -> list[dict[str, Any]]:
     empty = {output.name: output.filled for output in fold.sums}
     return [
         {one.name: None if one.name in empty and not row[empty[one.name]] else row[one.name] for one in fold.outputs}
-        for row in _listed(delta)
+        for row in delta.to_pylist()
         if row[ROWS]
     ]
 
@@ -173,11 +173,3 @@ def _refuse_many(rows: int, table: str) -> None:
         raise OperatorError(
             f"{table} has {rows:,} rows; at most {_MOST_ROWS:,} are compared: give less, or expect counts"
         )
-
-
-def _listed(rows: Rows) -> list[dict[str, Any]]:
-    try:
-        listed: list[dict[str, Any]] = rows.to_pylist()
-    except OverflowError:  # an offset can lead out of the years that Python has
-        raise OperatorError("a timestamp before the year 1 or after 9999, in UTC, cannot be compared") from None
-    return listed
