@@ -6,7 +6,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from itertools import pairwise
 from queue import SimpleQueue
 from threading import Lock
@@ -88,23 +88,28 @@ class Reader:
     def read(self, batches: Iterable[RecordBatch], load_seq: int | None = None) -> None:
         """Checks all batches, in any order; `load_seq` where they do not carry their own."""
         idle: SimpleQueue[tuple[duckdb.DuckDBPyConnection, Batches]] = SimpleQueue()
-        for _ in range(self._threads):
-            cursor = self._connection.cursor()
-            idle.put((cursor, Batches(cursor, self._check)))
-
         one_at_a_time = Lock()
 
         def check(batch: RecordBatch) -> None:
             cursor, worker = idle.get()
-            large = _large(batch)
-            with one_at_a_time if large else nullcontext():
-                for part in _parts(batch, large):
-                    worker.parse(part, load_seq)
-                    self._keep(cursor)
-            idle.put((cursor, worker))
+            try:
+                large = _large(batch)
+                with one_at_a_time if large else nullcontext():
+                    for part in _parts(batch, large):
+                        worker.parse(part, load_seq)
+                        self._keep(cursor)
+            finally:
+                # Also after a failure: a batch that waits for a connection would wait for ever.
+                idle.put((cursor, worker))
 
-        pending: deque[Future[None]] = deque()
-        with ThreadPoolExecutor(self._threads) as pool:
+        with ExitStack() as stack:
+            for _ in range(self._threads):
+                cursor = stack.enter_context(closing(self._connection.cursor()))
+                idle.put((cursor, Batches(cursor, self._check)))
+            pool = ThreadPoolExecutor(self._threads)
+            # What waits when one batch has failed, or its file has, would be work for nothing.
+            stack.callback(pool.shutdown, cancel_futures=True)
+            pending: deque[Future[None]] = deque()
             for batch in batches:
                 # One more than there are threads waits, so that none does; more would only cost memory.
                 while len(pending) > self._threads:
@@ -112,8 +117,6 @@ class Reader:
                 pending.append(pool.submit(check, batch))
             for one in pending:
                 one.result()
-        while not idle.empty():
-            idle.get()[0].close()
 
     def _keep(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Adds what `#parsing`, `#looked` and `#parsed` of a connection hold."""
