@@ -100,3 +100,33 @@ def test_a_member_cannot_be_read_as_value_and_as_list() -> None:
     wrong = _TEXT.replace("physicalName: $.customerId", "physicalName: $.orders", 1)
     with pytest.raises(ContractError, match="single value where another column or a unit reads"):
         shape_of(read_contract("orders", "orders.odcs.yaml", wrong))
+
+
+@pytest.mark.parametrize("condition", ["head.country = 'x'", "len(lines) > 0", "amount_minor > 1"])
+def test_a_condition_on_rows_to_be_grouped_reads_only_what_each_row_holds(condition: str) -> None:
+    text = f"""
+apiVersion: v3.2.0
+kind: DataContract
+id: shop
+version: 1.0.0
+status: active
+schema:
+  - name: invoices
+    customProperties:
+      - {{property: tillage.unit, value: {{groupBy: [invoice]}}}}
+      - {{property: tillage.where, value: "{condition}"}}
+    properties:
+      - {{name: invoice, logicalType: string}}
+      - {{name: quantity, logicalType: integer}}
+      - {{name: head, logicalType: object, properties: [{{name: country, logicalType: string}}]}}
+      - name: amount
+        logicalType: number
+        customProperties:
+          - {{property: tillage.money, value: EUR}}
+          - {{property: tillage.amount, value: "quantity * 2"}}
+      - name: lines
+        logicalType: array
+        items: {{logicalType: object, properties: [{{name: product, logicalType: string}}]}}
+"""
+    with pytest.raises(ContractError, match=r"unknown column .*; the columns are: invoice, quantity"):
+        read_contract("invoices", "invoices.odcs.yaml", text)

@@ -56,7 +56,8 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
     check_references(document, (*path, "properties"), dataset)
     names = {field for column in columns for field, _, _ in stored(column)}
     if "tillage.where" in terms:
-        dataset = replace(dataset, where=_where(document, path, terms["tillage.where"], names, columns))
+        asked = _row_values(columns) if group_by else names
+        dataset = replace(dataset, where=_where(document, path, terms["tillage.where"], asked, columns))
     row_rules, dataset_rules = read_rules(document, path, item, dataset, names)
     if not dataset.key:
         notes.append(f"dataset '{name}' has no primaryKey: the same record sent twice counts twice")
@@ -130,6 +131,12 @@ def _check_group(document: Document, path: Path, dataset: Dataset) -> None:
         document.check_names(path, [name], kinds)
         if kinds[name].kind in {Kind.LIST, Kind.OBJECT} or not kinds[name].paths:
             raise document.wrong(path, f"tillage.unit: '{name}' of groupBy must be a value that each row holds")
+
+
+def _row_values(columns: tuple[Column, ...]) -> set[str]:
+    """What each row to be grouped holds by itself: no lists, no objects, nothing that is made of amounts."""
+    plain = [column for column in columns if column.kind not in {Kind.LIST, Kind.OBJECT} and column.amount is None]
+    return {column.stored_name for column in plain}
 
 
 def _where(document: Document, path: Path, sql: Any, names: set[str], columns: tuple[Column, ...]) -> RowRule:

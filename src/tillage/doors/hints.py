@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
 
 from tillage.contracts.project import Feed
+from tillage.doors.recognise import is_object
 
 HINT_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -56,18 +56,11 @@ def _looks_like(start: bytes, *, is_whole: bool) -> str | None:
     lines = [line for line in start.split(b"\n") if line.strip()]
     if not is_whole and len(lines) > 1:
         lines = lines[:-1]  # cut off somewhere
-    if lines and sum(map(_is_object, lines)) * 2 > len(lines) and len(lines) > 1:
+    if lines and sum(map(is_object, lines)) * 2 > len(lines) and len(lines) > 1:
         return "jsonl"
     if head.startswith((b"{", b"[")):
         return "json"
     return "csv" if _is_table(lines) else None
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _is_table(lines: list[bytes]) -> bool:

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from tillage.doors.start import steps
+
 BLANKS = b" \t\n\r"
 QUOTE, COMMA, BACKSLASH, LIST, LIST_END, OBJECT, OBJECT_END = b'",\\[]{}'
 _BOM = b"\xef\xbb\xbf"
@@ -33,7 +35,7 @@ class Stream:
     def __init__(self, blocks: Iterator[bytes], step_bytes: int) -> None:
         self.hold = bytearray()
         self.offset = 0  # of the first byte held
-        self._steps = _steps(blocks, step_bytes)
+        self._steps = steps(blocks, step_bytes)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._is_wrong = False  # said by `more`, so that what was held before it is never lost
         while len(self.hold) < len(_BOM) and (step := next(self._steps, b"")):
@@ -74,17 +76,6 @@ class Stream:
 def leading_blanks(held: bytearray) -> int:
     found = _BLANK_RUN.match(held)
     return found.end() if found else 0
-
-
-def _steps(blocks: Iterator[bytes], step_bytes: int) -> Iterator[bytes]:
-    waiting = bytearray()
-    for block in blocks:
-        waiting += block
-        while len(waiting) >= step_bytes:
-            yield bytes(waiting[:step_bytes])
-            del waiting[:step_bytes]
-    if waiting:
-        yield bytes(waiting)
 
 
 class Level:

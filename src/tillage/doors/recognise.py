@@ -38,7 +38,7 @@ def recognised(start: bytes, name: str, *, is_whole: bool) -> str | None:
     lines = [line for line in start.split(b"\n") if line.strip()]
     if not is_whole and len(lines) > 1:
         lines = lines[:-1]  # cut off somewhere
-    objects = sum(map(_is_object, lines[:200]))
+    objects = sum(map(is_object, lines[:200]))
     if objects * 2 > min(len(lines), 200) and (len(lines) > 1 or name.lower().endswith(_LINES)):
         return "jsonl"
     if head.startswith((b"{", b"[")):
@@ -47,7 +47,8 @@ def recognised(start: bytes, name: str, *, is_whole: bool) -> str | None:
     return "csv" if is_table or name.lower().endswith(SUFFIXES["csv"][:4]) else None
 
 
-def _is_object(line: bytes) -> bool:
+def is_object(line: bytes) -> bool:
+    """Whether a line is one JSON object."""
     try:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):

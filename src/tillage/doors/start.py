@@ -56,3 +56,15 @@ def _as_utf8(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode("utf-8", errors="surrogatepass")
     except UnicodeDecodeError:
         yield b"\xff"
+
+
+def steps(blocks: Iterator[bytes], step_bytes: int) -> Iterator[bytes]:
+    """The same stream in pieces of exactly `step_bytes`, but for the last."""
+    waiting = bytearray()
+    for block in blocks:
+        waiting += block
+        while len(waiting) >= step_bytes:
+            yield bytes(waiting[:step_bytes])
+            del waiting[:step_bytes]
+    if waiting:
+        yield bytes(waiting)

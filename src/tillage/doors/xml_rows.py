@@ -28,6 +28,7 @@ import pyarrow as pa
 from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES
 from tillage.doors.batch import build
 from tillage.doors.passing import Passing, unreadable_part, whole_document
+from tillage.doors.start import steps
 from tillage.errors import ProjectFileError
 from tillage.ports.door import RecordBatch
 
@@ -69,7 +70,7 @@ def read_xml(
     reader = _Reader(_path(records), source, max_record_bytes)
     read_bytes, is_blank = 0, True
     try:
-        for step in _steps(rest, max(len(_BOM), min(_STEP_BYTES, chunk_bytes))):
+        for step in steps(rest, max(len(_BOM), min(_STEP_BYTES, chunk_bytes))):
             is_blank = is_blank and not step.removeprefix(_BOM).strip()
             read_bytes += len(step)
             reader.feed(step)
@@ -94,17 +95,6 @@ def _path(records: str) -> list[str]:
             "`/products/product`; correct tillage.yaml, then: tillage run"
         )
     return names
-
-
-def _steps(blocks: Iterator[bytes], step_bytes: int) -> Iterator[bytes]:
-    waiting = bytearray()
-    for block in blocks:
-        waiting += block
-        while len(waiting) >= step_bytes:
-            yield bytes(waiting[:step_bytes])
-            del waiting[:step_bytes]
-    if waiting:
-        yield bytes(waiting)
 
 
 class _Element:
