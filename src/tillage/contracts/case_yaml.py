@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from tillage.contracts.document import Document, Path
+from tillage.contracts.document import Document, Path, yaml_problems
 from tillage.errors import OperatorError
 
 # Beyond what a person writes. The parser takes some 20 s for the first, and aliases may unfold beyond it.
@@ -54,15 +54,8 @@ def read_values(name: str, text: str, error: type[OperatorError]) -> Document:
         raise error(
             f"{name}: has {len(text):,} characters; at most {_MOST_CHARACTERS:,} are read: make two files of it"
         )
-    try:
+    with yaml_problems(name, error):
         root = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as wrong:
-        line = wrong.problem_mark.line + 1 if wrong.problem_mark else 1
-        raise error(f"{name}, line {line}: not YAML: {wrong.problem}") from None
-    except yaml.YAMLError:
-        raise error(f"{name}: not YAML: it holds a character that YAML does not allow") from None
-    except RecursionError:
-        raise error(f"{name}: is nested too deeply") from None
     lines: dict[Path, int] = {}
     document = Document(name, None, lines, error)
     return Document(name, _value(document, root, (), lines), lines, error)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +74,15 @@ def _composed(name: str, text: str, error: type[OperatorError]) -> tuple[yaml.No
     """The nodes, and the same as plain data."""
     if len(text) > _MOST_CHARACTERS:
         raise error(f"{name}: has {len(text):,} characters; at most {_MOST_CHARACTERS:,} are read")
-    try:
+    with yaml_problems(name, error):
         return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+
+
+@contextmanager
+def yaml_problems(name: str, error: type[OperatorError]) -> Iterator[None]:
+    """What PyYAML raises inside becomes an error of the file `name`, with the line where it has one."""
+    try:
+        yield
     except yaml.MarkedYAMLError as wrong:
         line = wrong.problem_mark.line + 1 if wrong.problem_mark else 1
         raise error(f"{name}, line {line}: not YAML: {wrong.problem}") from None

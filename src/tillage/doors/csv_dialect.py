@@ -14,7 +14,7 @@ import numpy as np
 
 from tillage.contracts.project import Csv, Feed
 from tillage.doors.csv_rows import cut_fields
-from tillage.doors.start import start
+from tillage.doors.start import beginning, start
 
 _CANDIDATES = ",;\t|"
 _SAMPLE_BYTES = 64 * 1024
@@ -39,12 +39,7 @@ def sniffed(blocks: Iterator[bytes], csv: Csv) -> str:
         DoubtfulDialectError: one has to be stated.
     """
     begun = start(blocks, encoding=csv.encoding, skip_rows=csv.skip_rows)
-    sample = bytearray()
-    is_end = False
-    while len(sample) < _SAMPLE_BYTES and not is_end:
-        block = next(begun.blocks, b"")
-        is_end = not block
-        sample += block
+    sample, is_end = beginning(begun.blocks, _SAMPLE_BYTES)
     data = np.frombuffer(bytes(sample), dtype=np.uint8)
     shares = {
         mark: _share(data, replace(csv, delimiter=mark), is_end=is_end) for mark in _CANDIDATES if mark != csv.quote

@@ -14,7 +14,7 @@ from tillage.contracts.infer import column_name
 from tillage.contracts.project import Csv
 from tillage.doors.csv_dialect import DoubtfulDialectError, sniffed
 from tillage.doors.csv_rows import cut_fields
-from tillage.doors.start import start
+from tillage.doors.start import beginning, start
 from tillage.errors import OperatorError
 
 _HEAD_BYTES = 256 * 1024
@@ -91,12 +91,7 @@ def _encoding(blocks: Iterable[bytes]) -> tuple[str, list[str]]:
 def _first_rows(blocks: Iterator[bytes], csv: Csv) -> Iterator[list[str]]:
     """The fields of the first rows that can be cut."""
     begun = start(blocks, encoding=csv.encoding)
-    sample = bytearray()
-    is_end = False
-    while len(sample) < _HEAD_BYTES and not is_end:
-        block = next(begun.blocks, b"")
-        is_end = not block
-        sample += block
+    sample, is_end = beginning(begun.blocks, _HEAD_BYTES)
     data = np.frombuffer(bytes(sample), dtype=np.uint8)
     _, cut = cut_fields(data, csv, is_end=is_end, limit_bytes=max(len(data), 1))
     encoding = "utf-8" if csv.encoding == "utf-16" else csv.encoding

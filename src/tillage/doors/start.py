@@ -68,3 +68,14 @@ def steps(blocks: Iterator[bytes], step_bytes: int) -> Iterator[bytes]:
             del waiting[:step_bytes]
     if waiting:
         yield bytes(waiting)
+
+
+def beginning(blocks: Iterator[bytes], most_bytes: int) -> tuple[bytearray, bool]:
+    """The stream's first `most_bytes` and up to a block more, and whether they are all there is."""
+    found = bytearray()
+    while len(found) < most_bytes:
+        block = next(blocks, b"")
+        if not block:
+            return found, True
+        found += block
+    return found, False
