@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tillage.contracts.check import Check, compile_check
+from tillage.contracts.compiler.check import Check, compile_check
 from tillage.contracts.contract import Dataset
-from tillage.contracts.odcs import read_contract
+from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import Project, read_project
 from tillage.domain.load import CommitPoint
 from tillage.doors.files import FilesDoor

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from tillage.contracts.check import Check
+from tillage.contracts.compiler.check import Check
 from tillage.contracts.project import Feed
 from tillage.contracts.sql_text import name
 from tillage.contracts.types import silver_columns

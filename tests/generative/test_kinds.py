@@ -22,7 +22,7 @@ from tests.generative.bounded import bounded
 from tests.generative.in_memory import Found, Place, check_files, connected
 from tests.oracle.food_orders import BLANKS, MAX_MINOR, Number, _parse
 from tests.oracle.vat import net_minor
-from tillage.contracts.check import compile_check
+from tillage.contracts.compiler.check import compile_check
 from tillage.contracts.contract import Column, Contract, Dataset, FieldPath, Kind, Money, Vat
 
 pytestmark = pytest.mark.accept("2.5")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.generative.bounded import bounded
 from tests.generative.in_memory import Found, check_files, connected
 from tests.oracle.vat import line_nets, net_minor
-from tillage.contracts.check import Check, compile_check
+from tillage.contracts.compiler.check import Check, compile_check
 from tillage.contracts.contract import Basis, Column, Contract, Dataset, FieldPath, Kind, Level, Money, Vat
 
 pytestmark = pytest.mark.accept("2.5")

@@ -16,8 +16,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tillage.cli.app import app
-from tillage.contracts.case_file import COUNTS, read_cases
-from tillage.contracts.case_rows import UNIT_NAMES
+from tillage.contracts.cases.file import COUNTS, read_cases
+from tillage.contracts.cases.rows import UNIT_NAMES
 from tillage.doors.laid import laid
 from tillage.errors import OperatorError
 from tillage.pipelines.cases import Bench, Outcome, case_feeds, run_case

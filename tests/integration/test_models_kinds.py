@@ -16,7 +16,7 @@ import pytest
 
 from tillage.api.answers import Field, answer
 from tillage.contracts.contract import Dataset
-from tillage.contracts.odcs import read_contract
+from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.sql_text import name
 from tillage.contracts.types import silver_columns
 from tillage.engines.duckdb import DuckEngine

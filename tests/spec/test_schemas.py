@@ -23,10 +23,16 @@ import yaml
 from tests.conftest import REPOSITORY
 from tests.generative import random_contracts
 from tillage.cli.schema import written
-from tillage.contracts import odcs, odcs_column, odcs_dataset, odcs_limits, odcs_money, odcs_rules, project
-from tillage.contracts.contract_schema import contract_schema
+from tillage.contracts import project
+from tillage.contracts.odcs import column as odcs_column
+from tillage.contracts.odcs import contract_file as odcs
+from tillage.contracts.odcs import dataset as odcs_dataset
+from tillage.contracts.odcs import limits as odcs_limits
+from tillage.contracts.odcs import money as odcs_money
+from tillage.contracts.odcs import rules as odcs_rules
 from tillage.contracts.project import read_project
-from tillage.contracts.project_schema import project_schema
+from tillage.contracts.tools.contract_schema import contract_schema
+from tillage.contracts.tools.project_schema import project_schema
 from tillage.errors import ContractError, ProjectFileError
 
 PAGES = REPOSITORY / "docs" / "reference" / "schemas"

@@ -16,7 +16,7 @@ import pytest
 
 from tests.generative.in_memory import Found, connected, judged
 from tests.spec.json_cases import Case, cases
-from tillage.contracts.check import Check
+from tillage.contracts.compiler.check import Check
 from tillage.contracts.project import Feed
 from tillage.doors import formats
 from tillage.doors.passing import whole_document

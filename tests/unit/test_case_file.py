@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tillage.contracts.case_file import Case, CaseFeed, read_cases
-from tillage.contracts.case_rows import dataset_table, model_table
-from tillage.contracts.case_yaml import Number, json_text, read_values
-from tillage.contracts.odcs import read_contract
+from tillage.contracts.cases.file import Case, CaseFeed, read_cases
+from tillage.contracts.cases.rows import dataset_table, model_table
+from tillage.contracts.cases.yaml_rows import Number, json_text, read_values
+from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import Feed
 from tillage.errors import OperatorError
 

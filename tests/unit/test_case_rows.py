@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tillage.contracts.case_yaml import Number
+from tillage.contracts.cases.yaml_rows import Number
 from tillage.pipelines.case_rows import differences, fits, nearest, paired
 
 

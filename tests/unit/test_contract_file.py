@@ -7,9 +7,9 @@ from importlib import resources
 
 import pytest
 
+from tillage.contracts.compiler.shape import shape_of
 from tillage.contracts.contract import Basis, Kind, Level
-from tillage.contracts.odcs import read_contract
-from tillage.contracts.shape import shape_of
+from tillage.contracts.odcs.contract_file import read_contract
 from tillage.errors import ContractError
 
 _TEXT = resources.files("tillage").joinpath("templates/food-orders/contracts/orders.odcs.yaml").read_text()

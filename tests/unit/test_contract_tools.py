@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 
 from tests.generative.bounded import bounded
 from tests.generative.in_memory import Found, Place, connected, food_orders, judged
-from tillage.contracts.check import Check
-from tillage.contracts.compare import Breaks, changes
-from tillage.contracts.ddl import DIALECTS, ddl
-from tillage.contracts.export import json_schema
-from tillage.contracts.guess import Seen, guess
-from tillage.contracts.infer import doubts, infer_contract
-from tillage.contracts.lint import lint
-from tillage.contracts.odcs import read_contract
+from tillage.contracts.compiler.check import Check
+from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import Feed
+from tillage.contracts.tools.compare import Breaks, changes
+from tillage.contracts.tools.ddl import DIALECTS, ddl
+from tillage.contracts.tools.export import json_schema
+from tillage.contracts.tools.guess import Seen, guess
+from tillage.contracts.tools.infer import doubts, infer_contract
+from tillage.contracts.tools.lint import lint
 from tillage.contracts.yaml_text import quoted
 from tillage.doors import formats
 from tillage.doors.sample import Sample, read_sample

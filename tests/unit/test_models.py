@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from tillage.contracts.contract import Dataset
-from tillage.contracts.odcs import read_contract
+from tillage.contracts.odcs.contract_file import read_contract
 from tillage.errors import ModelError
 from tillage.models.allowed import FUNCTIONS
 from tillage.models.fold import read_fold

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tillage.contracts.contract import Dataset
-from tillage.contracts.odcs import read_contract
+from tillage.contracts.odcs.contract_file import read_contract
 from tillage.errors import ModelError
 from tillage.models.fold import Fold, read_fold
 from tillage.models.output import Output, currency_in

@@ -13,7 +13,7 @@ import typer
 from tillage.errors import DataError, OperatorError
 
 if TYPE_CHECKING:
-    from tillage.contracts.case_file import Case
+    from tillage.contracts.cases.file import Case
     from tillage.pipelines.case_differences import Difference
     from tillage.pipelines.cases import Bench, Outcome
 
@@ -60,7 +60,7 @@ def _outcomes(root: Path, files: Sequence[Path]) -> list[Outcome]:
     Raises:
         OperatorError: a file is missing or wrong; then no test is run.
     """
-    from tillage.contracts.case_file import read_cases
+    from tillage.contracts.cases.file import read_cases
     from tillage.doors.laid import laid
     from tillage.pipelines.cases import Bench, case_feeds, run_case
     from tillage.settings import read_settings
@@ -150,7 +150,7 @@ def _plain_difference(one: Difference) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """With the digits of a test file's numbers as text where they are not whole, as everywhere in --json."""
-    from tillage.contracts.case_yaml import Number
+    from tillage.contracts.cases.yaml_rows import Number
 
     if isinstance(value, Number):
         return int(value.text) if value.text.lstrip("-").isdecimal() and len(value.text) < 40 else value.text
@@ -189,7 +189,7 @@ def _lines(one: Difference) -> Iterator[str]:
 
 def _text_of(value: Any) -> str:
     """As JSON, with all digits of a number."""
-    from tillage.contracts.case_yaml import Number
+    from tillage.contracts.cases.yaml_rows import Number
     from tillage.pipelines.as_json import as_json
 
     if isinstance(value, Number):

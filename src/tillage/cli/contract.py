@@ -12,9 +12,9 @@ import typer
 from tillage.errors import ContractError, DataError, OperatorError, TillageError
 
 if TYPE_CHECKING:
-    from tillage.contracts.compare import Change
     from tillage.contracts.contract import Contract
-    from tillage.contracts.lint import Linted
+    from tillage.contracts.tools.compare import Change
+    from tillage.contracts.tools.lint import Linted
 
 app = typer.Typer(
     name="contract",
@@ -56,7 +56,7 @@ def lint(
     as_json: Json = False,
 ) -> None:
     """Say all that is wrong with contracts, and what is seldom meant; exits with 10 if anything is wrong."""
-    from tillage.contracts.lint import lint as lint_text
+    from tillage.contracts.tools.lint import lint as lint_text
 
     if named is not None:
         feed, name, text = _text(named, project)
@@ -79,7 +79,7 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Say what changed and whom it breaks; exits with 11 if it breaks those who read the tables."""
-    from tillage.contracts.compare import Breaks, changes
+    from tillage.contracts.tools.compare import Breaks, changes
 
     found = changes(_contract(old, project), _contract(new, project))
     if as_json:
@@ -103,8 +103,8 @@ def export(
     """Print a contract as JSON Schema of what arrives, or as CREATE TABLE of what is kept."""
     import json
 
-    from tillage.contracts.ddl import ddl
-    from tillage.contracts.export import json_schema
+    from tillage.contracts.tools.ddl import ddl
+    from tillage.contracts.tools.export import json_schema
 
     contract = _contract(named if named is not None else _only_feed(project), project)
     if to is Form.JSON_SCHEMA:
@@ -198,8 +198,8 @@ def _read(path: Path, name: str) -> str:
 
 
 def _contract(named: str, project: Path) -> Contract:
-    from tillage.contracts.check import compile_check
-    from tillage.contracts.odcs import read_contract
+    from tillage.contracts.compiler.check import compile_check
+    from tillage.contracts.odcs.contract_file import read_contract
 
     feed, name, text = _text(named, project)
     return compile_check(read_contract(feed, name, text)).contract
@@ -207,8 +207,8 @@ def _contract(named: str, project: Path) -> Contract:
 
 def _lint_project(project: Path) -> list[Linted]:
     """Of every file in contracts/, also where `tillage.yaml` is wrong."""
-    from tillage.contracts.lint import Linted
-    from tillage.contracts.lint import lint as lint_text
+    from tillage.contracts.tools.lint import Linted
+    from tillage.contracts.tools.lint import lint as lint_text
     from tillage.wiring import PROJECT_FILE, find_project
 
     root = find_project(project)
@@ -279,7 +279,7 @@ def _show(found: list[Linted]) -> None:
 
 
 def _show_changes(found: list[Change]) -> None:
-    from tillage.contracts.compare import Breaks
+    from tillage.contracts.tools.compare import Breaks
 
     if not found:
         typer.echo("nothing that a reader or a sender could notice")

@@ -71,7 +71,7 @@ def guess_feed(file: Path, *, delimiter: str | None = None) -> Guessed:
     Raises:
         OperatorError: the file cannot be read, or no contract can be made of it.
     """
-    from tillage.contracts.infer import column_name, doubts, infer_contract
+    from tillage.contracts.tools.infer import column_name, doubts, infer_contract
     from tillage.doors.folders import PACKED, SUFFIXES, is_hidden, suffix_reason
     from tillage.doors.sample import read_sample
     from tillage.wiring import compile_text

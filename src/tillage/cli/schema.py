@@ -20,8 +20,8 @@ def schema(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, as it does anyway.")] = True,
 ) -> None:
     """Print the JSON Schema of tillage.yaml or of a contract, for editors."""
-    from tillage.contracts.contract_schema import contract_schema
-    from tillage.contracts.project_schema import project_schema
+    from tillage.contracts.tools.contract_schema import contract_schema
+    from tillage.contracts.tools.project_schema import project_schema
 
     del as_json  # JSON is the only form; the option is there because every command has it
     typer.echo(written(project_schema() if which is Which.PROJECT else contract_schema()), nl=False)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tillage.contracts.infer import column_name
 from tillage.contracts.project import Csv
+from tillage.contracts.tools.infer import column_name
 from tillage.doors.csv_dialect import DoubtfulDialectError, sniffed
 from tillage.doors.csv_rows import cut_fields
 from tillage.doors.start import beginning, start

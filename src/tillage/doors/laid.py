@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
-from tillage.contracts.case_file import Given
+from tillage.contracts.cases.file import Given
 from tillage.contracts.project import Feed
 from tillage.doors.files import FilesDoor
 from tillage.doors.record_files import SUFFIXES, record_file

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tillage.contracts.case_yaml import Number, json_text
+from tillage.contracts.cases.yaml_rows import Number, json_text
 from tillage.contracts.project import WHITESPACE, Csv, Feed
 from tillage.errors import OperatorError
 

@@ -10,10 +10,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from tillage.contracts.check import Check
-from tillage.contracts.exact import Bounds, UnreadableError, look
+from tillage.contracts.compiler.check import Check
+from tillage.contracts.compiler.exact import Bounds, UnreadableError, look
+from tillage.contracts.compiler.suspect import structure, suspect, with_observed, without_nulls
 from tillage.contracts.sql_text import text
-from tillage.contracts.suspect import structure, suspect, with_observed, without_nulls
 from tillage.ports.door import RecordBatch
 
 _BLANK = r"E' \t\r\n'"  # what JSON calls white space

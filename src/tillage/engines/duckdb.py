@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from tillage.contracts.check import Check
+from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import control_amount, empty_relation

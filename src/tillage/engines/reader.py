@@ -16,10 +16,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tillage.contracts.check import Check
+from tillage.contracts.compiler.check import Check
+from tillage.contracts.compiler.suspect import structure
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.suspect import structure
 from tillage.contracts.types import silver_columns
 from tillage.engines.batches import Batches
 from tillage.ports.door import RecordBatch

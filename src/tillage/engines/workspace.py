@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import duckdb
 import pyarrow as pa
 
-from tillage.contracts.check import Check
+from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import empty_relation, silver_columns

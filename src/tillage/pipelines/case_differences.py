@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tillage.contracts.case_file import Expected
-from tillage.contracts.case_rows import CODES, FILE, LINE, UNIT_NAMES, VERDICT, Table
+from tillage.contracts.cases.file import Expected
+from tillage.contracts.cases.rows import CODES, FILE, LINE, UNIT_NAMES, VERDICT, Table
 from tillage.pipelines.case_rows import differences, nearest, paired
 
 _MOST_SHOWN = 20  # of one table; who breaks more has one cause to find

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from tillage.contracts.case_rows import VERDICT
-from tillage.contracts.case_yaml import Number, json_text
+from tillage.contracts.cases.rows import VERDICT
+from tillage.contracts.cases.yaml_rows import Number, json_text
 
 Row = Mapping[str, Any]
 

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from tillage.contracts.case_file import Case, CaseFeed, Expected, Given
-from tillage.contracts.case_rows import CODES, FILE, LINE, WARNINGS, dataset_table, model_table
+from tillage.contracts.cases.file import Case, CaseFeed, Expected, Given
+from tillage.contracts.cases.rows import CODES, FILE, LINE, WARNINGS, dataset_table, model_table
 from tillage.contracts.project import Feed
 from tillage.domain.load import SourceFile
 from tillage.errors import OperatorError, TillageError

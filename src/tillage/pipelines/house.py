@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tillage.contracts.check import Check
+from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.project import Feed, Project
 from tillage.contracts.types import silver_columns

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tillage.contracts.check import Check
+from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset, Severity
 from tillage.domain.conservation import Counts, added, is_zero, negated
 from tillage.domain.load import CommitPoint, Lease, Load, SourceFile

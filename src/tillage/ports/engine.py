@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from tillage.contracts.check import Check
+from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset, DatasetRule
 from tillage.domain.conservation import Counts, Minor
 from tillage.models.fold import Fold

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tillage.cli.doctor.finding import Finding, Level
-from tillage.contracts.check import compile_check
+from tillage.contracts.compiler.check import compile_check
 from tillage.contracts.contract import Contract, Dataset
-from tillage.contracts.odcs import read_contract
+from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import Project, read_project
 from tillage.engines.duckdb import DuckEngine
 from tillage.errors import ContractError, ModelError, OperatorError, TillageError

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillage.contracts import net, scalar
-from tillage.contracts.amount import carried_fields, derived_fields, operands
-from tillage.contracts.classes import class_value, rate_field
-from tillage.contracts.codes import BIT, BROKEN_OPERAND, NOT_COUNTABLE, ROUNDED, VIOLATION, code_list
+from tillage.contracts.compiler import net, scalar
+from tillage.contracts.compiler.amount import carried_fields, derived_fields, operands
+from tillage.contracts.compiler.classes import class_value, rate_field
+from tillage.contracts.compiler.codes import BIT, BROKEN_OPERAND, NOT_COUNTABLE, ROUNDED, VIOLATION, code_list
+from tillage.contracts.compiler.leaves import Leaf, leaves
+from tillage.contracts.compiler.level import Level
+from tillage.contracts.compiler.number import MAX_MINOR
+from tillage.contracts.compiler.scalar import noted
+from tillage.contracts.compiler.shape import NOTE
 from tillage.contracts.contract import Column, Contract, Dataset, FieldPath, Kind
-from tillage.contracts.leaves import Leaf, leaves
-from tillage.contracts.level import Level
-from tillage.contracts.number import MAX_MINOR
-from tillage.contracts.scalar import noted
-from tillage.contracts.shape import NOTE
 from tillage.contracts.sql_text import columns, name, pack
 from tillage.domain.verdict import Code
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tillage.contracts.compiler.leaves import Leaf
+from tillage.contracts.compiler.level import Level
 from tillage.contracts.contract import Kind, Vat
-from tillage.contracts.leaves import Leaf
-from tillage.contracts.level import Level
 from tillage.contracts.sql_text import is_blank, text
 
 

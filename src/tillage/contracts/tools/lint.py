@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from tillage.contracts.check import compile_check
+from tillage.contracts.compiler.check import compile_check
 from tillage.contracts.contract import Contract
 from tillage.contracts.document import Document, Path, read_document
-from tillage.contracts.infer import doubts
-from tillage.contracts.odcs import read_contract
-from tillage.contracts.odcs_column import read_column
-from tillage.contracts.odcs_dataset import read_dataset
-from tillage.contracts.odcs_standard import check_standard
+from tillage.contracts.odcs.column import read_column
+from tillage.contracts.odcs.contract_file import read_contract
+from tillage.contracts.odcs.dataset import read_dataset
+from tillage.contracts.odcs.standard import check_standard
+from tillage.contracts.tools.infer import doubts
 from tillage.errors import ContractError, TillageError
 
 

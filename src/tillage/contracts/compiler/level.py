@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillage.contracts.leaves import Leaf
+from tillage.contracts.compiler.leaves import Leaf
 from tillage.contracts.sql_text import name
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tillage.contracts.condition import is_broken, is_met
+from tillage.contracts.compiler.condition import is_broken, is_met
+from tillage.contracts.compiler.group import grouped
+from tillage.contracts.compiler.shape import Shape, shape_of
+from tillage.contracts.compiler.steps import PLACE, Steps
 from tillage.contracts.contract import Contract, Dataset, Severity
-from tillage.contracts.group import grouped
-from tillage.contracts.shape import Shape, shape_of
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.steps import PLACE, Steps
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tillage.contracts.guess import Guess, Seen, guess, is_named_as_key, words
-from tillage.contracts.shape import NOTE, ROWS
+from tillage.contracts.compiler.shape import NOTE, ROWS
+from tillage.contracts.tools.guess import Guess, Seen, guess, is_named_as_key, words
 from tillage.contracts.yaml_text import listed, quoted, word
 from tillage.errors import OperatorError
 

@@ -21,8 +21,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from tillage.contracts.compiler.shape import NOTE, Shape
 from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES
-from tillage.contracts.shape import NOTE, Shape
 from tillage.domain.verdict import Code
 
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -15,14 +15,14 @@ from importlib import resources
 from typing import Any
 
 from tillage.contracts.contract import Kind
-from tillage.contracts.odcs import CONTRACT_KEYS
-from tillage.contracts.odcs_column import COLUMN_KEYS, ITEMS_KEYS, KINDS
-from tillage.contracts.odcs_dataset import DATASET_KEYS
-from tillage.contracts.odcs_limits import FORMATS, OPTIONS, VALUE_ARGUMENTS
-from tillage.contracts.odcs_rules import METRICS, OPERATORS, RULE_KEYS, SEVERITIES, UNITS
-from tillage.contracts.odcs_terms import NAME
-from tillage.contracts.project_schema import DIALECT, Schema
-from tillage.contracts.terms_schema import term_definitions
+from tillage.contracts.odcs.column import COLUMN_KEYS, ITEMS_KEYS, KINDS
+from tillage.contracts.odcs.contract_file import CONTRACT_KEYS
+from tillage.contracts.odcs.dataset import DATASET_KEYS
+from tillage.contracts.odcs.limits import FORMATS, OPTIONS, VALUE_ARGUMENTS
+from tillage.contracts.odcs.rules import METRICS, OPERATORS, RULE_KEYS, SEVERITIES, UNITS
+from tillage.contracts.odcs.terms import NAME
+from tillage.contracts.tools.project_schema import DIALECT, Schema
+from tillage.contracts.tools.terms_schema import term_definitions
 
 # What says nothing may stand, as in the reader; Python holds 0 for false.
 _SAYS_NOTHING: Schema = {"enum": [None, False, 0, [], {}], "description": "ODCS, but not checked by this version."}

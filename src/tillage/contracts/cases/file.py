@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tillage.contracts.case_rows import Table, expected_row
-from tillage.contracts.case_yaml import Number, check_choice, has_bytes, read_values
+from tillage.contracts.cases.rows import Table, expected_row
+from tillage.contracts.cases.yaml_rows import Number, check_choice, has_bytes, read_values
 from tillage.contracts.document import Document, Path
 from tillage.contracts.project import Feed
 from tillage.errors import OperatorError

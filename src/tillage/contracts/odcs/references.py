@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tillage.contracts.amount import operands
+from tillage.contracts.compiler.amount import operands
+from tillage.contracts.compiler.leaves import Leaf, leaves
 from tillage.contracts.contract import Column, Dataset, Kind, Vat
 from tillage.contracts.document import Document, Path
-from tillage.contracts.leaves import Leaf, leaves
 
 _Known = Mapping[str, Column]
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tillage.contracts import amount, moment
+from tillage.contracts.compiler import amount, moment
+from tillage.contracts.compiler.shape import NOTE, ROWS
 from tillage.contracts.contract import ClassMap, Column, FieldPath, Kind
 from tillage.contracts.document import Document, Path, nearest
-from tillage.contracts.odcs_limits import read_limits
-from tillage.contracts.odcs_money import read_money, read_vat
-from tillage.contracts.odcs_terms import column_name, only, own_terms, yes_or_no
-from tillage.contracts.shape import NOTE, ROWS
+from tillage.contracts.odcs.limits import read_limits
+from tillage.contracts.odcs.money import read_money, read_vat
+from tillage.contracts.odcs.terms import column_name, only, own_terms, yes_or_no
 
 COLUMN_KEYS = {
     *("name", "physicalName", "physicalType", "logicalType", "logicalTypeOptions", "primaryKey", "primaryKeyPosition"),

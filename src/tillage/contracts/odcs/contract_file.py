@@ -13,9 +13,9 @@ from typing import Any
 
 from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES, Contract
 from tillage.contracts.document import Document, read_document
-from tillage.contracts.odcs_dataset import read_dataset
-from tillage.contracts.odcs_standard import check_standard
-from tillage.contracts.odcs_terms import only, own_terms
+from tillage.contracts.odcs.dataset import read_dataset
+from tillage.contracts.odcs.standard import check_standard
+from tillage.contracts.odcs.terms import only, own_terms
 from tillage.errors import ContractError
 
 CONTRACT_KEYS = {

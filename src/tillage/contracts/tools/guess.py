@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from tillage.contracts.guess_moment import moment
 from tillage.contracts.sql_text import BLANK
+from tillage.contracts.tools.guess_moment import moment
 
 _NULLS = {"", "na", "n/a", "nan", "null", "none", "nil", "error", "unknown", "-", "?", "missing", "undefined", "#n/a"}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")

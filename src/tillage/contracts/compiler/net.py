@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tillage.contracts.compiler.leaves import Leaf
+from tillage.contracts.compiler.number import MAX_MINOR
 from tillage.contracts.contract import Basis, Level, Vat
-from tillage.contracts.leaves import Leaf
-from tillage.contracts.number import MAX_MINOR
 from tillage.contracts.sql_text import name
 
 _LAMBDA_LINES = 64

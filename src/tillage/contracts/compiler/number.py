@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from tillage.contracts.classes import class_value
-from tillage.contracts.codes import BIT, BROKEN_OPERAND, ROUNDED
+from tillage.contracts.compiler.classes import class_value
+from tillage.contracts.compiler.codes import BIT, BROKEN_OPERAND, ROUNDED
+from tillage.contracts.compiler.leaves import Leaf
+from tillage.contracts.compiler.level import Level
 from tillage.contracts.contract import Column, Excess, Kind, Money
-from tillage.contracts.leaves import Leaf
-from tillage.contracts.level import Level
 from tillage.contracts.sql_text import text
 from tillage.domain import money
 from tillage.domain.verdict import Code

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tillage.contracts import moment
+from tillage.contracts.compiler import moment
 from tillage.contracts.contract import Kind, Limits, Money
 from tillage.contracts.document import Document, Path
 

@@ -11,12 +11,12 @@ from decimal import Decimal
 import sqlglot
 from sqlglot import exp
 
-from tillage.contracts.classes import class_value, unknown_class
-from tillage.contracts.codes import BIT, BROKEN_OPERAND, NOT_COUNTABLE
+from tillage.contracts.compiler.classes import class_value, unknown_class
+from tillage.contracts.compiler.codes import BIT, BROKEN_OPERAND, NOT_COUNTABLE
+from tillage.contracts.compiler.leaves import Leaf
+from tillage.contracts.compiler.level import Level
+from tillage.contracts.compiler.number import DECIMALS, MAX_MINOR, by_code
 from tillage.contracts.contract import Column, Kind
-from tillage.contracts.leaves import Leaf
-from tillage.contracts.level import Level
-from tillage.contracts.number import DECIMALS, MAX_MINOR, by_code
 from tillage.domain import money
 from tillage.domain.verdict import Code
 

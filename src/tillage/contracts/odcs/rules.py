@@ -10,10 +10,10 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
-from tillage.contracts.condition import check_functions, read_condition
+from tillage.contracts.compiler.condition import check_functions, read_condition
 from tillage.contracts.contract import Column, Dataset, DatasetRule, Kind, RowRule, Severity
 from tillage.contracts.document import Document, Path
-from tillage.contracts.odcs_limits import VALUE_ARGUMENTS, is_row_enum
+from tillage.contracts.odcs.limits import VALUE_ARGUMENTS, is_row_enum
 from tillage.contracts.sql_text import name as quoted
 from tillage.contracts.sql_text import text
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
-from tillage.contracts.case_yaml import Number, check_choice
+from tillage.contracts.cases.yaml_rows import Number, check_choice
 from tillage.contracts.contract import Column, Dataset, Kind
 from tillage.contracts.document import Document, Path
 from tillage.contracts.types import stored

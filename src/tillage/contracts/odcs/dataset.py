@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tillage.contracts.condition import read_condition
+from tillage.contracts.compiler.condition import read_condition
 from tillage.contracts.contract import Column, Dataset, Kind, RowRule
 from tillage.contracts.document import Document, Path
-from tillage.contracts.odcs_column import read_column
-from tillage.contracts.odcs_references import check_references
-from tillage.contracts.odcs_rules import read_rules
-from tillage.contracts.odcs_terms import column_name, only, own_terms, yes_or_no
+from tillage.contracts.odcs.column import read_column
+from tillage.contracts.odcs.references import check_references
+from tillage.contracts.odcs.rules import read_rules
+from tillage.contracts.odcs.terms import column_name, only, own_terms, yes_or_no
 from tillage.contracts.types import stored
 
 DATASET_KEYS = {

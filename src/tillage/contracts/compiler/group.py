@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tillage.contracts import scalar
-from tillage.contracts.codes import BIT, VIOLATION
-from tillage.contracts.condition import is_met
+from tillage.contracts.compiler import scalar
+from tillage.contracts.compiler.codes import BIT, VIOLATION
+from tillage.contracts.compiler.condition import is_met
+from tillage.contracts.compiler.level import Level
+from tillage.contracts.compiler.scalar import noted
+from tillage.contracts.compiler.shape import ROWS
+from tillage.contracts.compiler.steps import Steps, is_wrong
 from tillage.contracts.contract import Kind
-from tillage.contracts.level import Level
-from tillage.contracts.scalar import noted
-from tillage.contracts.shape import ROWS
 from tillage.contracts.sql_text import columns, name, pack
-from tillage.contracts.steps import Steps, is_wrong
 from tillage.domain.verdict import Code
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tillage.contracts.contract import Basis, Excess, Level
-from tillage.contracts.odcs import CONTRACT_TERMS, LIMITS, UNKNOWN_FIELDS
-from tillage.contracts.odcs_column import COLUMN_TERMS, MAP_NAMES
-from tillage.contracts.odcs_dataset import DATASET_TERMS, UNIT_NAMES, UNIT_PATH
-from tillage.contracts.odcs_money import INPUTS, MONEY_NAMES, VAT_NAMES
-from tillage.contracts.project_schema import Schema, closed
+from tillage.contracts.odcs.column import COLUMN_TERMS, MAP_NAMES
+from tillage.contracts.odcs.contract_file import CONTRACT_TERMS, LIMITS, UNKNOWN_FIELDS
+from tillage.contracts.odcs.dataset import DATASET_TERMS, UNIT_NAMES, UNIT_PATH
+from tillage.contracts.odcs.money import INPUTS, MONEY_NAMES, VAT_NAMES
+from tillage.contracts.tools.project_schema import Schema, closed
 from tillage.domain.money import by_exponent
 
 _TEXT: Schema = {"type": "string"}

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 
-from tillage.contracts import moment, number
-from tillage.contracts.classes import class_known, class_source, class_value, unknown_class
-from tillage.contracts.codes import BIT, NOT_COUNTABLE
+from tillage.contracts.compiler import moment, number
+from tillage.contracts.compiler.classes import class_known, class_source, class_value, unknown_class
+from tillage.contracts.compiler.codes import BIT, NOT_COUNTABLE
+from tillage.contracts.compiler.leaves import Leaf
+from tillage.contracts.compiler.level import Level
+from tillage.contracts.compiler.shape import NOTE
 from tillage.contracts.contract import Column, Kind
-from tillage.contracts.leaves import Leaf
-from tillage.contracts.level import Level
-from tillage.contracts.shape import NOTE
 from tillage.contracts.sql_text import is_blank, name, text, trimmed
 from tillage.domain.verdict import Code
 

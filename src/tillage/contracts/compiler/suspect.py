@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from tillage.contracts.compiler.shape import NOTE, Shape
 from tillage.contracts.contract import MAX_DEPTH
-from tillage.contracts.shape import NOTE, Shape
 from tillage.contracts.sql_text import name, text
 
 _ODD = "1000000000::bigint"  # added to a count that must not come out equal

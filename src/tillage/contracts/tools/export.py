@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from tillage.contracts.compiler.shape import ROWS
 from tillage.contracts.contract import Column, Contract, Dataset, Kind, Limits
-from tillage.contracts.shape import ROWS
 
 _TEXT_NUMBER = r"^\s*-?[0-9]+(\.[0-9]+)?\s*$"
 _TEXTS = {Kind.STRING, Kind.DATE, Kind.TIMESTAMP, Kind.TIME}

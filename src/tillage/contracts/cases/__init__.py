@@ -1,0 +1,1 @@
+"""Test files of a project: rows in, rows and verdicts out."""
