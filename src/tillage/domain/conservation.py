@@ -30,6 +30,14 @@ class Counts:
     not_countable_rows: int = 0
     warning_rows: Mapping[str, int] = field(default_factory=dict)
     """By rule: units that break it and were accepted all the same."""
+    taken_rows: int = 0
+    """Of the read ones, those that waited in quarantine: they were counted as read when they came."""
+    taken_minor: Minor = None
+    """What these were counted as, which may be another amount than is read now."""
+    taken_not_countable_rows: int = 0
+    closed_rows: int = 0
+    """Older versions that accepted ones put an end to."""
+    closed_minor: Minor = None
 
     def difference_rows(self) -> int:
         """Zero when the law holds in rows."""
@@ -41,6 +49,14 @@ class Counts:
             return None
         parts = [getattr(self, f"{part}_minor") for part in _PARTS]
         return added([self.read_minor, *(negated(part) for part in parts)])
+
+    def new_rows(self) -> int:
+        """What is read for the first time: summed over all loads, everything that ever came."""
+        return self.read_rows - self.taken_rows
+
+    def new_minor(self) -> Minor:
+        """As `new_rows`, in minor units."""
+        return None if self.read_minor is None else added([self.read_minor, negated(self.taken_minor)])
 
     def balances(self) -> bool:
         """Whether the law holds, in rows and in money."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class LoadState(StrEnum):
@@ -16,6 +18,17 @@ class LoadState(StrEnum):
     VOIDED = "voided"
     ABANDONED = "abandoned"
     SEALED = "sealed"
+
+
+class LoadKind(StrEnum):
+    """What a load takes up: new files; units that wait in quarantine, to be judged anew or given up; or nothing new,
+    only the tables themselves.
+    """
+
+    READ = "read"
+    REPLAY = "replay"
+    DISCARD = "discard"
+    MAINTAIN = "maintain"
 
 
 class CommitPoint(StrEnum):
@@ -64,7 +77,10 @@ class Load:
     feed: str
     state: LoadState
     contract_digest: str
-    sources: tuple[SourceFile, ...]
+    sources: tuple[SourceFile, ...] = ()
+    kind: LoadKind = LoadKind.READ
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    """What a load of another kind than read covers."""
 
 
 @dataclass(frozen=True)

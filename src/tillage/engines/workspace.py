@@ -202,7 +202,8 @@ class DuckWorkspace:
                 f"""
                 select {text(dataset.name)} as dataset, _load_seq as load_seq, _source as source,
                     _ordinal as ordinal, _offset as "offset", _unit as unit, {codes} as codes,
-                    _control_minor as control_minor, _control_currency as control_currency
+                    _control_minor as control_minor, _control_currency as control_currency,
+                    {int(self._load_seq)} as judged_load
                 from {decided(dataset)} where _verdict in ({QUARANTINED_SQL})
                 """
                 for dataset in self._datasets

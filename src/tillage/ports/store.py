@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from tillage.domain.conservation import Counts, Minor
-from tillage.domain.load import Lease, Load, LoadState, SourceFile
+from tillage.domain.load import Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.models.fold import Fold, Output
 from tillage.ports.lake import ColumnTypes, Rows
 
@@ -69,7 +69,8 @@ class LoadSummary:
     files: int
     size_bytes: int
     reason: str | None
-    """Why a person gave it up."""
+    """Why a person gave it up, or asked for it."""
+    kind: LoadKind
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,19 @@ class Ledger(Protocol):
         self, feed: str, contract_digest: str, contract_text: str, sources: Iterable[SourceFile], lease: Lease
     ) -> Load:
         """A new open load, committed before anything of it is read."""
+        ...
+
+    def begin(
+        self,
+        kind: LoadKind,
+        feed: str,
+        *,
+        contract_digest: str,
+        contract_text: str,
+        manifest: Mapping[str, Any],
+        lease: Lease,
+    ) -> Load:
+        """A new open load that reads no files; `manifest` is JSON and says what it covers."""
         ...
 
     def refresh(self, feed: str, sources: Iterable[SourceFile], lease: Lease) -> None:

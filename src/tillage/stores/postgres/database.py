@@ -13,11 +13,12 @@ from tillage.domain.load import CommitPoint, Lease
 from tillage.errors import LeaseLostError, StoreAwayError, StoreError, TillageError, UnknownOutcomeError
 from tillage.ports.commit import Commits
 from tillage.stores.postgres.connecting import connect
-from tillage.stores.postgres.queries import query, schema
+from tillage.stores.postgres.queries import migration, query, schema
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SESSION = "-c timezone=UTC -c datestyle=ISO -c standard_conforming_strings=on"
 _LIMIT_EXCEEDED = "54"  # the class of SQLSTATE; psycopg counts it among the errors that pass
+_LOCK = b"select pg_advisory_xact_lock(7409281)"  # any number that only this product would take
 _IDLE_FACTOR = 2  # a process stopped inside a transaction is cut off when its lease has expired, with time to spare
 
 
@@ -93,7 +94,7 @@ class Database:
         connection = self.session()
         if not _is_set_up(connection):
             with self.transaction(CommitPoint.SETUP) as transaction:
-                transaction.execute(b"select pg_advisory_xact_lock(7409281)")
+                transaction.execute(_LOCK)
                 if not _is_set_up(connection):
                     transaction.execute(schema())
                     transaction.run("insert_project", project=self._project, schema_version=SCHEMA_VERSION)
@@ -103,10 +104,32 @@ class Database:
                 f"the store belongs to project '{project}', not '{self._project}'; give each its own database"
             )
         if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"the store has schema version {version}; this version of Tillage needs {SCHEMA_VERSION}. Begin anew "
-                "from the files in landing: move data/ away; with TILLAGE_STORE_DSN give another empty database"
+            self._migrate(version)
+
+    def _migrate(self, version: int) -> None:
+        """Brings an older store to this version, all steps or none; two processes that start at once do it once.
+
+        Raises:
+            StoreError: it is newer, or too old.
+        """
+        steps = [migration(step) for step in range(version + 1, SCHEMA_VERSION + 1)]
+        if version > SCHEMA_VERSION or None in steps:
+            what = (
+                "newer than this version of Tillage: install that one"
+                if version > SCHEMA_VERSION
+                else (
+                    "too old for this version of Tillage. Begin anew from the files in landing: move data/ away; with "
+                    "TILLAGE_STORE_DSN give another empty database"
+                )
             )
+            raise StoreError(f"the store has schema version {version}; {SCHEMA_VERSION} is needed. It is {what}")
+        with self.transaction(CommitPoint.SETUP) as transaction:
+            transaction.execute(_LOCK)
+            if transaction.rows("project")[0][1] != version:
+                return
+            for step in steps:
+                transaction.execute(step or b"")
+            transaction.run("set_schema_version", schema_version=SCHEMA_VERSION)
 
 
 class Transaction:

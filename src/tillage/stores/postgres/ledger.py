@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from tillage.domain.conservation import Counts, Minor, added
-from tillage.domain.load import CommitPoint, Lease, Load, LoadState, SourceFile
+from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.ports.lake import Rows
 from tillage.ports.store import Known, LoadSummary, PublishedFold, Reason, Rejection, RuleFound, Standing
 from tillage.stores.postgres.copying import copy_rows
@@ -56,14 +57,25 @@ class Ledger:
     def plan(
         self, feed: str, contract_digest: str, contract_text: str, sources: Iterable[SourceFile], lease: Lease
     ) -> Load:
-        load_seq = self._database.next_seq()
-        load = Load(load_seq, feed, LoadState.OPEN, contract_digest, tuple(sources))
+        load = Load(self._database.next_seq(), feed, LoadState.OPEN, contract_digest, tuple(sources))
         with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
-            transaction.run("insert_text", digest=contract_digest, body=contract_text)
-            transaction.run(
-                "insert_load", load_seq=load_seq, feed=feed, contract_digest=contract_digest, epoch=lease.epoch
-            )
+            _insert_load(transaction, load, contract_text, lease)
             copy_rows(transaction.connection, sql.Identifier("tillage", "sources"), _source_rows(load))
+        return load
+
+    def begin(
+        self,
+        kind: LoadKind,
+        feed: str,
+        *,
+        contract_digest: str,
+        contract_text: str,
+        manifest: Mapping[str, Any],
+        lease: Lease,
+    ) -> Load:
+        load = Load(self._database.next_seq(), feed, LoadState.OPEN, contract_digest, (), kind, manifest)
+        with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
+            _insert_load(transaction, load, contract_text, lease)
         return load
 
     def refresh(self, feed: str, sources: Iterable[SourceFile], lease: Lease) -> None:
@@ -93,15 +105,18 @@ class Ledger:
 
     def _unfinished(self, feed: str, state: LoadState) -> Load | None:
         found = self._database.rows("unfinished_load", feed=feed, state=state)
-        return self._load(*found[0]) if found else None
+        return self._load(found[0]) if found else None
 
     def load(self, load_seq: int) -> Load | None:
         found = self._database.rows("load", load_seq=load_seq)
-        return self._load(*found[0]) if found else None
+        return self._load(found[0]) if found else None
 
     def summaries(self, load_seq: int | None = None) -> list[LoadSummary]:
         rows = self._database.rows("load_summaries", load_seq=load_seq)
-        return [LoadSummary(row[0], row[1], LoadState(row[2]), *row[3:]) for row in rows]
+        return [
+            LoadSummary(load, feed, LoadState(state), planned_at, files, size_bytes, reason, LoadKind(kind))
+            for load, feed, state, planned_at, files, size_bytes, reason, kind in rows
+        ]
 
     def broken_rules(self, load_seq: int | None = None) -> dict[int, tuple[RuleFound, ...]]:
         broken: dict[int, tuple[RuleFound, ...]] = {}
@@ -117,11 +132,12 @@ class Ledger:
         return [Standing(feed, load_seq, digest, dataset) for dataset, feed, load_seq, digest in rows]
 
     def loads(self) -> list[Load]:
-        return [self._load(*row) for row in self._database.rows("loads")]
+        return [self._load(row) for row in self._database.rows("loads")]
 
-    def _load(self, load_seq: int, feed: str, state: str, contract_digest: str) -> Load:
-        sources = tuple(SourceFile(*row) for row in self._database.rows("sources", load_seq=load_seq))
-        return Load(load_seq, feed, LoadState(state), contract_digest, sources)
+    def _load(self, row: tuple[Any, ...]) -> Load:
+        load_seq, feed, state, contract_digest, kind, manifest = row
+        sources = tuple(SourceFile(*one) for one in self._database.rows("sources", load_seq=load_seq))
+        return Load(load_seq, feed, LoadState(state), contract_digest, sources, LoadKind(kind), manifest)
 
     def text(self, digest: str) -> str:
         return str(self._database.rows("text", digest=digest)[0][0])
@@ -215,6 +231,20 @@ class Ledger:
         rows = self._database.rows("quarantine", dataset=dataset)
         columns = list(zip(*rows, strict=True)) or [() for _ in _QUARANTINE]
         return pa.table([pa.array(c, f.type) for c, f in zip(columns, _QUARANTINE, strict=True)], schema=_QUARANTINE)
+
+
+def _insert_load(transaction: Transaction, load: Load, contract_text: str, lease: Lease) -> None:
+    transaction.run("insert_text", digest=load.contract_digest, body=contract_text)
+    transaction.run(
+        "insert_load",
+        load_seq=load.load_seq,
+        feed=load.feed,
+        contract_digest=load.contract_digest,
+        epoch=lease.epoch,
+        kind=load.kind,
+        manifest=Jsonb(load.manifest),
+        reason=None,
+    )
 
 
 def _insert_counts(transaction: Transaction, load: Load, counts: Mapping[str, Counts]) -> None:

@@ -22,3 +22,9 @@ def query(name: str) -> bytes:
 def schema() -> bytes:
     """The statements that make an empty database a store."""
     return resources.files("tillage.stores.postgres").joinpath("sql/schema.sql").read_bytes()
+
+
+def migration(version: int) -> bytes | None:
+    """The statements that bring a store of the version before to `version`; None if there are none."""
+    script = resources.files("tillage.stores.postgres").joinpath(f"sql/migrations/{version:04}.sql")
+    return script.read_bytes() if script.is_file() else None

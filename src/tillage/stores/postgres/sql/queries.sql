@@ -17,6 +17,9 @@ select exists (select from tillage.loads)
 -- name: insert_project
 insert into tillage.meta (project, schema_version) values (%(project)s, %(schema_version)s)
 
+-- name: set_schema_version
+update tillage.meta set schema_version = %(schema_version)s
+
 -- name: next_seq
 select nextval('tillage.load_seq')
 
@@ -55,8 +58,8 @@ insert into tillage.texts (digest, body) values (%(digest)s, %(body)s) on confli
 select body from tillage.texts where digest = %(digest)s
 
 -- name: insert_load
-insert into tillage.loads (load_seq, feed, state, contract_digest, epoch)
-values (%(load_seq)s, %(feed)s, 'open', %(contract_digest)s, %(epoch)s)
+insert into tillage.loads (load_seq, feed, state, contract_digest, epoch, kind, manifest, reason)
+values (%(load_seq)s, %(feed)s, 'open', %(contract_digest)s, %(epoch)s, %(kind)s, %(manifest)s, %(reason)s)
 
 -- name: known_sources
 select s.path, s.digest, s.signature, s.form
@@ -68,16 +71,17 @@ update tillage.sources s set signature = %(signature)s from tillage.loads l
 where l.load_seq = s.load_seq and l.feed = %(feed)s and s.path = %(path)s and s.digest = %(digest)s
 
 -- name: loads
-select load_seq, feed, state, contract_digest from tillage.loads order by load_seq
+select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads order by load_seq
 
 -- name: unfinished_load
-select load_seq, feed, state, contract_digest from tillage.loads where feed = %(feed)s and state = %(state)s
+select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads where feed = %(feed)s and state = %(state)s
 
 -- name: load
-select load_seq, feed, state, contract_digest from tillage.loads where load_seq = %(load_seq)s
+select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads where load_seq = %(load_seq)s
 
 -- name: load_summaries
-select l.load_seq, l.feed, l.state, l.planned_at, count(s.source), coalesce(sum(s.size_bytes), 0)::bigint, l.reason
+select l.load_seq, l.feed, l.state, l.planned_at, count(s.source), coalesce(sum(s.size_bytes), 0)::bigint, l.reason,
+    l.kind
 from tillage.loads l left join tillage.sources s using (load_seq)
 where %(load_seq)s::bigint is null or l.load_seq = %(load_seq)s group by l.load_seq order by l.load_seq
 
@@ -89,7 +93,7 @@ order by c.dataset, l.feed, l.load_seq desc
 
 -- name: last_standing
 select distinct on (feed) feed, load_seq, contract_digest
-from tillage.loads where state in ('open', 'sealed') order by feed, load_seq desc
+from tillage.loads where state in ('open', 'sealed') and kind in ('read', 'replay') order by feed, load_seq desc
 
 -- name: rejected
 select path, digest, message from tillage.rejected where feed = %(feed)s
@@ -134,19 +138,21 @@ where r.stage = 'publish' group by l.feed
 -- name: insert_counts
 insert into tillage.counts (load_seq, dataset, read_rows, accepted_rows, quarantined_rows, duplicate_rows,
     suppressed_rows, read_minor, accepted_minor, quarantined_minor, duplicate_minor, suppressed_minor, not_countable_rows,
-    warning_rows)
+    warning_rows, taken_rows, taken_minor, taken_not_countable_rows, closed_rows, closed_minor)
 values (%(load_seq)s, %(dataset)s, %(read_rows)s, %(accepted_rows)s, %(quarantined_rows)s, %(duplicate_rows)s,
     %(suppressed_rows)s, %(read_minor)s, %(accepted_minor)s, %(quarantined_minor)s, %(duplicate_minor)s,
-    %(suppressed_minor)s, %(not_countable_rows)s, %(warning_rows)s)
+    %(suppressed_minor)s, %(not_countable_rows)s, %(warning_rows)s, %(taken_rows)s, %(taken_minor)s,
+    %(taken_not_countable_rows)s, %(closed_rows)s, %(closed_minor)s)
 
 -- name: counts
 select load_seq, dataset, read_rows, accepted_rows, quarantined_rows, duplicate_rows, suppressed_rows, read_minor, accepted_minor,
-    quarantined_minor, duplicate_minor, suppressed_minor, not_countable_rows, warning_rows
+    quarantined_minor, duplicate_minor, suppressed_minor, not_countable_rows, warning_rows, taken_rows, taken_minor,
+    taken_not_countable_rows, closed_rows, closed_minor
 from tillage.counts where %(load_seq)s::bigint is null or load_seq = %(load_seq)s order by load_seq, dataset
 
 -- name: quarantine_counts
 select dataset, control_currency, count(*), sum(control_minor)
-from tillage.quarantine where load_seq = %(load_seq)s group by dataset, control_currency
+from tillage.quarantine where judged_load = %(load_seq)s group by dataset, control_currency
 
 -- name: seal
 update tillage.loads set state = 'sealed', sealed_at = now() where load_seq = %(load_seq)s and state = 'open'
@@ -156,14 +162,14 @@ update tillage.loads set state = 'voided' where load_seq = %(load_seq)s and stat
 
 -- name: quarantine_reasons
 select dataset, code, control_currency, count(*), sum(control_minor), count(*) filter (where control_minor is null)
-from tillage.quarantine, unnest(codes) as code group by dataset, code, control_currency
+from tillage.quarantine, unnest(codes) as code where discarded_by is null group by dataset, code, control_currency
 order by dataset, sum(count(*)) over (partition by dataset, code) desc, code, control_currency
 
 -- name: quarantine
 select q.dataset, q.load_seq, q.source, s.path, q.ordinal, q."offset", q.unit, q.codes, q.control_minor,
     q.control_currency
 from tillage.quarantine q join tillage.sources s using (load_seq, source)
-where q.dataset = %(dataset)s order by q.load_seq, q.source, q.ordinal, q.unit
+where q.dataset = %(dataset)s and q.discarded_by is null order by q.load_seq, q.source, q.ordinal, q.unit
 
 -- name: folds
 select name, digest, outputs from tillage.folds order by name

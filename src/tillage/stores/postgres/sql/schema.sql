@@ -1,4 +1,4 @@
--- The whole schema of the store, version 2. Run once, in one transaction, into an empty database.
+-- The whole schema of the store, version 3. Run once, in one transaction, into an empty database.
 create schema tillage;
 create schema folds;  -- states as they are kept, with hidden counts
 create schema gold;   -- views of them as readers see them
@@ -35,7 +35,9 @@ create table tillage.loads (
     epoch bigint not null,
     planned_at timestamptz not null default now(),
     sealed_at timestamptz,
-    reason text                       -- why a person gave up a failed load
+    reason text,                      -- why a person gave it up, or asked for it
+    kind text not null default 'read' check (kind in ('read', 'replay', 'discard', 'maintain')),
+    manifest jsonb not null default '{}'  -- what it covers; of kind read, that is in sources
 );
 create index on tillage.loads (feed, load_seq);
 create unique index one_unfinished_load_per_feed on tillage.loads (feed) where state in ('open', 'failed');
@@ -94,10 +96,15 @@ create table tillage.counts (
     suppressed_minor jsonb,
     not_countable_rows bigint not null,
     warning_rows jsonb not null,      -- by rule
+    taken_rows bigint not null default 0,  -- of read_rows, what waited and was counted as read before
+    taken_minor jsonb,
+    taken_not_countable_rows bigint not null default 0,
+    closed_rows bigint not null default 0, -- older versions that it closed
+    closed_minor jsonb,
     primary key (load_seq, dataset)
 );
 
--- Which units wait and why; their bytes stay in bronze.
+-- Which units wait and why, and which were given up; their bytes stay in bronze.
 create table tillage.quarantine (
     dataset text not null,
     load_seq bigint not null references tillage.loads,
@@ -108,8 +115,11 @@ create table tillage.quarantine (
     codes text[] not null,
     control_minor numeric(38, 0),
     control_currency text,            -- where records name theirs
+    judged_load bigint not null references tillage.loads,  -- the last load that looked at it; load_seq brought it
+    discarded_by bigint references tillage.loads,          -- null: it waits
     primary key (load_seq, dataset, source, ordinal, unit)
 );
+create index on tillage.quarantine (judged_load);
 
 create table tillage.folds (
     name text primary key,
