@@ -135,6 +135,12 @@ class FileRejectedError(DataError):
         self.path = path
 
 
+class ReplayRefusedError(DataError):
+    """What waits in quarantine would break a rule of its dataset if it were let in; it goes on waiting."""
+
+    code = "replay-refused"
+
+
 class LoadFailedError(DataError):
     """A load breaks a rule of its dataset: nothing of it is visible, and its feed stops until a person decides."""
 

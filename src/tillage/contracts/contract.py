@@ -215,6 +215,15 @@ class DatasetRule:
         }[self.operator]
 
 
+class Merge(StrEnum):
+    """What a unit means whose key stands already with other content: a conflict, or another version of it."""
+
+    REJECT = "reject"
+    UPSERT = "upsert"
+    SCD2 = "scd2"
+    """As `UPSERT`, and readers see the closed versions with the time in which each held."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """One table of the contract; its unit is the document that stands or falls as a whole."""
@@ -231,6 +240,9 @@ class Dataset:
     row_rules: tuple[RowRule, ...] = ()
     dataset_rules: tuple[DatasetRule, ...] = ()
     description: str = ""
+    merge: Merge = Merge.REJECT
+    version: str | None = None
+    """The column by which of two versions the newer is known; None: the one that came later."""
 
     def column(self, name: str) -> Column:
         """The column of that name, which must exist."""

@@ -24,6 +24,7 @@ UNIT_TYPE = (
     "STRUCT(dataset VARCHAR, unit BIGINT, verdict VARCHAR, codes VARCHAR[], warnings VARCHAR[], "
     "control_minor DECIMAL(38,0), control_currency VARCHAR)"
 )
+CLOSE_TYPE = f"STRUCT(dataset VARCHAR, unit BIGINT, record {RECORD_TYPE})"
 BRONZE_COLUMNS = (
     ("load_seq", "BIGINT"),
     ("source", "INTEGER"),
@@ -35,10 +36,13 @@ BRONZE_COLUMNS = (
     ("digest", "VARCHAR"),
     ("is_part", "BOOLEAN"),
     ("units", f"{UNIT_TYPE}[]"),
+    ("record_load", "BIGINT"),
+    ("closes", f"{CLOSE_TYPE}[]"),
 )
 """What bronze keeps of each raw record: where it stood, its bytes (or, when it was too large, their number, SHA-256 and
 first 64 KiB), the JSON object that stands for it where it is none itself, whether it is part of one
-document, and the verdicts of the units inside."""
+document, and the verdicts of the units inside. `record_load` is the load that brought it: a replay judges it again and
+keeps no bytes, unless they were patched. `closes` are the older versions that units of it put an end to."""
 
 
 def duckdb_type(column: Column) -> str:

@@ -45,6 +45,7 @@ class CommitPoint(StrEnum):
     VOID = "void"
     FAIL = "fail"
     ABANDON = "abandon"
+    DISCARD = "discard"
     SILVER = "silver"
     PUBLISH = "publish"
     SEAL = "seal"

@@ -37,3 +37,8 @@ class Code(StrEnum):
     UNKNOWN_FIELD = "unknown_field"
     KEY_CONFLICT = "key_conflict"
     DUPLICATE = "duplicate"
+    STALE = "stale"
+
+
+UNREADABLE_CODES = (Code.UNREADABLE, Code.TOO_LARGE, Code.TOO_DEEP)
+"""Of records of which no unit is known."""

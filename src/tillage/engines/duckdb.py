@@ -69,9 +69,10 @@ class DuckEngine:
         _refuse_inexact(fold, dict(types))
         return types
 
-    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int) -> tuple[int, Minor]:
-        rows = f"({silver_relation(dataset, Silver(snapshot, load_seq))}) where _load = {int(load_seq)}"
-        amount = f"coalesce(sum(_sign * {control_amount(dataset)}), 0)"
+    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int, *, sign: int) -> tuple[int, Minor]:
+        added = f"_load = {int(load_seq)} and _sign = {int(sign)}"
+        rows = f"({silver_relation(dataset, Silver(snapshot, load_seq))}) where {added}"
+        amount = f"coalesce(sum({control_amount(dataset)}), 0)"
         with self.connect() as connection:
             ((count, minor),) = connection.execute(f"select count(*), {amount} from {rows}").fetchall()
             if not dataset.has_money:
@@ -100,7 +101,7 @@ class DuckEngine:
         deltas = [self.full(fold, {})]  # no rows, and their types: before the first load there is nothing else
         for part in bronze:
             with self.workspace(0, part.check, part.folders) as workspace:
-                workspace.recall(part.snapshot, part.loads)
+                workspace.recall_standing(part.snapshot, part.loads, part.last_load, is_replay=part.is_replay)
                 delta = workspace.delta(fold)
                 if delta is not None:
                     deltas.append(delta)

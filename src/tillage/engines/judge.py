@@ -4,85 +4,141 @@ from __future__ import annotations
 
 import duckdb
 
-from tillage.contracts.contract import Dataset
+from tillage.contracts.contract import Dataset, Merge
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.types import content, silver_columns
+from tillage.contracts.types import RECORD_TYPE, content, silver_columns
 from tillage.domain.verdict import Code, Verdict
 from tillage.engines.reader import checked
 from tillage.engines.relations import current_relation, silver_relation
 from tillage.ports.engine import Silver
 
+PLACE = ("_load_seq", "_source", "_ordinal", "_unit")
+"""Where a unit stands: the load that brought its record, the file, the line, the number inside the record."""
+RECORD = 'struct_pack("load" := _load_seq, source := _source, ordinal := _ordinal, "offset" := _offset, unit := _unit)'
+_PLACES = ", ".join(PLACE)
+_NOWHERE = "-1::bigint as _load_seq, -1 as _source, -1::bigint as _ordinal, -1::bigint as _unit"
+
 
 def decided(dataset: Dataset) -> str:
-    """The table of a dataset's units with their verdicts."""
+    """The table of a dataset's units with their verdicts; `_closes` is the record of the version that one ends."""
     return name("#decided:" + dataset.name)
 
 
-def judge(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None) -> None:
-    """Makes the `decided` table from the `checked` one: the same rows and columns, and a `_verdict` each.
+def known(dataset: Dataset) -> str:
+    """The table of the rows that stood in silver under a key of this load."""
+    return name("#known:" + dataset.name)
 
-    With a key, the first of the units that pass stands, in order of path, line and unit; a later one with the same
-    content is a duplicate, with other content a conflict. What silver holds stands before all of them.
+
+def judge(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None) -> None:
+    """Makes the `decided` table from the `checked` one: the same rows and columns, a `_verdict` and `_closes` each.
+
+    What silver holds stands before all units of the load, and these in order of place. Of two that pass with one key
+    and the same content, the second is a duplicate. With other content it is a conflict; where the dataset merges, it
+    is a newer version, which closes the older one, or stale.
     """
     if dataset.key:
-        _find_repeats(connection, dataset, silver)
+        _find_known(connection, dataset, silver)
+        _find_rows(connection, dataset)
+        repeats = _kept_first(dataset) if dataset.merge is Merge.REJECT else _versions(dataset)
     else:
-        connection.execute("""
-            create or replace temp table "#repeats" (_source integer, _ordinal bigint, _unit bigint, is_equal boolean)
-        """)
+        repeats = f"select {_NOWHERE}, null::varchar as _code, null::{RECORD_TYPE} as _closes where false"
+    duplicates = f"{text(Code.DUPLICATE)}, {text(Code.STALE)}"
     connection.execute(f"""
+        create or replace temp table "#repeats" as {repeats};
         create or replace temp table {decided(dataset)} as
-        select c.* replace (
-                case when a.is_equal then [{text(Code.DUPLICATE)}]
-                     when not a.is_equal then [{text(Code.KEY_CONFLICT)}]
-                     else _codes end as _codes),
-            case when c._codes = [{text(Code.KEY_CONFLICT)}] then {text(Verdict.CONFLICT)}
+        select c.* replace (if(a._code is null, _codes, [a._code]) as _codes),
+            case when a._code = {text(Code.KEY_CONFLICT)} or c._codes = [{text(Code.KEY_CONFLICT)}]
+                     then {text(Verdict.CONFLICT)}
                  when len(c._codes) > 0 then {text(Verdict.VIOLATION)}
-                 when a.is_equal then {text(Verdict.DUPLICATE)}
-                 when not a.is_equal then {text(Verdict.CONFLICT)}
-                 else {text(Verdict.ACCEPTED)} end as _verdict
-        from {checked(dataset)} as c left join "#repeats" as a using (_source, _ordinal, _unit)
+                 when a._code in ({duplicates}) then {text(Verdict.DUPLICATE)}
+                 else {text(Verdict.ACCEPTED)} end as _verdict,
+            a._closes
+        from {checked(dataset)} as c left join "#repeats" as a using ({_PLACES})
     """)
 
 
-def _find_repeats(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None) -> None:
-    """Fills `#repeats`: units that pass but whose key stands already, and whether their content is the same."""
+def _find_known(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None) -> None:
+    """Fills `#passing`, the units without a violation, and `known`."""
     keys = ", ".join(name(key) for key in dataset.key)
     own = ", ".join(name(column) for column, _ in silver_columns(dataset) if not column.startswith("_"))
+    connection.execute(f"""
+        create or replace temp view "#passing" as
+        select {own}, {_PLACES}, {RECORD} as _record from {checked(dataset)} where len(_codes) = 0
+    """)
+    rows = f'select {own}, _record from "#passing" where false'
+    if silver is not None and silver.snapshot.files:
+        # The keys first: what is closed matters for them alone.
+        signed = f'select s.* from ({silver_relation(dataset, silver)}) as s semi join "#passing" using ({keys})'
+        rows = f"select {own}, _record from ({current_relation(dataset, signed)})"
+    connection.execute(f"create or replace temp table {known(dataset)} as {rows}")
+
+
+def _find_rows(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    """Makes `#rows`: what stands, before everything else, and the units that pass."""
+    connection.execute(f"""
+        create or replace temp view "#rows" as
+        select *, false as _is_known from "#passing"
+        union all by name
+        select *, {_NOWHERE}, true as _is_known from {known(dataset)}
+    """)
+
+
+def _kept_first(dataset: Dataset) -> str:
+    """SELECT of what becomes of each unit whose key stands already: the first stays."""
+    keys = ", ".join(name(key) for key in dataset.key)
     equal = " and ".join(
         f"{content(column, 's')} is not distinct from {content(column, 'c')}" for column in dataset.columns
     )
-    connection.execute(f"""
-        create or replace temp view "#passing" as
-        select {own}, _source, _ordinal, _unit from {checked(dataset)} where len(_codes) = 0;
-        create or replace temp table "#known" as {_known(dataset, silver)}
-    """)
     # Only keys that occur more than once need a second look; most do not.
-    connection.execute(f"""
-        create or replace temp table "#repeated" as
-        select {keys}, min((_source, _ordinal, _unit)) as _first
-        from (select {keys}, _source, _ordinal, _unit from "#passing"
-              union all select {keys}, _source, _ordinal, _unit from "#known")
-        group by {keys} having count(*) > 1;
-        create or replace temp table "#standing" as
-        from "#known"
-        union all by name
-        select p.* from "#passing" as p join "#repeated" as f using ({keys})
-        where (p._source, p._ordinal, p._unit) = f._first;
-        create or replace temp table "#repeats" as
-        select c._source, c._ordinal, c._unit, {equal} as is_equal
-        from "#passing" as c join "#standing" as s using ({keys})
-        where (c._source, c._ordinal, c._unit) <> (s._source, s._ordinal, s._unit)
-    """)
-
-
-def _known(dataset: Dataset, silver: Silver | None) -> str:
-    """SELECT of the rows that stand in silver under a key of this load, placed before everything in it."""
-    if silver is None or not silver.snapshot.files:
-        return 'from "#passing" where false'
-    keys = ", ".join(name(key) for key in dataset.key)
-    current = current_relation(dataset, silver_relation(dataset, silver))
     return f"""
-        select * exclude (_load, _record), -1 as _source, 0::bigint as _ordinal, 0::bigint as _unit
-        from ({current}) semi join "#passing" using ({keys})
+        with repeated as (
+            select {keys}, min(({_PLACES})) as _first from "#rows" group by {keys} having count(*) > 1
+        ),
+        standing as (select r.* from "#rows" as r join repeated using ({keys}) where ({_PLACES}) = _first)
+        select c.{", c.".join(PLACE)}, if({equal}, {text(Code.DUPLICATE)}, {text(Code.KEY_CONFLICT)}) as _code,
+            null::{RECORD_TYPE} as _closes
+        from "#passing" as c join standing as s using ({keys})
+        where (c.{", c.".join(PLACE)}) <> (s.{", s.".join(PLACE)})
+    """
+
+
+def _versions(dataset: Dataset) -> str:
+    """SELECT of what becomes of each unit under a key with several, where newer versions close older ones.
+
+    Without a column that says which is newer, it is the record that came later; so a record that waited in quarantine
+    does not undo what came after it.
+    """
+    keys = ", ".join(name(key) for key in dataset.key)
+    fields = ", ".join(f"{name(column.name)} := {content(column, 'r')}" for column in dataset.columns)
+    before = f"over (partition by {keys} order by {_PLACES} rows between unbounded preceding and 1 preceding)"
+    if dataset.version:
+        version = name(dataset.version)
+        newest = f"max({version}) {before}"
+        is_older, is_newer = f"coalesce({version} < {newest}, false)", f"coalesce({version} > {newest}, true)"
+    else:
+        place = f"({', '.join('_record.' + name(part) for part in ('load', 'source', 'ordinal', 'unit'))})"
+        latest = f"max({place}) filter (where _is_known) over (partition by {keys})"
+        is_older = f"not _is_known and coalesce({place} < {latest}, false)"
+        # Of those that came later, each is held against the one before it: equal ones change nothing.
+        previous = f"lag(_content) over (partition by {keys}, _is_older order by {_PLACES})"
+        is_newer = f"not _is_older and _content is distinct from {previous}"
+    return f"""
+        with repeated as (
+            select r.*, struct_pack({fields}) as _content
+            from "#rows" as r semi join (select {keys} from "#rows" group by all having count(*) > 1) using ({keys})
+        ),
+        aged as (select *, {is_older} as _is_older from repeated),
+        told as (select *, {is_newer} as _is_newer from aged),
+        standing as (
+            select *, last_value(if(_is_newer, struct_pack(record := _record, content := _content), null) ignore nulls)
+                {before} as _standing
+            from told
+        )
+        select {_PLACES},
+            case when _is_newer then null
+                 when _content is not distinct from _standing.content then {text(Code.DUPLICATE)}
+                 when _is_older then {text(Code.STALE)}
+                 else {text(Code.KEY_CONFLICT)} end as _code,
+            if(_is_newer, _standing.record, null)::{RECORD_TYPE} as _closes
+        from standing where not _is_known
     """

@@ -44,7 +44,9 @@ def silver_relation(dataset: Dataset, silver: Silver) -> str:
 
 
 def current_relation(dataset: Dataset, signed: str) -> str:
-    """The rows of `signed` that stand: opened and not closed, one for each unit."""
-    own = [name(column) for column, _ in silver_columns(dataset) if not column.startswith("_")]
-    values = ", ".join(f"any_value({column}) as {column}" for column in own)
-    return f"select {values}, max(_load) as _load, _record from ({signed}) group by _record having sum(_sign) > 0"
+    """The rows of `signed` that stand: opened and not closed; each unit is opened once."""
+    own = [name(column) for column, _ in silver_columns(dataset) if column != "_sign"]
+    return f"""
+        select {", ".join(own)} from ({signed}) where _sign = 1
+        and _record not in (select _record from ({signed}) where _sign = -1)
+    """

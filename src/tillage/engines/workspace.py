@@ -8,32 +8,41 @@ import duckdb
 import pyarrow as pa
 
 from tillage.contracts.compiler.check import Check
-from tillage.contracts.contract import Dataset
+from tillage.contracts.contract import Dataset, Merge
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import empty_relation, silver_columns
 from tillage.domain.conservation import Counts
 from tillage.domain.verdict import Verdict
+from tillage.engines.broken import broken_rules
 from tillage.engines.counting import QUARANTINED_SQL, counted
-from tillage.engines.judge import decided, judge
-from tillage.engines.reader import RECORDS, Reader, checked
-from tillage.engines.relations import bronze_relation, current_relation, silver_relation
+from tillage.engines.judge import RECORD, decided, judge, known
+from tillage.engines.reader import RECORDS, Reader
+from tillage.engines.recall import closed_relation, recall_verdicts, recalled_relation
+from tillage.engines.relations import bronze_relation, silver_relation
 from tillage.engines.slices import slices
+from tillage.engines.taking import (
+    TAKEN,
+    WRITTEN,
+    find_taken,
+    keep_waiting,
+    recall_written,
+    start_taking,
+    taken_batches,
+)
 from tillage.errors import ModelError
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
-from tillage.ports.engine import BrokenRule, Folders, Silver
+from tillage.ports.engine import BrokenRule, Folders, Patched, Silver
 from tillage.ports.lake import Rows, Snapshot
 
 _FETCH_ROWS = 50_000
 _WRITTEN_ROWS = 8_192  # by default a million rows would be held at once
-_RECALLED = """load_seq, source, ordinal, "offset", raw, text, size_bytes, digest, is_part,
-    if(is_part and list_any_value(list_transform(units, lambda u: u.verdict)) = 'unreadable' or digest is not null,
-        units[1].codes[1], null) as code"""
-"""A document that was broken, and a record that was cut, are not read again."""
 
 
 class DuckWorkspace:
-    """Tables: `RECORDS` (raw bytes), and for each dataset `decided`, its units with a verdict each."""
+    """Tables: `RECORDS` (raw bytes), and for each dataset `decided`, its units with a verdict each, and `closing`, the
+    older versions that they put an end to.
+    """
 
     def __init__(
         self,
@@ -51,6 +60,8 @@ class DuckWorkspace:
         self._check = check
         self._datasets = check.contract.datasets
         self._reader = Reader(connection, check, folders, threads)
+        self._is_replay = False
+        start_taking(connection)
 
     def decide(
         self,
@@ -63,6 +74,17 @@ class DuckWorkspace:
         for source in self._reader.broken_documents():
             self._reader.replace(source, document(source), self._load_seq)
         self._reader.finish()
+        self._judge(silver, RECORDS)
+
+    def take_up(self, bronze: Snapshot, waiting: Rows, silver: Mapping[str, Silver], patched: Patched | None) -> None:
+        self._is_replay = True
+        start_taking(self._connection, waiting)
+        self._reader.start()
+        self._reader.read(taken_batches(self._connection, bronze, self._check.contract, patched))
+        self._reader.finish()
+        self._judge(silver, keep_waiting(self._connection, self._datasets))
+
+    def _judge(self, silver: Mapping[str, Silver], records: str) -> None:
         for dataset in self._datasets:
             judge(self._connection, dataset, silver.get(dataset.name))
         # An unreadable record counts once, as a unit of the first dataset whose amount nobody can count.
@@ -70,64 +92,73 @@ class DuckWorkspace:
             insert into {decided(self._datasets[0])} by name
             select _load_seq, _source, _ordinal, _offset, 0 as _unit, [code] as _codes, [] as _warnings,
                 {text(Verdict.UNREADABLE)} as _verdict
-            from {RECORDS} where code is not null
+            from {records} where code is not null
         """)
+        for dataset in self._datasets:
+            self._close(dataset)
+        find_taken(self._connection, self._datasets)
 
-    def recall(self, bronze: Snapshot, loads: Iterable[int]) -> None:
+    def recall(
+        self, bronze: Snapshot, loads: Iterable[int], silver: Mapping[str, Silver], waiting: Rows | None
+    ) -> None:
+        wanted = tuple(loads)
+        self._is_replay = waiting is not None
+        start_taking(self._connection, waiting)
+        self._recall(bronze, wanted)
+        if self._is_replay:
+            recall_written(self._connection, bronze_relation(bronze, wanted))
+        for dataset in self._datasets:
+            self._find_closed(dataset, silver.get(dataset.name))
+            self._close(dataset)
+        find_taken(self._connection, self._datasets)
+
+    def _recall(self, bronze: Snapshot, wanted: tuple[int, ...]) -> None:
         self._reader.start()
-        rows = bronze_relation(bronze, loads)
-        found = self._connection.cursor().sql(f"select {_RECALLED} from ({rows})")
+        recalled = recalled_relation(bronze, wanted, self._check.contract, is_replay=self._is_replay)
+        found = self._connection.cursor().sql(recalled)
         self._reader.read(found.to_arrow_reader(_FETCH_ROWS))
         self._reader.finish()
-        self._connection.execute(f"""
-            create or replace temp table "#verdicts" as
-            select load_seq as _load_seq, source as _source, ordinal as _ordinal, "offset" as _offset, u.dataset,
-                u.unit as _unit, u.verdict as _verdict, u.codes as _codes, u.warnings as _warnings,
-                u.control_minor as _control_minor, u.control_currency as _control_currency
-            from (select load_seq, source, ordinal, "offset", unnest(units) as u from ({rows}))
-        """)
-        for dataset in self._datasets:
-            self._recall(dataset)
+        recall_verdicts(self._connection, bronze, wanted, self._datasets)
 
-    def _recall(self, dataset: Dataset) -> None:
-        table = decided(dataset)
-        mine = f'select * exclude (dataset) from "#verdicts" where dataset = {text(dataset.name)}'
-        self._connection.execute(f"""
-            create or replace temp table {table} as
-            select c.* replace (v._codes as _codes), v._verdict
-            from {checked(dataset)} as c join ({mine}) as v using (_load_seq, _source, _ordinal, _unit)
-            where v._verdict <> {text(Verdict.UNREADABLE)};
-            insert into {table} by name {mine} and _verdict = {text(Verdict.UNREADABLE)}
-        """)
+    def recall_standing(self, bronze: Snapshot, loads: Iterable[int], last_load: int, *, is_replay: bool) -> None:
+        self._is_replay = is_replay
+        self._recall(bronze, tuple(loads))
+        for dataset in self._datasets:
+            closed = closed_relation(bronze, last_load, dataset)
+            self._connection.execute(f"""
+                delete from {decided(dataset)} where {RECORD} in ({closed});
+                create or replace temp table {_closing(dataset)} as from ({empty_relation(dataset)})
+            """)
+
+    def _find_closed(self, dataset: Dataset, silver: Silver | None) -> None:
+        """Fills `known` with the rows that the units of the load close, from silver."""
+        own = ", ".join([*_own(dataset), "_record"])
+        rows = f"select {own} from ({empty_relation(dataset)})"
+        if silver is not None and dataset.merge is not Merge.REJECT:
+            closes = f"select _closes from {decided(dataset)} where _closes is not null"
+            rows = f"select {own} from ({silver_relation(dataset, silver)}) where _sign = 1 and _record in ({closes})"
+        self._connection.execute(f"create or replace temp table {known(dataset)} as {rows}")
+
+    def _close(self, dataset: Dataset) -> None:
+        """Fills `closing` from `known`, and from the units of the load that later ones of it close."""
+        own = ", ".join(_own(dataset))
+        if dataset.merge is Merge.REJECT:
+            rows = f"select {own}, _record from ({empty_relation(dataset)})"
+        else:
+            closes = f"select _closes from {decided(dataset)} where _closes is not null"
+            accepted = f"select {own}, {RECORD} as _record from {decided(dataset)} where {_ACCEPTED}"
+            rows = f"""
+                select {own}, _record from (select {own}, _record from {known(dataset)} union all {accepted})
+                where _record in ({closes})
+            """
+        self._connection.execute(f"create or replace temp table {_closing(dataset)} as {rows}")
 
     def broken_rules(self, silver: Mapping[str, Silver]) -> list[BrokenRule]:
-        broken = []
-        for dataset in self._datasets:
-            if dataset.dataset_rules:
-                broken += self._broken(dataset, silver.get(dataset.name))
-        return broken
-
-    def _broken(self, dataset: Dataset, silver: Silver | None) -> list[BrokenRule]:
-        own = ", ".join(name(column) for column, _ in silver_columns(dataset) if not column.startswith("_"))
-        rows = f"select {own} from {decided(dataset)} where _verdict = {text(Verdict.ACCEPTED)}"
-        if silver is not None and silver.snapshot.files:
-            current = current_relation(dataset, silver_relation(dataset, silver))
-            rows = f"select {own} from ({current}) union all {rows}"
-        self._connection.execute(f"create or replace temp view {name(dataset.name)} as {rows}")
-        broken = []
-        for rule in dataset.dataset_rules:
-            try:
-                answer = self._connection.execute(rule.sql).fetchall()
-            except duckdb.Error as wrong:
-                # Its text may quote a value of a row.
-                broken.append(BrokenRule(dataset.name, rule, f"no answer ({type(wrong).__name__})"))
-                continue
-            if len(answer) != 1 or len(answer[0]) != 1 or answer[0][0] is None:
-                broken.append(BrokenRule(dataset.name, rule, "no answer (not one value)"))
-            elif not rule.holds(answer[0][0]):
-                broken.append(BrokenRule(dataset.name, rule, str(answer[0][0])))
-        self._connection.execute(f"drop view {name(dataset.name)}")
-        return broken
+        return [
+            one
+            for dataset in self._datasets
+            for one in broken_rules(self._connection, dataset, self.silver_sql(dataset), silver.get(dataset.name))
+        ]
 
     def unread_sources(self) -> list[int]:
         rows = self._connection.execute(f"""
@@ -147,22 +178,32 @@ class DuckWorkspace:
         """SELECT of the records that fulfil a condition, with the verdicts of their units."""
         units = " union all ".join(
             f"""
-            select _source, _ordinal, struct_pack(place := {index}, unit_no := _unit, u := struct_pack(
+            select _load_seq, _source, _ordinal, struct_pack(place := {index}, unit_no := _unit, u := struct_pack(
                 dataset := {text(dataset.name)}, unit := _unit, verdict := _verdict, codes := _codes,
                 warnings := _warnings, control_minor := _control_minor::decimal(38,0),
-                control_currency := _control_currency)) as u
+                control_currency := _control_currency)) as u,
+                if(_closes is null, null,
+                    struct_pack(dataset := {text(dataset.name)}, unit := _unit, record := _closes)) as c
             from {decided(dataset)} where {condition}
             """
             for index, dataset in enumerate(self._datasets)
         )
+        records = f"select *, true as is_kept from {RECORDS} where {condition}"
+        if self._is_replay:  # the bytes are in bronze already, unless they were patched
+            records = f"""
+                select r.*, w.is_patched as is_kept from (from {RECORDS} where {condition}) as r
+                join {WRITTEN} as w using (_load_seq, _source, _ordinal)
+            """
         return f"""
             with by_record as (
-                select _source, _ordinal, list_transform(list_sort(list(u)), lambda one: one.u) as units
-                from ({units}) group by _source, _ordinal
+                select _load_seq, _source, _ordinal, list_transform(list_sort(list(u)), lambda one: one.u) as units,
+                    list_sort(list(c) filter (where c is not null)) as closes
+                from ({units}) group by _load_seq, _source, _ordinal
             )
-            select _load_seq as load_seq, _source as source, _ordinal as ordinal, _offset as "offset", raw, text,
-                size_bytes, digest, is_part, coalesce(units, []) as units
-            from (from {RECORDS} where {condition}) left join by_record using (_source, _ordinal)
+            select {int(self._load_seq)}::bigint as load_seq, _source as source, _ordinal as ordinal,
+                _offset as "offset", if(is_kept, raw, null) as raw, if(is_kept, text, null) as text, size_bytes, digest,
+                is_part, coalesce(units, []) as units, _load_seq as record_load, closes
+            from ({records}) left join by_record using (_load_seq, _source, _ordinal)
         """
 
     def silver_rows(self, dataset: str) -> Rows | None:
@@ -171,21 +212,22 @@ class DuckWorkspace:
         return self._connection.sql(rows).to_arrow_reader(_WRITTEN_ROWS) if count else None
 
     def silver_sql(self, dataset: Dataset) -> str:
-        """The signed rows that the accepted units add, as a SELECT."""
+        """The signed rows that the load adds, as a SELECT: what it accepts, and what that puts an end to."""
         own = ", ".join(
             f"{name(column)}::{kind} as {name(column)}"
             for column, kind in silver_columns(dataset)
             if not column.startswith("_")
         )
-        return f"""
-            select {own}, 1::tinyint as _sign, _load_seq as _load, struct_pack("load" := _load_seq,
-                source := _source, ordinal := _ordinal, "offset" := _offset, unit := _unit) as _record
-            from {decided(dataset)} where _verdict = {text(Verdict.ACCEPTED)}
-        """
+        load = f"{int(self._load_seq)}::bigint as _load"
+        opened = f"select {own}, 1::tinyint as _sign, {load}, {RECORD} as _record"
+        opened += f" from {decided(dataset)} where {_ACCEPTED}"
+        if dataset.merge is Merge.REJECT:
+            return opened
+        return f"{opened} union all select {own}, -1::tinyint as _sign, {load}, _record from {_closing(dataset)}"
 
     def units(self, dataset: str) -> Rows:
         mine = self._check.contract.dataset(dataset)
-        own = ", ".join(name(column) for column, _ in silver_columns(mine) if not column.startswith("_"))
+        own = ", ".join(_own(mine))
         return self._connection.sql(f"""
             select {own}, _source, _ordinal, _unit, _verdict, _codes, _warnings,
                 _control_minor::decimal(38,0) as _control_minor, _control_currency
@@ -193,7 +235,13 @@ class DuckWorkspace:
         """).to_arrow_table()
 
     def counts(self) -> dict[str, Counts]:
-        return {dataset.name: counted(self._connection, dataset, decided(dataset)) for dataset in self._datasets}
+        return {
+            dataset.name: counted(self._connection, dataset, decided(dataset), taken=TAKEN, closed=_closing(dataset))
+            for dataset in self._datasets
+        }
+
+    def taken_rows(self) -> Rows:
+        return self._connection.sql(f"select dataset, load_seq, source, ordinal, unit from {TAKEN}").to_arrow_table()
 
     def quarantine_rows(self) -> Rows:
         codes = "'{' || array_to_string(list_transform(_codes, lambda c: '\"' || c || '\"'), ',') || '}'"
@@ -225,3 +273,14 @@ class DuckWorkspace:
                 f"models/{fold.name}.sql fails on a row of load {self._load_seq} ({type(wrong).__name__}); nothing of "
                 "the load is visible yet. Guard the expression (try_cast, nullif, case), then: tillage run"
             ) from None
+
+
+_ACCEPTED = f"_verdict = {text(Verdict.ACCEPTED)}"
+
+
+def _own(dataset: Dataset) -> list[str]:
+    return [name(column) for column, _ in silver_columns(dataset) if not column.startswith("_")]
+
+
+def _closing(dataset: Dataset) -> str:
+    return name("#closing:" + dataset.name)

@@ -61,6 +61,11 @@ class House:
         """What the folders of a load's files said when it was planned, whatever the project file says now."""
         return {(load.load_seq, source.source): json.loads(source.members) for source in load.sources if source.members}
 
+    def folders_of(self, feed: str) -> Folders:
+        """As `folders`, of all loads of a feed."""
+        loads = (load for load in self.ledger.loads() if load.feed == feed)
+        return {place: members for load in loads for place, members in self.folders(load).items()}
+
     def silver_table(self, feed: str, dataset: Dataset) -> LakeTable:
         """The silver table of a dataset."""
         return self.lake.silver(feed, dataset.name, silver_columns(dataset))

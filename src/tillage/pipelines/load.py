@@ -19,13 +19,13 @@ from functools import partial
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset, Severity
 from tillage.domain.conservation import Counts, added, is_zero, negated
-from tillage.domain.load import CommitPoint, Lease, Load, SourceFile
+from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, SourceFile
 from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
 from tillage.pipelines.failing import fail, what_is_wrong
 from tillage.pipelines.house import FeedContract, House
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import BrokenRule, Silver, Workspace
-from tillage.ports.store import Known, PublishedFold, Rejection
+from tillage.ports.store import Known, PublishedFold, Rejection, Waiting
 
 _MOST_HINTS = 3  # of many files that are wrong in the same way
 
@@ -81,8 +81,7 @@ def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], 
         LawBrokenError: a stage holds other figures than the verdicts; the load stays open.
     """
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
-    published = house.ledger.published()
-    silver = {dataset.name: house.silver(load.feed, dataset, published) for dataset in check.contract.datasets}
+    silver = standing_silver(house, load.feed, check.contract.datasets)
     with house.engine.workspace(load.load_seq, check, house.folders(load)) as workspace:
         house.say(f"load {load.load_seq}: reading {len(load.sources)} files of feed {load.feed}")
         try:
@@ -96,7 +95,13 @@ def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], 
             raise
         warnings = _refuse_broken_rules(house, load, lease, workspace, silver)
         house.lake.bronze(load.feed).append(workspace.bronze_rows(), load.load_seq, CommitPoint.BRONZE)
-        return _repeat(house, load, check.contract.datasets, workspace, lease), warnings
+        return repeat(house, load, check.contract.datasets, workspace, lease), warnings
+
+
+def standing_silver(house: House, feed: str, datasets: Sequence[Dataset]) -> dict[str, Silver]:
+    """By dataset, what a load of the feed is judged against. Under the lease of the feed it stays what it is."""
+    published = house.ledger.published()
+    return {dataset.name: house.silver(feed, dataset, published) for dataset in datasets}
 
 
 def _records(house: House, load: Load, check: Check) -> Iterator[RecordBatch]:
@@ -149,9 +154,14 @@ def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
             return None
         bronze = house.lake.bronze(load.feed).snapshot()
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
-    with house.engine.workspace(load.load_seq, check, house.folders(load)) as workspace:
-        workspace.recall(bronze, (load.load_seq,))
-        return _repeat(house, load, check.contract.datasets, workspace, lease)
+    datasets = check.contract.datasets
+    is_replay = load.kind is LoadKind.REPLAY
+    folders = house.folders_of(load.feed) if is_replay else house.folders(load)
+    # Once the load is published, what it took up waits no longer: only its counts and its seal are still to come.
+    waiting = house.ledger.waiting(load.feed, Waiting()) if is_replay else None
+    with house.engine.workspace(load.load_seq, check, folders) as workspace:
+        workspace.recall(bronze, (load.load_seq,), standing_silver(house, load.feed, datasets), waiting)
+        return repeat(house, load, datasets, workspace, lease)
 
 
 def void(house: House, load: Load, lease: Lease, rejection: Rejection | None = None) -> bool:
@@ -165,9 +175,10 @@ def void(house: House, load: Load, lease: Lease, rejection: Rejection | None = N
     return True
 
 
-def _repeat(
+def repeat(
     house: House, load: Load, datasets: Sequence[Dataset], workspace: Workspace, lease: Lease
 ) -> dict[str, Counts]:
+    """All stages after bronze."""
     counts = workspace.counts()
     for dataset in datasets:
         table = house.silver_table(load.feed, dataset)
@@ -178,13 +189,25 @@ def _repeat(
             load,
             lease,
             counts=counts,
+            taken=workspace.taken_rows(),
             quarantine=workspace.quarantine_rows(),
             folds=_changes(house, workspace),
             digests={fold.name: fold.digest for fold in house.models.values()},
         )
+    elif load.kind is LoadKind.REPLAY:  # what it took up waits no longer, so that only the ledger can tell
+        counts = {name: _with_taken(one, house.ledger.counts(load.load_seq)[name]) for name, one in counts.items()}
     _prove(house, load, datasets, counts)
     house.ledger.seal(load, lease)
     return counts
+
+
+def _with_taken(counts: Counts, published: Counts) -> Counts:
+    return replace(
+        counts,
+        taken_rows=published.taken_rows,
+        taken_minor=published.taken_minor,
+        taken_not_countable_rows=published.taken_not_countable_rows,
+    )
 
 
 def _changes(house: House, workspace: Workspace) -> list[PublishedFold]:
@@ -206,10 +229,12 @@ def _prove(house: House, load: Load, datasets: Sequence[Dataset], verdicts: Mapp
     quarantined = house.ledger.quarantine_counts(load.load_seq)
     for dataset in datasets:
         counts = verdicts[dataset.name]
-        silver = house.engine.silver_counts(dataset, house.silver_table(load.feed, dataset).snapshot(), load.load_seq)
+        snapshot = house.silver_table(load.feed, dataset).snapshot()
+        opened, closed = (house.engine.silver_counts(dataset, snapshot, load.load_seq, sign=sign) for sign in (1, -1))
         stages = {
             "the law": ((counts.difference_rows(), counts.difference_minor()), (0, None)),
-            "silver": (silver, (counts.accepted_rows, counts.accepted_minor)),
+            "silver": (opened, (counts.accepted_rows, counts.accepted_minor)),
+            "what silver closed": (closed, (counts.closed_rows, counts.closed_minor)),
             "quarantine": (
                 quarantined.get(dataset.name, (0, None)),
                 (counts.quarantined_rows, counts.quarantined_minor),

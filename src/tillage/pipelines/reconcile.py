@@ -5,17 +5,17 @@ Amounts, nets and rates are computed anew from the bytes; which units count is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from tillage.domain.load import Load, LoadState
+from tillage.domain.load import Load, LoadKind, LoadState
 from tillage.models.fold import Fold
 from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import BronzePart, Comparison
-from tillage.ports.lake import Snapshot
 
+_JUDGING = {LoadKind.READ, LoadKind.REPLAY}
 _STANDING = {LoadState.OPEN, LoadState.SEALED}  # of the others nothing was ever visible
 
 
@@ -51,15 +51,22 @@ def _one(house: House, fold: Fold, published: Mapping[str, int]) -> Reconciled:
 
 
 def _parts(house: House, feed: str, last: int) -> list[BronzePart]:
-    by_contract: dict[str, list[Load]] = {}
+    """Loads that read files, together where they had one contract; those that took up what waited each by itself."""
+    together: dict[tuple[str, int], list[Load]] = {}
     for load in house.ledger.loads():
-        if load.feed == feed and load.state in _STANDING and load.load_seq <= last:
-            by_contract.setdefault(load.contract_digest, []).append(load)
+        if load.feed == feed and load.state in _STANDING and load.load_seq <= last and load.kind in _JUDGING:
+            own = load.load_seq if load.kind is LoadKind.REPLAY else 0
+            together.setdefault((load.contract_digest, own), []).append(load)
     snapshot = house.lake.bronze(feed).snapshot()
-    return [_part(house, snapshot, digest, loads) for digest, loads in by_contract.items()]
-
-
-def _part(house: House, snapshot: Snapshot, digest: str, loads: Sequence[Load]) -> BronzePart:
-    folders = {place: members for load in loads for place, members in house.folders(load).items()}
-    check = house.compile(loads[0].feed, house.ledger.text(digest))
-    return BronzePart(check, snapshot, tuple(load.load_seq for load in loads), folders)
+    folders = house.folders_of(feed)
+    return [
+        BronzePart(
+            check=house.compile(feed, house.ledger.text(digest)),
+            snapshot=snapshot,
+            loads=tuple(load.load_seq for load in loads),
+            folders=folders,
+            last_load=last,
+            is_replay=own > 0,
+        )
+        for (digest, own), loads in together.items()
+    ]

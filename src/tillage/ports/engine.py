@@ -39,6 +39,10 @@ class BronzePart:
     snapshot: Snapshot
     loads: tuple[int, ...]
     folders: Folders
+    last_load: int
+    """Units that loads up to this one closed do not stand."""
+    is_replay: bool
+    """Whether the loads took up what waited; then it is one load."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,12 @@ class BrokenRule:
     found: str
 
 
+Patched = Callable[[Any, Any], Any]
+"""Arrow arrays of texts and of lists of codes to the changed texts, null where nothing changed."""
+
+
 class Workspace(Protocol):
-    """One load being computed: first `decide` or `recall`, then any of the others, any number of times."""
+    """One load being computed: first `decide`, `take_up` or `recall`, then any of the others, any number of times."""
 
     def decide(
         self, batches: Iterable[RecordBatch], silver: Mapping[str, Silver], document: Callable[[int], RecordBatch]
@@ -89,8 +97,24 @@ class Workspace(Protocol):
         """Sources that hold records of which none is readable."""
         ...
 
-    def recall(self, bronze: Snapshot, loads: Iterable[int]) -> None:
-        """Takes records and verdicts of these loads from bronze; nothing is decided again."""
+    def take_up(self, bronze: Snapshot, waiting: Rows, silver: Mapping[str, Silver], patched: Patched | None) -> None:
+        """Gives units that wait a verdict anew, from the bytes as they came, or as `patched` makes them.
+
+        Args:
+            waiting: As `Ledger.waiting`.
+        """
+        ...
+
+    def recall(
+        self, bronze: Snapshot, loads: Iterable[int], silver: Mapping[str, Silver], waiting: Rows | None
+    ) -> None:
+        """Takes records and verdicts of these loads from bronze, and what they close from silver; nothing is decided
+        again. `waiting` is all that waits, for one load that takes such units up; None for any other.
+        """
+        ...
+
+    def taken_rows(self) -> Rows:
+        """`dataset, load_seq, source, ordinal, unit` of the units that waited and were judged again."""
         ...
 
     def bronze_rows(self) -> Rows:
@@ -138,8 +162,8 @@ class Engine(Protocol):
         """
         ...
 
-    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int) -> tuple[int, Minor]:
-        """Rows that a load added to silver, and the sum of their control amounts, None without money."""
+    def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int, *, sign: int) -> tuple[int, Minor]:
+        """Rows of one sign that a load added to silver, and the sum of their control amounts, None without money."""
         ...
 
     def full(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:

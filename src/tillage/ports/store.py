@@ -84,6 +84,16 @@ class Reason:
     not_countable_rows: int
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """Which of the units that wait in quarantine are meant: those that all given ones of these fit."""
+
+    dataset: str | None = None
+    code: str | None = None
+    load_seq: int | None = None
+    """The load that brought the unit."""
+
+
 class Leases(Protocol):
     """The right to write, one holder at a time."""
 
@@ -115,11 +125,15 @@ class Ledger(Protocol):
         feed: str,
         *,
         contract_digest: str,
-        contract_text: str,
+        texts: Mapping[str, str],
         manifest: Mapping[str, Any],
         lease: Lease,
     ) -> Load:
-        """A new open load that reads no files; `manifest` is JSON and says what it covers."""
+        """A new open load that reads no files; `manifest` is JSON and says what it covers.
+
+        Args:
+            texts: By digest, the contract's and all others that the manifest names.
+        """
         ...
 
     def refresh(self, feed: str, sources: Iterable[SourceFile], lease: Lease) -> None:
@@ -192,6 +206,16 @@ class Ledger(Protocol):
         """
         ...
 
+    def waiting(self, feed: str, wanted: Waiting) -> Rows:
+        """`dataset, load_seq, source, ordinal, unit, codes, is_unreadable, control_minor, control_currency` of each
+        unit of the feed that waits.
+        """
+        ...
+
+    def discard(self, load: Load, lease: Lease, wanted: Waiting, reason: str) -> int:
+        """Gives up the units that wait, for good, and seals the load that says so; how many they are."""
+        ...
+
     def next_fence(self) -> int:
         """A number above that of every load there is."""
         ...
@@ -226,11 +250,13 @@ class Ledger(Protocol):
         lease: Lease,
         *,
         counts: Mapping[str, Counts],
+        taken: Rows,
         quarantine: Rows,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
     ) -> None:
-        """Counts, quarantine index, all fold changes and the receipt: all or nothing, and once.
+        """Counts, quarantine index, all fold changes and the receipt: all or nothing, and once. What was `taken` waits
+        no longer; what is in `quarantine` waits from now on.
 
         Raises:
             ModelsChangedError: the states are not of the models in `digests` (all models by name): nothing was written.

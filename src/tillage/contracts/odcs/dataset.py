@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from tillage.contracts.compiler.condition import read_condition
-from tillage.contracts.contract import Column, Dataset, Kind, RowRule
+from tillage.contracts.contract import Column, Dataset, Kind, Merge, RowRule
 from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.column import read_column
+from tillage.contracts.odcs.merge import with_merge
 from tillage.contracts.odcs.references import check_references
 from tillage.contracts.odcs.rules import read_rules
 from tillage.contracts.odcs.terms import column_name, only, own_terms, yes_or_no
@@ -22,7 +23,7 @@ DATASET_KEYS = {
 }
 UNIT_NAMES = {"groupBy"}
 UNIT_PATH = re.compile(r"\$((?:\.[A-Za-z_][\w-]*)+)\[\*\]")
-DATASET_TERMS = {"tillage.unit", "tillage.where", "tillage.distinct", "tillage.merge"}
+DATASET_TERMS = {"tillage.unit", "tillage.where", "tillage.distinct", "tillage.merge", "tillage.version"}
 
 
 def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes: list[str]) -> Dataset:
@@ -34,8 +35,6 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
     only(document, path, item, DATASET_KEYS, "dataset")
     name = column_name(document, path, item, "dataset")
     terms = own_terms(document, path, item, DATASET_TERMS)
-    if terms.get("tillage.merge", "reject") != "reject":
-        raise document.wrong(path, "tillage.merge: only `reject` is checked in this version")
     unit_path, group_by = _unit(document, path, terms.get("tillage.unit", "$"))
     properties = item.get("properties") or []
     columns = tuple(
@@ -59,6 +58,9 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
         asked = _row_values(columns) if group_by else names
         dataset = replace(dataset, where=_where(document, path, terms["tillage.where"], asked, columns))
     row_rules, dataset_rules = read_rules(document, path, item, dataset, names)
+    dataset = with_merge(document, path, terms, dataset)
+    if dataset.merge is not Merge.REJECT and dataset.version is None:
+        notes.append(f"dataset '{name}' has no tillage.version: the version that came later stands, whichever is newer")
     if not dataset.key:
         notes.append(f"dataset '{name}' has no primaryKey: the same record sent twice counts twice")
     return replace(dataset, row_rules=row_rules, dataset_rules=dataset_rules)

@@ -68,6 +68,8 @@ def _dataset(old: Dataset, new: Dataset) -> Iterator[Change]:
         yield Change(new.name, "the unit is another one", Breaks.READERS)
     if _sql(old.where) != _sql(new.where) or old.is_distinct != new.is_distinct:
         yield Change(new.name, "other records are units of it", Breaks.READERS)
+    if (old.merge, old.version) != (new.merge, new.version):
+        yield Change(new.name, f"merge: {_merge(old)} -> {_merge(new)}", Breaks.READERS)
     if _control(old) != _control(new):
         yield Change(new.name, f"counted in money: {_control(old)} -> {_control(new)}", Breaks.READERS)
     yield from _columns(new.name, old.columns, new.columns)
@@ -81,6 +83,10 @@ def _dataset(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 def _sql(where: RowRule | None) -> str | None:
     return where.sql if where else None
+
+
+def _merge(dataset: Dataset) -> str:
+    return f"{dataset.merge} by {dataset.version}" if dataset.version else dataset.merge
 
 
 def _control(dataset: Dataset) -> str:

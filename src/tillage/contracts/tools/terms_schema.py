@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tillage.contracts.contract import Basis, Excess, Level
+from tillage.contracts.contract import Basis, Excess, Level, Merge
 from tillage.contracts.odcs.column import COLUMN_TERMS, MAP_NAMES
 from tillage.contracts.odcs.contract_file import CONTRACT_TERMS, LIMITS, UNKNOWN_FIELDS
 from tillage.contracts.odcs.dataset import DATASET_TERMS, UNIT_NAMES, UNIT_PATH
@@ -59,7 +59,8 @@ _VALUES: Mapping[str, Schema] = {
     },
     "tillage.where": _TEXT,
     "tillage.distinct": _YES_OR_NO,
-    "tillage.merge": {"enum": ["reject"]},
+    "tillage.merge": {"enum": list(Merge)},
+    "tillage.version": _TEXT,
     "tillage.aliases": _TEXTS,
     "tillage.nullValues": _TEXTS,
     "tillage.money": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from tillage.domain.conservation import Counts, Minor, added
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.ports.lake import Rows
-from tillage.ports.store import Known, LoadSummary, PublishedFold, Reason, Rejection, RuleFound, Standing
+from tillage.ports.store import Known, LoadSummary, PublishedFold, Reason, Rejection, RuleFound, Standing, Waiting
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction
 from tillage.stores.postgres.folds import add_delta, keep_models
@@ -33,6 +33,14 @@ _QUARANTINE = pa.schema(
         ("codes", pa.list_(pa.string())),
         ("control_minor", pa.decimal128(38, 0)),
         ("control_currency", pa.string()),
+    ]
+)
+
+_WAITING = pa.schema(
+    [
+        *(_QUARANTINE.field(name) for name in ("dataset", "load_seq", "source", "ordinal", "unit", "codes")),
+        ("is_unreadable", pa.bool_()),
+        *(_QUARANTINE.field(name) for name in ("control_minor", "control_currency")),
     ]
 )
 
@@ -59,7 +67,7 @@ class Ledger:
     ) -> Load:
         load = Load(self._database.next_seq(), feed, LoadState.OPEN, contract_digest, tuple(sources))
         with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
-            _insert_load(transaction, load, contract_text, lease)
+            _insert_load(transaction, load, {contract_digest: contract_text}, lease)
             copy_rows(transaction.connection, sql.Identifier("tillage", "sources"), _source_rows(load))
         return load
 
@@ -69,13 +77,13 @@ class Ledger:
         feed: str,
         *,
         contract_digest: str,
-        contract_text: str,
+        texts: Mapping[str, str],
         manifest: Mapping[str, Any],
         lease: Lease,
     ) -> Load:
         load = Load(self._database.next_seq(), feed, LoadState.OPEN, contract_digest, (), kind, manifest)
         with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
-            _insert_load(transaction, load, contract_text, lease)
+            _insert_load(transaction, load, texts, lease)
         return load
 
     def refresh(self, feed: str, sources: Iterable[SourceFile], lease: Lease) -> None:
@@ -179,6 +187,7 @@ class Ledger:
         lease: Lease,
         *,
         counts: Mapping[str, Counts],
+        taken: Rows,
         quarantine: Rows,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
@@ -187,6 +196,10 @@ class Ledger:
             keep_models(transaction, digests)
             transaction.run("insert_receipt", stage=_PUBLISH, load_seq=load.load_seq)
             _insert_counts(transaction, load, counts)
+            if taken.num_rows:
+                transaction.run("make_taken")
+                copy_rows(transaction.connection, sql.Identifier("taken"), taken)
+                transaction.run("end_waiting")
             copy_rows(transaction.connection, sql.Identifier("tillage", "quarantine"), quarantine)
             for fold, delta in sorted(folds, key=lambda pair: pair[0].name):
                 add_delta(transaction, fold, delta)
@@ -224,17 +237,31 @@ class Ledger:
             )
         return list(found.values())
 
+    def waiting(self, feed: str, wanted: Waiting) -> Rows:
+        return _table(self._database.rows("waiting", feed=feed, **asdict(wanted)), _WAITING)
+
+    def discard(self, load: Load, lease: Lease, wanted: Waiting, reason: str) -> int:
+        with self._database.transaction(CommitPoint.DISCARD, lease) as transaction:
+            rows = transaction.run("discard", discarded_by=load.load_seq, feed=load.feed, **asdict(wanted))
+            transaction.run("set_reason", load_seq=load.load_seq, reason=reason)
+            transaction.run("seal", load_seq=load.load_seq)
+        return rows
+
     def paths(self, load_seq: int) -> dict[int, str]:
         return {int(source): str(path) for source, path in self._database.rows("source_paths", load_seq=load_seq)}
 
     def quarantine_rows(self, dataset: str) -> Rows:
-        rows = self._database.rows("quarantine", dataset=dataset)
-        columns = list(zip(*rows, strict=True)) or [() for _ in _QUARANTINE]
-        return pa.table([pa.array(c, f.type) for c, f in zip(columns, _QUARANTINE, strict=True)], schema=_QUARANTINE)
+        return _table(self._database.rows("quarantine", dataset=dataset), _QUARANTINE)
 
 
-def _insert_load(transaction: Transaction, load: Load, contract_text: str, lease: Lease) -> None:
-    transaction.run("insert_text", digest=load.contract_digest, body=contract_text)
+def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [() for _ in schema]
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _insert_load(transaction: Transaction, load: Load, texts: Mapping[str, str], lease: Lease) -> None:
+    for digest, body in texts.items():
+        transaction.run("insert_text", digest=digest, body=body)
     transaction.run(
         "insert_load",
         load_seq=load.load_seq,

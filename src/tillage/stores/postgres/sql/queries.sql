@@ -171,6 +171,32 @@ select q.dataset, q.load_seq, q.source, s.path, q.ordinal, q."offset", q.unit, q
 from tillage.quarantine q join tillage.sources s using (load_seq, source)
 where q.dataset = %(dataset)s and q.discarded_by is null order by q.load_seq, q.source, q.ordinal, q.unit
 
+-- name: waiting
+select q.dataset, q.load_seq, q.source, q.ordinal, q.unit, q.codes,
+    q.codes && array['unreadable', 'too_large', 'too_deep'], q.control_minor, q.control_currency
+from tillage.quarantine q join tillage.loads l using (load_seq)
+where l.feed = %(feed)s and q.discarded_by is null
+    and (%(dataset)s::text is null or q.dataset = %(dataset)s)
+    and (%(code)s::text is null or %(code)s = any (q.codes))
+    and (%(load_seq)s::bigint is null or q.load_seq = %(load_seq)s)
+
+-- name: make_taken
+create temp table taken (dataset text, load_seq bigint, source integer, ordinal bigint, unit bigint) on commit drop
+
+-- name: end_waiting
+delete from tillage.quarantine q using taken t
+where (q.dataset, q.load_seq, q.source, q.ordinal, q.unit) = (t.dataset, t.load_seq, t.source, t.ordinal, t.unit)
+
+-- name: discard
+update tillage.quarantine q set discarded_by = %(discarded_by)s from tillage.loads l
+where l.load_seq = q.load_seq and l.feed = %(feed)s and q.discarded_by is null
+    and (%(dataset)s::text is null or q.dataset = %(dataset)s)
+    and (%(code)s::text is null or %(code)s = any (q.codes))
+    and (%(load_seq)s::bigint is null or q.load_seq = %(load_seq)s)
+
+-- name: set_reason
+update tillage.loads set reason = %(reason)s where load_seq = %(load_seq)s
+
 -- name: folds
 select name, digest, outputs from tillage.folds order by name
 

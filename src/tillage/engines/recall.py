@@ -1,0 +1,95 @@
+"""What bronze keeps of loads: the records as they were judged, their verdicts, and what they put an end to.
+
+Nothing is decided again here. A replay keeps no bytes, but those that were patched; the others are in the row of the
+load that brought them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import duckdb
+
+from tillage.contracts.contract import Contract, Dataset
+from tillage.contracts.sql_text import text
+from tillage.contracts.types import RECORD_TYPE
+from tillage.domain.verdict import Verdict
+from tillage.engines.judge import PLACE, decided
+from tillage.engines.reader import checked
+from tillage.engines.relations import bronze_relation, visible_bronze_relation
+from tillage.ports.lake import Snapshot
+
+# A document that was broken, and a record that was cut, are not read again.
+CODE = """if(is_part and list_any_value(list_transform(units, lambda u: u.verdict)) = 'unreadable'
+    or digest is not null, units[1].codes[1], null) as code"""
+_RECORDS = f'load_seq, source, ordinal, "offset", raw, text, size_bytes, digest, is_part, {CODE}'
+_PLACES = ", ".join(PLACE)
+_PLACED = 'record_load as _load_seq, source as _source, ordinal as _ordinal, "offset" as _offset'
+
+
+def brought_relation(bronze: Snapshot, loads: Iterable[int]) -> str:
+    """The records that `loads` brought, with what must not be read again of them."""
+    return f"select {_RECORDS} from ({bronze_relation(bronze, loads)}) where record_load = load_seq"
+
+
+def recalled_relation(bronze: Snapshot, loads: Sequence[int], contract: Contract, *, is_replay: bool) -> str:
+    """The records that `loads` judged, as the reader takes them, under the load that brought each."""
+    if not is_replay:
+        return brought_relation(bronze, loads)
+    judged = f"select record_load, source, ordinal, raw, text from ({bronze_relation(bronze, loads)})"
+    brought = f"select {_RECORDS} from ({_bronze_of(bronze, judged)})"
+    # Rows of one group are judged together, and bronze says their verdict once.
+    same = "using (record_load, source)" if is_whole_source(contract) else "using (record_load, source, ordinal)"
+    is_patched = "coalesce(d.raw, d.text::blob) is not null"
+    return f"""
+        select o.load_seq, o.source, o.ordinal, o."offset", if({is_patched}, d.raw, o.raw) as raw,
+            if({is_patched}, d.text, o.text) as text, o.size_bytes, o.digest, o.is_part,
+            if({is_patched}, null, o.code) as code
+        from (select *, load_seq as record_load from ({brought})) as o
+        semi join ({judged}) as j {same}
+        left join ({judged}) as d using (record_load, source, ordinal)
+    """
+
+
+def _bronze_of(bronze: Snapshot, judged: str) -> str:
+    every = visible_bronze_relation(bronze, 2**62)
+    return f"select * from ({every}) where record_load = load_seq and load_seq in (select record_load from ({judged}))"
+
+
+def is_whole_source(contract: Contract) -> bool:
+    """Whether a unit can only be told with all records of its file."""
+    return any(dataset.group_by or dataset.is_distinct for dataset in contract.datasets)
+
+
+def recall_verdicts(
+    connection: duckdb.DuckDBPyConnection, bronze: Snapshot, loads: Sequence[int], datasets: Iterable[Dataset]
+) -> None:
+    """Makes the `decided` tables of the `checked` ones, with the verdicts of `loads`."""
+    rows = bronze_relation(bronze, loads)
+    connection.execute(f"""
+        create or replace temp table "#verdicts" as
+        select {_PLACED}, u.dataset, u.unit as _unit, u.verdict as _verdict, u.codes as _codes,
+            u.warnings as _warnings, u.control_minor as _control_minor, u.control_currency as _control_currency
+        from (select record_load, source, ordinal, "offset", unnest(units) as u from ({rows}));
+        create or replace temp table "#closes" as
+        select {_PLACED}, c.dataset, c.unit as _unit, c.record::{RECORD_TYPE} as _closes
+        from (select record_load, source, ordinal, "offset", unnest(closes) as c from ({rows}))
+    """)
+    unreadable = text(Verdict.UNREADABLE)
+    for dataset in datasets:
+        mine = f'select * exclude (dataset) from "#verdicts" where dataset = {text(dataset.name)}'
+        closes = f'select {_PLACES}, _closes from "#closes" where dataset = {text(dataset.name)}'
+        connection.execute(f"""
+            create or replace temp table {decided(dataset)} as
+            select c.* replace (v._codes as _codes), v._verdict, x._closes
+            from {checked(dataset)} as c join ({mine}) as v using ({_PLACES})
+            left join ({closes}) as x using ({_PLACES})
+            where v._verdict <> {unreadable};
+            insert into {decided(dataset)} by name {mine} and _verdict = {unreadable}
+        """)
+
+
+def closed_relation(bronze: Snapshot, last_load: int, dataset: Dataset) -> str:
+    """The records of the units that were closed by any load up to the last one."""
+    rows = f"select unnest(closes) as c from ({visible_bronze_relation(bronze, last_load)})"
+    return f"select c.record::{RECORD_TYPE} from ({rows}) where c.dataset = {text(dataset.name)}"

@@ -1,0 +1,174 @@
+"""What waits in quarantine: shown by reason, tried, taken up again, given up.
+
+A replay is a load of its own: it judges units that wait anew, under today's contract, from the bytes that bronze keeps.
+What it accepts waits no longer; what it does not goes on waiting under today's reasons. So the same replay twice moves
+once. Nothing leaves the quarantine but by a load that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tillage.contracts.contract import Severity
+from tillage.domain.conservation import Counts
+from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState
+from tillage.errors import OperatorError, ReplayRefusedError
+from tillage.pipelines.belonging import refuse_torn_history
+from tillage.pipelines.failing import failed_before, what_is_wrong
+from tillage.pipelines.history import refuse_renamed
+from tillage.pipelines.house import FeedContract, House
+from tillage.pipelines.load import repeat, resume, standing_silver, void
+from tillage.pipelines.models import sync_models
+from tillage.ports.engine import Patched, Silver, Workspace
+from tillage.ports.lake import Rows
+from tillage.ports.store import Waiting
+
+_ALL = Waiting()
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A change of records before they are judged, and its text, which the load keeps."""
+
+    text: str
+    digest: str
+    changed: Patched
+
+
+@dataclass
+class Replayed:
+    """What came of the units that were taken up."""
+
+    counts: dict[int, dict[str, Counts]] = field(default_factory=dict)
+    """By load, by dataset; a trial has the number 0."""
+
+
+def replay(
+    house: House, wanted: Waiting = _ALL, *, patch: Patch | None = None, is_trial: bool = False, wait_s: float
+) -> Replayed:
+    """Judges what waits anew; a trial says what would come of it, and changes nothing.
+
+    Raises:
+        OperatorError: no dataset has that name.
+        ReplayRefusedError: a rule of a dataset would not hold; the load is voided, and all goes on waiting.
+        LeaseHeldError: a run works on a feed for longer than `wait_s`.
+    """
+    report = Replayed()
+    for contract in _feeds(house, wanted):
+        with _at_work(house, contract, wait_s) as lease:
+            waiting = house.ledger.waiting(contract.feed.name, wanted)
+            if not waiting.num_rows:
+                continue
+            if is_trial:
+                load = Load(0, contract.feed.name, LoadState.OPEN, contract.check.contract.digest)
+            else:
+                manifest = {"waiting": asdict(wanted), "patch": patch.digest if patch else None}
+                texts = {patch.digest: patch.text} if patch else {}
+                load = _planned(house, contract, LoadKind.REPLAY, manifest, lease, texts=texts)
+            counts = _judged(house, load, contract, waiting=waiting, patch=patch, lease=None if is_trial else lease)
+            report.counts.setdefault(load.load_seq, {}).update(counts)
+    return report
+
+
+def discard(house: House, wanted: Waiting, *, reason: str, wait_s: float) -> dict[int, int]:
+    """Gives up what waits, for good; how many units, by load.
+
+    Raises:
+        OperatorError: no reason, or no dataset has that name.
+        LeaseHeldError: a run works on a feed for longer than `wait_s`.
+    """
+    if not reason.strip():
+        raise OperatorError("the reason is empty; say why: --reason TEXT")
+    discarded = {}
+    for contract in _feeds(house, wanted):
+        with _at_work(house, contract, wait_s) as lease:
+            if not house.ledger.waiting(contract.feed.name, wanted).num_rows:
+                continue
+            load = _planned(house, contract, LoadKind.DISCARD, {"waiting": asdict(wanted)}, lease)
+            discarded[load.load_seq] = house.ledger.discard(load, lease, wanted, reason)
+    return discarded
+
+
+def _feeds(house: House, wanted: Waiting) -> list[FeedContract]:
+    if wanted.dataset is None:
+        return list(house.feeds.values())
+    if wanted.dataset not in house.datasets():
+        raise OperatorError(f"no dataset is called that; there are: {', '.join(house.datasets())}")
+    return [house.feeds[house.dataset(wanted.dataset)[0]]]
+
+
+@contextmanager
+def _at_work(house: House, contract: FeedContract, wait_s: float) -> Iterator[Lease]:
+    """The feed's lease, with nothing left open in it.
+
+    Raises:
+        LoadFailedError: a person must decide about a load first.
+    """
+    feed = contract.feed.name
+    refuse_renamed(house)
+    with house.leases.hold(f"feed/{feed}", wait_s=wait_s, on_wait=house.say) as lease:
+        refuse_renamed(house)
+        refuse_torn_history(house, feed)
+        sync_models(house)
+        if failed := failed_before(house, feed):
+            raise failed[1]
+        if load := house.ledger.open_load(feed):
+            resume(house, load, lease)
+        yield lease
+
+
+def _planned(
+    house: House,
+    contract: FeedContract,
+    kind: LoadKind,
+    manifest: Mapping[str, Any],
+    lease: Lease,
+    *,
+    texts: Mapping[str, str] | None = None,
+) -> Load:
+    return house.ledger.begin(
+        kind,
+        contract.feed.name,
+        contract_digest=contract.check.contract.digest,
+        texts={contract.check.contract.digest: contract.text, **(texts or {})},
+        manifest=manifest,
+        lease=lease,
+    )
+
+
+def _judged(
+    house: House, load: Load, contract: FeedContract, *, waiting: Rows, patch: Patch | None, lease: Lease | None
+) -> dict[str, Counts]:
+    """Takes the units up; without a lease that is a trial, of which nothing is kept."""
+    feed, datasets = contract.feed.name, contract.check.contract.datasets
+    silver = standing_silver(house, feed, datasets)
+    bronze = house.lake.bronze(feed)
+    with house.engine.workspace(load.load_seq, contract.check, house.folders_of(feed)) as workspace:
+        workspace.take_up(bronze.snapshot(), waiting, silver, patch.changed if patch else None)
+        if lease is None:
+            return workspace.counts()
+        _refuse_broken_rules(house, load, workspace, silver, lease)
+        bronze.append(workspace.bronze_rows(), load.load_seq, CommitPoint.BRONZE)
+        return repeat(house, load, datasets, workspace, lease)
+
+
+def _refuse_broken_rules(
+    house: House, load: Load, workspace: Workspace, silver: Mapping[str, Silver], lease: Lease
+) -> None:
+    """Voids a replay that breaks a rule: unlike files at the door, what waits can go on waiting.
+
+    Raises:
+        ReplayRefusedError: names the rule.
+    """
+    for one in workspace.broken_rules(silver):
+        if one.rule.severity is Severity.ERROR:
+            void(house, load, lease)
+            raise ReplayRefusedError(
+                f"with what waits, rule '{one.rule.name}' of {one.dataset} would not hold: {what_is_wrong(one)}; "
+                "nothing was changed. Take up less (--dataset, --code, --load), or give some up: tillage quarantine "
+                "discard"
+            )
+        house.say(f"load {load.load_seq}: warning: rule '{one.rule.name}' of {one.dataset}: {what_is_wrong(one)}")

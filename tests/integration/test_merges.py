@@ -1,0 +1,172 @@
+"""Newer versions close older ones: what stands, what silver keeps, and what the sums say, in any order of arrival."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.shops import Shop, make_database
+from tillage.pipelines.explain import explain
+from tillage.pipelines.query import query
+from tillage.pipelines.reconcile import reconcile
+
+MODEL = """
+select shop, sum(1) as stock_items, sum(price_minor) as price_minor, count(note) as notes from stock group by shop
+"""
+
+
+def contract(merge: str, version: str | None) -> str:
+    terms = [{"property": "tillage.merge", "value": merge}]
+    terms += [{"property": "tillage.version", "value": version}] if version else []
+    columns = [
+        {"name": "sku", "logicalType": "string", "primaryKey": True},
+        {"name": "shop", "logicalType": "string", "required": True},
+        {
+            "name": "price",
+            "logicalType": "number",
+            "required": True,
+            "customProperties": [{"property": "tillage.money", "value": "EUR"}],
+        },
+        {"name": "revision", "logicalType": "integer"},
+        {"name": "note", "logicalType": "string"},
+        {"name": "tags", "logicalType": "array", "items": {"logicalType": "string"}},
+    ]
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v3.2.0",
+            "kind": "DataContract",
+            "id": "stock",
+            "version": "1.0.0",
+            "status": "active",
+            "schema": [{"name": "stock", "customProperties": terms, "properties": columns}],
+        },
+        sort_keys=False,
+    )
+
+
+def make_stock(root: Path, dsn: str, *, merge: str = "upsert", version: str | None = "revision") -> Shop:
+    for folder in ("contracts", "models", "landing/orders"):
+        (root / folder).mkdir(parents=True)
+    serve = {"/stock/{shop}": {"from": "by_shop", "fields": {"shop": "shop", "price": "price_minor"}}}
+    feeds = {"stock": {"path": "landing/orders", "format": "jsonl"}}
+    (root / "tillage.yaml").write_text(yaml.safe_dump({"project": "stock", "feeds": feeds, "serve": serve}))
+    (root / "contracts/stock.odcs.yaml").write_text(contract(merge, version))
+    (root / "models/by_shop.sql").write_text(MODEL)
+    return Shop(root, dsn)
+
+
+@pytest.fixture
+def stock(server: str, tmp_path: Path) -> Shop:
+    return make_stock(tmp_path / "stock", make_database(server, f"stock_{tmp_path.name}"))
+
+
+def row(sku: str, revision: int, price: float, **others: object) -> dict[str, object]:
+    return {"sku": sku, "shop": "north", "price": price, "revision": revision, **others}
+
+
+def standing(shop: Shop) -> dict[str, tuple[int, int]]:
+    with shop.open() as house:
+        rows = query(house, "select sku, revision, price_minor from silver.stock").to_pylist()
+    assert len({one["sku"] for one in rows}) == len(rows)
+    return {one["sku"]: (one["revision"], one["price_minor"]) for one in rows}
+
+
+def total(shop: Shop) -> dict[str, int]:
+    with shop.open() as house:
+        rows = house.folds.state("by_shop").to_pylist()
+        assert all(one.comparison.differ == 0 for one in reconcile(house))
+    return {one["shop"]: int(one["price_minor"]) for one in rows}
+
+
+def test_newer_version_closes_the_older_one_and_the_sums_follow(stock: Shop) -> None:
+    stock.land("a.jsonl", row("a", 1, 1.00), row("b", 1, 2.00))
+    stock.run()
+    stock.land("b.jsonl", row("a", 2, 1.50, shop="south"), row("c", 1, 4.00))
+    counts = stock.run().loads[2]["stock"]
+    assert (counts.accepted_rows, counts.closed_rows, counts.closed_minor) == (2, 1, 100)
+    assert standing(stock) == {"a": (2, 150), "b": (1, 200), "c": (1, 400)}
+    assert total(stock) == {"north": 600, "south": 150}
+
+
+def test_versions_of_one_load_each_open_and_close_in_order_of_place(stock: Shop) -> None:
+    stock.land("a.jsonl", row("a", 1, 1.00), row("a", 3, 3.00), row("a", 2, 2.00), row("a", 4, 4.00))
+    counts = stock.run().loads[1]["stock"]
+    assert (counts.accepted_rows, counts.duplicate_rows, counts.closed_rows) == (3, 1, 2)
+    assert standing(stock) == {"a": (4, 400)}
+    assert total(stock) == {"north": 400}
+
+
+def test_older_version_is_stale_and_same_version_with_other_content_is_a_conflict(stock: Shop) -> None:
+    stock.land("a.jsonl", row("a", 5, 5.00))
+    stock.run()
+    stock.land("b.jsonl", row("a", 4, 4.00), row("a", 5, 9.00), row("a", 5, 5.00))
+    counts = stock.run().loads[2]["stock"]
+    assert (counts.accepted_rows, counts.duplicate_rows, counts.quarantined_rows) == (0, 2, 1)
+    with stock.open() as house:
+        assert house.ledger.quarantine_reasons()[0].code == "key_conflict"
+        units = query(house, "select u.codes[1] as code from (select unnest(units) as u from bronze.stock)")
+    assert sorted(units.column("code").drop_null().to_pylist()) == ["duplicate", "key_conflict", "stale"]
+    assert standing(stock) == {"a": (5, 500)}
+
+
+def test_without_a_version_the_later_record_stands_and_repeats_change_nothing(server: str, tmp_path: Path) -> None:
+    stock = make_stock(tmp_path / "stock", make_database(server, "stock_later"), version=None)
+    stock.land("a.jsonl", row("a", 1, 1.00), row("a", 1, 1.00), row("a", 1, 2.00), row("a", 1, 1.00))
+    counts = stock.run().loads[1]["stock"]
+    assert (counts.accepted_rows, counts.duplicate_rows, counts.closed_rows) == (3, 1, 2)
+    assert standing(stock) == {"a": (1, 100)}
+    stock.land("b.jsonl", row("a", 1, 1.00), row("a", 0, 7.00))
+    stock.run()
+    assert standing(stock) == {"a": (0, 700)}
+    assert total(stock) == {"north": 700}
+
+
+def test_explain_adds_up_what_stands_only(stock: Shop) -> None:
+    stock.land("a.jsonl", row("a", 1, 1.00), row("b", 1, 2.00))
+    stock.run()
+    stock.land("b.jsonl", row("a", 2, 1.50))
+    stock.run()
+    with stock.open() as house:
+        explained = explain(house, "/stock/north")
+    assert sorted((part.file, part.line, part.adds["price_minor"]) for part in explained.parts) == [
+        ("landing/orders/a.jsonl", 2, 200),
+        ("landing/orders/b.jsonl", 1, 150),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_order_of_arrival_comes_to_the_same_house(server: str, tmp_path: Path, seed: int) -> None:
+    """Versions of some things, each with its own content, shuffled over records, files and loads."""
+    rolled = random.Random(seed)
+    versions = [row(sku, number, number + ord(sku) / 100) for sku in "abcdef" for number in range(1, 6)]
+    newest = {one["sku"]: (5, 500 + ord(str(one["sku"]))) for one in versions}
+    for turn in range(2):
+        stock = make_stock(tmp_path / f"stock{turn}", make_database(server, f"stock_order_{seed}_{turn}"))
+        rolled.shuffle(versions)
+        for part in range(3):
+            for half in range(2):
+                stock.land(f"{part}{half}.jsonl", *versions[(2 * part + half) * 5 : (2 * part + half + 1) * 5])
+            stock.run()
+        assert standing(stock) == newest
+        assert total(stock) == {"north": sum(minor for _, minor in newest.values())}
+        with stock.open() as house:
+            rows = query(house, "from silver.stock").num_rows
+        assert rows == len(newest)
+
+
+def test_two_feeds_cannot_be_told_apart_by_text_versions(stock: Shop) -> None:
+    (stock.root / "contracts/stock.odcs.yaml").write_text(contract("upsert", "note"))
+    with pytest.raises(Exception, match="must be an integer, number, date or timestamp column"):
+        stock.run()
+
+
+def test_records_of_lists_are_compared_whole(stock: Shop) -> None:
+    stock.land("a.jsonl", row("a", 1, 1.00, tags=["x", "y"]))
+    stock.land("b.jsonl", row("a", 1, 1.00, tags=["x", "y"]), row("a", 1, 1.00, tags=["y", "x"]))
+    counts = stock.run().loads[1]["stock"]
+    assert (counts.accepted_rows, counts.duplicate_rows, counts.quarantined_rows) == (1, 1, 1)
+    assert json.dumps(standing(stock)) == json.dumps({"a": (1, 100)})
