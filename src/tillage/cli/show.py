@@ -18,7 +18,7 @@ from tillage.pipelines.as_json import plain
 
 if TYPE_CHECKING:
     from tillage.cli.doctor import Finding
-    from tillage.domain.conservation import Counts
+    from tillage.domain.conservation import Counts, Law
     from tillage.pipelines.reconcile import Reconciled
     from tillage.pipelines.run import RunReport
     from tillage.pipelines.status import Status
@@ -65,7 +65,7 @@ def show_run(report: RunReport, currencies: Mapping[str, str | None]) -> None:
     for load, datasets in report.loads.items():
         how = "resumed from its receipts, sealed" if load in report.resumed else "sealed"
         out.print(f"load {load}: {how}")
-        put(out, _law(datasets, currencies))
+        put(out, _law(datasets, currencies, _OF_A_LOAD))
     if report.quarantined_rows:
         out.print(f"{report.quarantined_rows:,} units wait in quarantine; why: tillage status")
     rules = sum(sum(counts.warning_rows.values()) for load in report.loads.values() for counts in load.values())
@@ -73,20 +73,23 @@ def show_run(report: RunReport, currencies: Mapping[str, str | None]) -> None:
         out.print(f"{rules:,} times a rule of severity warning was broken; the units are accepted")
 
 
-_LAW = ("read_{}", "accepted_{}", "quarantined_{}", "duplicate_{}", "suppressed_{}")
-_LAW_HEADERS = ("", "read", "=", "accepted", "+ quarantined", "+ duplicate", "+ suppressed", "difference", "")
+_OF_A_LOAD = ("read", "accepted", "quarantined", "duplicate", "suppressed")
+_FOR_ALL_TIME = ("read", "accepted", "waiting", "duplicate", "suppressed", "discarded")
 
 
-def _law(datasets: Mapping[str, Counts], currencies: Mapping[str, str | None]) -> Grid:
-    rows = [row for name, counts in datasets.items() for row in _law_rows(name, counts, currencies[name])]
-    return grid(_LAW_HEADERS, rows, figures=range(1, 8))
+def _law(
+    datasets: Mapping[str, Counts] | Mapping[str, Law], currencies: Mapping[str, str | None], parts: Sequence[str]
+) -> Grid:
+    headers = ("", "read", "=", parts[1], *(f"+ {part}" for part in parts[2:]), "difference", "")
+    rows = [row for name, counts in datasets.items() for row in _law_rows(name, counts, currencies[name], parts)]
+    return grid(headers, rows, figures=range(1, len(headers) - 1))
 
 
-def _law_rows(name: str, counts: Counts, currency: str | None) -> Iterator[list[str]]:
+def _law_rows(name: str, counts: Counts | Law, currency: str | None, parts: Sequence[str]) -> Iterator[list[str]]:
     """One row of counts, and one of amounts for each currency."""
-    figures = [getattr(counts, field.format("rows")) for field in _LAW]
+    figures = [getattr(counts, f"{part}_rows") for part in parts]
     uncounted = f"({counts.not_countable_rows:,} rows not countable)" if counts.not_countable_rows else ""
-    minor = [getattr(counts, field.format("minor")) for field in _LAW]
+    minor = [getattr(counts, f"{part}_minor") for part in parts]
     amounts = by_currency([*minor, counts.difference_minor()], currency)
     yield _law_row(
         name, [f"{figure:,}" for figure in (*figures, counts.difference_rows())], "" if amounts else uncounted
@@ -110,7 +113,7 @@ def show_status(status: Status) -> None:
     failed = ", ".join(map(str, status.failed_loads))
     loads += f", failed: {failed} (decide with: tillage load show {status.failed_loads[0]})" if failed else ""
     out.print(f"loads  {loads}", soft_wrap=True)
-    put(out, _law(status.datasets, status.currencies))
+    put(out, _law(status.datasets, status.currencies, _FOR_ALL_TIME))
     out.print("the law balances" if status.balances() else "THE LAW DOES NOT BALANCE: please report this, it is a bug")
     if not status.reasons:
         return

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 Minor = int | dict[str, int] | None
 """Minor units: of the dataset's one currency, by currency where records name theirs, None without money."""
 _PARTS = ("accepted", "quarantined", "duplicate", "suppressed")
+_FOR_ALL_TIME = ("accepted", "waiting", "duplicate", "suppressed", "discarded")
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,11 @@ class Counts:
 
     def difference_rows(self) -> int:
         """Zero when the law holds in rows."""
-        return self.read_rows - sum(int(getattr(self, f"{part}_rows")) for part in _PARTS)
+        return _difference_rows(self, _PARTS)
 
     def difference_minor(self) -> Minor:
         """Zero (in every currency) when the law holds in money; None where the dataset has none."""
-        if self.read_minor is None:
-            return None
-        parts = [getattr(self, f"{part}_minor") for part in _PARTS]
-        return added([self.read_minor, *(negated(part) for part in parts)])
+        return _difference_minor(self, _PARTS)
 
     def new_rows(self) -> int:
         """What is read for the first time: summed over all loads, everything that ever came."""
@@ -61,6 +59,89 @@ class Counts:
     def balances(self) -> bool:
         """Whether the law holds, in rows and in money."""
         return self.difference_rows() == 0 and is_zero(self.difference_minor())
+
+
+@dataclass(frozen=True)
+class Law:
+    """What became of the units of one dataset up to now: everything that ever came stands, waits, or left for a reason.
+
+    A unit that waited and was accepted later has moved from one figure to the other.
+    """
+
+    read_rows: int = 0
+    accepted_rows: int = 0
+    waiting_rows: int = 0
+    duplicate_rows: int = 0
+    suppressed_rows: int = 0
+    discarded_rows: int = 0
+    read_minor: Minor = None
+    accepted_minor: Minor = None
+    waiting_minor: Minor = None
+    duplicate_minor: Minor = None
+    suppressed_minor: Minor = None
+    discarded_minor: Minor = None
+    not_countable_rows: int = 0
+    closed_rows: int = 0
+    """Of the accepted ones, versions that newer ones put an end to."""
+    closed_minor: Minor = None
+    warning_rows: Mapping[str, int] = field(default_factory=dict)
+
+    def difference_rows(self) -> int:
+        """Zero when the law holds in rows."""
+        return _difference_rows(self, _FOR_ALL_TIME)
+
+    def difference_minor(self) -> Minor:
+        """Zero (in every currency) when the law holds in money; None where the dataset has none."""
+        return _difference_minor(self, _FOR_ALL_TIME)
+
+    def balances(self) -> bool:
+        """Whether the law holds, in rows and in money."""
+        return self.difference_rows() == 0 and is_zero(self.difference_minor())
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the quarantine holds of one dataset."""
+
+    waiting_rows: int = 0
+    waiting_minor: Minor = None
+    discarded_rows: int = 0
+    discarded_minor: Minor = None
+
+
+def for_all_time(loads: Iterable[Counts], kept: Kept) -> Law:
+    """The law over all loads of a dataset, whatever each of them took up."""
+    counts = list(loads)
+    every = total(counts)
+    has_money = every.read_minor is not None
+    return Law(
+        read_rows=sum(one.new_rows() for one in counts),
+        accepted_rows=every.accepted_rows,
+        waiting_rows=kept.waiting_rows,
+        duplicate_rows=every.duplicate_rows,
+        suppressed_rows=every.suppressed_rows,
+        discarded_rows=kept.discarded_rows,
+        read_minor=added(one.new_minor() for one in counts),
+        accepted_minor=every.accepted_minor,
+        waiting_minor=kept.waiting_minor if has_money else None,
+        duplicate_minor=every.duplicate_minor,
+        suppressed_minor=every.suppressed_minor,
+        discarded_minor=kept.discarded_minor if has_money else None,
+        not_countable_rows=every.not_countable_rows - every.taken_not_countable_rows,
+        closed_rows=every.closed_rows,
+        closed_minor=every.closed_minor,
+        warning_rows=every.warning_rows,
+    )
+
+
+def _difference_rows(figures: Counts | Law, parts: Iterable[str]) -> int:
+    return figures.read_rows - sum(int(getattr(figures, f"{part}_rows")) for part in parts)
+
+
+def _difference_minor(figures: Counts | Law, parts: Iterable[str]) -> Minor:
+    if figures.read_minor is None:
+        return None
+    return added([figures.read_minor, *(negated(getattr(figures, f"{part}_minor")) for part in parts)])
 
 
 def added(figures: Iterable[Minor]) -> Minor:

@@ -41,9 +41,9 @@ def start_taking(connection: duckdb.DuckDBPyConnection, waiting: Rows | None = N
     connection.register("#given", _WAITING.empty_table() if waiting is None else waiting)
     places = "_load_seq bigint, _source integer, _ordinal bigint"
     connection.execute(f"""
-        create or replace temp table "#waiting" as from "#given";
+        create or replace table "#waiting" as from "#given";
         create or replace temp table {TAKEN} as from "#waiting" where false;
-        create or replace temp table "#patched" ({places});
+        create or replace table "#patched" ({places});
         create or replace temp table {WRITTEN} ({places}, is_patched boolean)
     """)
     connection.unregister("#given")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillage.domain.conservation import Counts, total
+from tillage.domain.conservation import Kept, Law, for_all_time
 from tillage.domain.load import LoadState
 from tillage.pipelines.house import House
+from tillage.pipelines.visible import at_one_moment
 from tillage.ports.store import Reason
+
+_VISIBLE = {LoadState.OPEN, LoadState.SEALED}
 
 
 @dataclass(frozen=True)
 class Status:
-    """The law over all sealed loads, what waits in quarantine, and what is not finished."""
+    """The law over all published loads, what waits in quarantine, and what is not finished."""
 
-    datasets: dict[str, Counts]
+    datasets: dict[str, Law]
     currencies: dict[str, str | None]
     reasons: tuple[Reason, ...]
     sealed_loads: int
@@ -24,20 +27,28 @@ class Status:
     """Their feeds stop until a person decides."""
 
     def balances(self) -> bool:
-        return all(counts.balances() for counts in self.datasets.values())
+        return all(law.balances() for law in self.datasets.values())
 
 
 def status(house: House) -> Status:
     """Figures of the ledger; nothing is read from the lake."""
-    loads = house.ledger.loads()
-    sealed = [load.load_seq for load in loads if load.state is LoadState.SEALED]
-    counts = [house.ledger.counts(load_seq) for load_seq in sealed]
+    return at_one_moment(house, lambda _: _status(house))
+
+
+def _status(house: House) -> Status:
+    loads = {load.load_seq: load for load in house.ledger.loads()}
+    # Of a failed load the ledger keeps what it would have brought.
+    counts = [found for load_seq, found in house.ledger.counts_by_load().items() if loads[load_seq].state in _VISIBLE]
+    kept = house.ledger.kept()
     return Status(
-        datasets={name: total(load[name] for load in counts if name in load) for name in house.datasets()},
+        datasets={
+            name: for_all_time((load[name] for load in counts if name in load), kept.get(name, Kept()))
+            for name in house.datasets()
+        },
         currencies={name: house.dataset(name)[1].currency for name in house.datasets()},
         reasons=tuple(house.ledger.quarantine_reasons()),
-        sealed_loads=len(sealed),
-        voided_loads=sum(load.state is LoadState.VOIDED for load in loads),
-        open_loads=tuple(load.load_seq for load in loads if load.state is LoadState.OPEN),
-        failed_loads=tuple(load.load_seq for load in loads if load.state is LoadState.FAILED),
+        sealed_loads=sum(load.state is LoadState.SEALED for load in loads.values()),
+        voided_loads=sum(load.state is LoadState.VOIDED for load in loads.values()),
+        open_loads=tuple(load.load_seq for load in loads.values() if load.state is LoadState.OPEN),
+        failed_loads=tuple(load.load_seq for load in loads.values() if load.state is LoadState.FAILED),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from tillage.domain.conservation import Counts, Minor
+from tillage.domain.conservation import Counts, Kept, Minor
 from tillage.domain.load import Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.models.fold import Fold, Output
 from tillage.ports.lake import ColumnTypes, Rows
@@ -269,6 +269,10 @@ class Ledger(Protocol):
 
     def quarantine_counts(self, load_seq: int) -> dict[str, tuple[int, Minor]]:
         """By dataset, rows and minor units in the quarantine index; 0 where nothing there can be counted."""
+        ...
+
+    def kept(self) -> dict[str, Kept]:
+        """By dataset, what the quarantine holds, all of one moment."""
         ...
 
     def seal(self, load: Load, lease: Lease) -> None:

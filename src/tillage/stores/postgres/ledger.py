@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from tillage.domain.conservation import Counts, Minor, added
+from tillage.domain.conservation import Counts, Kept, Minor, added
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.ports.lake import Rows
 from tillage.ports.store import Known, LoadSummary, PublishedFold, Reason, Rejection, RuleFound, Standing, Waiting
@@ -218,6 +218,22 @@ class Ledger:
         for dataset, currency, count, minor in self._database.rows("quarantine_counts", load_seq=load_seq):
             rows, amount = found.get(dataset, (0, 0))
             found[dataset] = rows + int(count), added([amount, _minor(currency, minor)])
+        return found
+
+    def kept(self) -> dict[str, Kept]:
+        found: dict[str, Kept] = {}
+        for dataset, currency, is_discarded, rows, minor in self._database.rows("kept"):
+            one, amount = found.get(dataset, Kept()), _minor(currency, minor)
+            if is_discarded:
+                found[dataset] = replace(
+                    one,
+                    discarded_rows=one.discarded_rows + int(rows),
+                    discarded_minor=added([one.discarded_minor, amount]),
+                )
+            else:
+                found[dataset] = replace(
+                    one, waiting_rows=one.waiting_rows + int(rows), waiting_minor=added([one.waiting_minor, amount])
+                )
         return found
 
     def seal(self, load: Load, lease: Lease) -> None:

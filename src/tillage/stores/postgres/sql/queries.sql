@@ -171,6 +171,10 @@ select q.dataset, q.load_seq, q.source, s.path, q.ordinal, q."offset", q.unit, q
 from tillage.quarantine q join tillage.sources s using (load_seq, source)
 where q.dataset = %(dataset)s and q.discarded_by is null order by q.load_seq, q.source, q.ordinal, q.unit
 
+-- name: kept
+select dataset, control_currency, discarded_by is not null, count(*), sum(control_minor)
+from tillage.quarantine group by 1, 2, 3
+
 -- name: waiting
 select q.dataset, q.load_seq, q.source, q.ordinal, q.unit, q.codes,
     q.codes && array['unreadable', 'too_large', 'too_deep'], q.control_minor, q.control_currency
