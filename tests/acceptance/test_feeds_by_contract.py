@@ -89,7 +89,7 @@ def test_totals_of_an_original_feed_are_those_of_plain_python(shops: Ran, name: 
 
 
 def check_law(project: Ran, case: Case) -> None:
-    parts = ("read", "accepted", "quarantined", "duplicate")
+    parts = ("read", "accepted", "waiting", "duplicate")
     for dataset, law in case.law.items():
         found = project.status["datasets"][dataset]
         assert tuple(found[f"{part}_rows"] for part in parts) == law.rows, dataset

@@ -124,7 +124,7 @@ def test_invalid_json_waits_in_quarantine_with_its_bytes(original: Path, tmp_pat
     status = tillage_json(project, "status")
     assert status["balances"] is True
     customers = status["datasets"]["customers"]
-    assert customers["read_rows"] == customers["accepted_rows"] + customers["quarantined_rows"] == 2 + len(lines)
+    assert customers["read_rows"] == customers["accepted_rows"] + customers["waiting_rows"] == 2 + len(lines)
     strict = new_project(tmp_path / "strict", bad)
     tillage(strict, "run", "--strict", expect=11)
     assert tillage_json(strict, "status")["sealed_loads"] == 1

@@ -20,6 +20,7 @@ from tillage.cli.cases import try_cases
 from tillage.cli.contract import Delimiter
 from tillage.cli.contract import app as contract
 from tillage.cli.loads import app as loads
+from tillage.cli.quarantine import app as quarantine
 from tillage.cli.schema import schema
 from tillage.errors import OperatorError, QueryError, StrictQuarantineError, TillageError, UnknownRouteError
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 
 app.add_typer(loads)
+app.add_typer(quarantine)
 app.add_typer(contract)
 app.command("test", epilog="Example: tillage test tests/orders.yaml")(try_cases)
 app.command(epilog="Example: tillage schema contract > contract.schema.json")(schema)

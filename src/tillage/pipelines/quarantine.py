@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tillage.contracts.contract import Severity
+from tillage.contracts.sql_text import name as identifier
+from tillage.contracts.sql_text import text
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState
 from tillage.errors import OperatorError, ReplayRefusedError
@@ -22,6 +24,7 @@ from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import repeat, resume, standing_silver, void
 from tillage.pipelines.models import sync_models
+from tillage.pipelines.query import query
 from tillage.ports.engine import Patched, Silver, Workspace
 from tillage.ports.lake import Rows
 from tillage.ports.store import Waiting
@@ -73,8 +76,8 @@ def replay(
     return report
 
 
-def discard(house: House, wanted: Waiting, *, reason: str, wait_s: float) -> dict[int, int]:
-    """Gives up what waits, for good; how many units, by load.
+def discard(house: House, wanted: Waiting, *, reason: str, is_trial: bool = False, wait_s: float) -> dict[int, int]:
+    """Gives up what waits, for good; how many units, by load. A trial has the number 0 and changes nothing.
 
     Raises:
         OperatorError: no reason, or no dataset has that name.
@@ -82,14 +85,30 @@ def discard(house: House, wanted: Waiting, *, reason: str, wait_s: float) -> dic
     """
     if not reason.strip():
         raise OperatorError("the reason is empty; say why: --reason TEXT")
-    discarded = {}
+    discarded: dict[int, int] = {}
     for contract in _feeds(house, wanted):
         with _at_work(house, contract, wait_s) as lease:
-            if not house.ledger.waiting(contract.feed.name, wanted).num_rows:
+            rows = house.ledger.waiting(contract.feed.name, wanted).num_rows
+            if is_trial and rows:
+                discarded[0] = discarded.get(0, 0) + rows
+            if is_trial or not rows:
                 continue
             load = _planned(house, contract, LoadKind.DISCARD, {"waiting": asdict(wanted)}, lease)
             discarded[load.load_seq] = house.ledger.discard(load, lease, wanted, reason)
     return discarded
+
+
+def shown(house: House, wanted: Waiting, *, most: int) -> dict[str, Rows]:
+    """By dataset, the first units that wait: where each stands, its codes, its amount, and the bytes of its record."""
+    names = house.datasets() if wanted.dataset is None else [wanted.dataset]
+    _feeds(house, wanted)
+    conditions = ["true"]
+    if wanted.code is not None:
+        conditions.append(f"list_contains(codes, {text(wanted.code)})")
+    if wanted.load_seq is not None:
+        conditions.append(f"load_seq = {int(wanted.load_seq)}")
+    tail = f"where {' and '.join(conditions)} order by load_seq, file, line, unit limit {int(most)}"
+    return {name: query(house, f"from {identifier('quarantine', name)} {tail}") for name in names}
 
 
 def _feeds(house: House, wanted: Waiting) -> list[FeedContract]:

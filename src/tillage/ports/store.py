@@ -82,6 +82,8 @@ class Reason:
     rows: int
     minor: Minor
     not_countable_rows: int
+    oldest: datetime
+    """When the load was planned that brought the first of them."""
 
 
 @dataclass(frozen=True)

@@ -242,14 +242,15 @@ class Ledger:
 
     def quarantine_reasons(self) -> list[Reason]:
         found: dict[tuple[str, str], Reason] = {}
-        for dataset, code, currency, count, minor, not_countable in self._database.rows("quarantine_reasons"):
-            one = found.get((dataset, code), Reason(dataset, code, 0, 0, 0))
+        for dataset, code, currency, count, minor, not_countable, oldest in self._database.rows("quarantine_reasons"):
+            one = found.get((dataset, code), Reason(dataset, code, 0, 0, 0, oldest))
             found[dataset, code] = Reason(
                 dataset,
                 code,
                 one.rows + int(count),
                 added([one.minor, _minor(currency, minor)]),
                 one.not_countable_rows + int(not_countable),
+                min(one.oldest, oldest),
             )
         return list(found.values())
 

@@ -161,8 +161,10 @@ update tillage.loads set state = 'sealed', sealed_at = now() where load_seq = %(
 update tillage.loads set state = 'voided' where load_seq = %(load_seq)s and state = 'open'
 
 -- name: quarantine_reasons
-select dataset, code, control_currency, count(*), sum(control_minor), count(*) filter (where control_minor is null)
-from tillage.quarantine, unnest(codes) as code where discarded_by is null group by dataset, code, control_currency
+select dataset, code, control_currency, count(*), sum(control_minor), count(*) filter (where control_minor is null),
+    min(planned_at)
+from tillage.quarantine join tillage.loads using (load_seq), unnest(codes) as code
+where discarded_by is null group by dataset, code, control_currency
 order by dataset, sum(count(*)) over (partition by dataset, code) desc, code, control_currency
 
 -- name: quarantine

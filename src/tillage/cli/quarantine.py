@@ -1,0 +1,213 @@
+"""`tillage quarantine`: what waits and why, and the ways out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tillage.domain.conservation import Counts
+    from tillage.pipelines.house import House
+    from tillage.pipelines.status import Status
+    from tillage.ports.store import Reason, Waiting
+
+app = typer.Typer(
+    name="quarantine",
+    help="What waits and why; judge it anew, or give it up.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Only units of this dataset.")]
+OneCode = Annotated[str | None, typer.Option("--code", metavar="CODE", help="Only units that wait under this code.")]
+Number = Annotated[int | None, typer.Option("--load", metavar="SEQ", min=1, help="Only what this load brought.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for a run of the same feed.")]
+Trial = Annotated[bool, typer.Option("--dry-run", help="Say what would come of it; change nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Project = Annotated[
+    Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
+]
+HERE = Path()
+WAIT_S = 60.0
+
+
+@app.command("list", epilog="Example: tillage quarantine list")
+def list_reasons(project: Project = HERE, as_json: Json = False) -> None:
+    """What waits, by reason: rows, money at stake, since when, and the command that frees it."""
+    from dataclasses import asdict
+
+    from tillage.pipelines.status import status
+
+    with _house(project) as house:
+        found = status(house)
+    if as_json:
+        _print_json([asdict(reason) | {"frees": _frees(reason)} for reason in found.reasons])
+    else:
+        _print_reasons(found)
+
+
+@app.command(epilog="Example: tillage quarantine show --dataset orders --code enum")
+def show(
+    *,
+    dataset: Dataset = None,
+    code: OneCode = None,
+    load: Number = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many units of each dataset.")] = 20,
+    project: Project = HERE,
+    as_json: Json = False,
+) -> None:
+    """Units that wait, with file, line and offset, and the bytes of their records."""
+    from tillage.cli.show import show_rows
+    from tillage.pipelines import quarantine
+
+    with _house(project) as house:
+        found = quarantine.shown(house, _wanted(dataset, code, load), most=limit)
+    if as_json:
+        _print_json({name: rows.to_pylist() for name, rows in found.items()})
+        return
+    for name, rows in found.items():
+        if rows.num_rows:
+            typer.echo(name)
+            show_rows(rows)
+    if not any(rows.num_rows for rows in found.values()):
+        typer.echo("nothing waits")
+
+
+@app.command(epilog="Example: tillage quarantine replay --dataset orders --code enum --dry-run")
+def replay(
+    *,
+    dataset: Dataset = None,
+    code: OneCode = None,
+    load: Number = None,
+    is_trial: Trial = False,
+    wait: Wait = WAIT_S,
+    project: Project = HERE,
+    as_json: Json = False,
+) -> None:
+    """Judge what waits anew, under the contract as it is now, from the bytes in bronze; what passes is let in."""
+    from dataclasses import asdict
+
+    from tillage.pipelines import quarantine
+
+    with _house(project) as house:
+        found = quarantine.replay(house, _wanted(dataset, code, load), is_trial=is_trial, wait_s=wait)
+        currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
+    if as_json:
+        loads = [
+            {"load": number or None, "datasets": {name: asdict(one) for name, one in counts.items()}}
+            for number, counts in found.counts.items()
+        ]
+        _print_json({"is_trial": is_trial, "loads": loads})
+        return
+    if not found.counts:
+        typer.echo("nothing waits, or nothing of that kind; all of it: tillage quarantine list")
+    for number, counts in found.counts.items():
+        typer.echo("trial: nothing was changed" if is_trial else f"load {number}: sealed")
+        for name, one in counts.items():
+            if one.read_rows or one.taken_rows:
+                typer.echo(f"  {name}: {_came_of(one, currencies[name])}")
+
+
+@app.command(epilog='Example: tillage quarantine discard --code key_conflict --reason "the till sent them twice"')
+def discard(
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with the load.")],
+    dataset: Dataset = None,
+    code: OneCode = None,
+    load: Number = None,
+    is_trial: Trial = False,
+    wait: Wait = WAIT_S,
+    project: Project = HERE,
+    as_json: Json = False,
+) -> None:
+    """Give up what waits, for good: it counts as discarded from now on. The bytes of its records stay in bronze."""
+    from tillage.pipelines import quarantine
+
+    with _house(project) as house:
+        found = quarantine.discard(house, _wanted(dataset, code, load), reason=reason, is_trial=is_trial, wait_s=wait)
+    if as_json:
+        _print_json({"is_trial": is_trial, "loads": [{"load": n or None, "rows": rows} for n, rows in found.items()]})
+        return
+    if not found:
+        typer.echo("nothing waits, or nothing of that kind; all of it: tillage quarantine list")
+    for number, rows in found.items():
+        typer.echo(f"{rows:,} units would be discarded" if is_trial else f"load {number}: {rows:,} units discarded")
+
+
+def _wanted(dataset: str | None, code: str | None, load: int | None) -> Waiting:
+    from tillage.ports.store import Waiting
+
+    return Waiting(dataset, code, load)
+
+
+def _frees(reason: Reason) -> str:
+    """The command that takes these up again, once what is wrong is mended."""
+    return f"tillage quarantine replay --dataset {reason.dataset} --code {reason.code}"
+
+
+def _print_reasons(found: Status) -> None:
+    from datetime import UTC, datetime
+
+    from tillage.cli.amounts import amount, by_currency
+    from tillage.cli.tables import console, grid, put
+
+    if not found.reasons:
+        typer.echo("nothing waits")
+        return
+    now = datetime.now(UTC)
+    rows = []
+    for reason in found.reasons:
+        amounts = by_currency([reason.minor], found.currencies[reason.dataset])
+        at_stake = ", ".join(amount(minor, code) for code, (minor,) in amounts.items())
+        age = _age((now - reason.oldest).total_seconds())
+        rows.append((reason.dataset, reason.code, f"{reason.rows:,}", at_stake, age, _frees(reason)))
+    headers = ("dataset", "reason", "rows", "money at stake", "oldest", "once it is mended")
+    put(console(), grid(headers, rows, figures=(2, 3)))
+    first = found.reasons[0]
+    typer.echo(f"look at them: tillage quarantine show --dataset {first.dataset} --code {first.code}")
+
+
+def _age(seconds: float) -> str:
+    """In the largest unit of which there are two: 90 minutes rather than 1 hour."""
+    for unit, length_s in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length_s:
+            return f"{int(seconds // length_s)} {unit}"
+    return f"{max(int(seconds), 0)} seconds"
+
+
+def _came_of(counts: Counts, currency: str | None) -> str:
+    from tillage.cli.amounts import amount, by_currency
+
+    parts = {
+        "accepted": (counts.accepted_rows, counts.accepted_minor),
+        "still waiting": (counts.quarantined_rows, counts.quarantined_minor),
+        "duplicate": (counts.duplicate_rows, counts.duplicate_minor),
+        "suppressed": (counts.suppressed_rows, counts.suppressed_minor),
+    }
+    shown = []
+    for what, (rows, minor) in parts.items():
+        amounts = ", ".join(amount(figure, code) for code, (figure,) in by_currency([minor], currency).items())
+        if rows:
+            shown.append(f"{rows:,} {what}{f' ({amounts})' if amounts else ''}")
+    return f"{counts.taken_rows:,} taken up: {', '.join(shown) or 'no unit in them any more'}"
+
+
+@contextmanager
+def _house(project: Path) -> Iterator[House]:
+    from tillage.cli.show import Progress
+    from tillage.settings import read_settings
+    from tillage.wiring import find_project, open_house
+
+    root = find_project(project)
+    with Progress() as progress, open_house(root, read_settings(), say=progress.say) as house:
+        yield house
+
+
+def _print_json(value: object) -> None:
+    from tillage.pipelines.as_json import as_json
+
+    typer.echo(as_json(value))
