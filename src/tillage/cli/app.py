@@ -186,6 +186,22 @@ def status(project: Project = HERE, as_json: Json = False) -> None:
         show_status(found)
 
 
+@app.command(epilog="Example: tillage audit --json")
+def audit(project: Project = HERE, as_json: Json = False) -> None:
+    """Hold ledger, bronze, silver, quarantine and totals against each other, over all loads; 1 if they disagree."""
+    from tillage.cli.show import show_audited
+    from tillage.pipelines import audit as pipeline
+
+    with _house(project) as house:
+        found = pipeline.audit(house)
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        show_audited(found)
+    if found.findings:
+        raise typer.Exit(1)
+
+
 @app.command(epilog='Example: tillage query "select * from gold.customer_spend order by net_minor desc limit 5"')
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over bronze.*, silver.*, gold.*, quarantine.*")],

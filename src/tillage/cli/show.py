@@ -19,6 +19,7 @@ from tillage.pipelines.as_json import plain
 if TYPE_CHECKING:
     from tillage.cli.doctor import Finding
     from tillage.domain.conservation import Counts, Law
+    from tillage.pipelines.audit import Audited
     from tillage.pipelines.reconcile import Reconciled
     from tillage.pipelines.run import RunReport
     from tillage.pipelines.status import Status
@@ -173,6 +174,18 @@ def show_reconciled(found: Sequence[Reconciled]) -> None:
 
 def _equation(column: str, left: Figure, right: Figure, currency: str | None) -> str:
     return f"{column} {amount(left, currency)} {'=' if left == right else '<>'} {amount(right, currency)}"
+
+
+def show_audited(found: Audited) -> None:
+    """One line for each thing that is wrong, with the first place where."""
+    out = console()
+    for one in found.findings:
+        out.print(f"{one.what}: {one.where}", soft_wrap=True)
+    looked = f"{found.loads:,} loads, {found.units:,} verdicts"
+    if found.findings:
+        out.print(f"{looked}: {len(found.findings)} disagree. Nothing was changed; please report this: it is a bug")
+    else:
+        out.print(f"{looked}: ledger, bronze, silver, quarantine and totals agree")
 
 
 def show_findings(found: Sequence[Finding]) -> None:

@@ -15,12 +15,13 @@ from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import control_amount, empty_relation
-from tillage.domain.conservation import Minor
+from tillage.domain.conservation import Counts, Minor
+from tillage.engines.auditing import bronze_counts, disagreements
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import ModelError, QueryError
 from tillage.models.fold import ROWS, Fold
-from tillage.ports.engine import BronzePart, Comparison, Folders, Silver, View
+from tillage.ports.engine import BronzePart, Comparison, Disagreement, Folders, Silver, View
 from tillage.ports.lake import Rows, Snapshot
 
 
@@ -85,6 +86,16 @@ class DuckEngine:
             ).fetchall()
         return int(count), {str(currency): int(minor) for currency, minor in by_code}
 
+    def bronze_counts(
+        self, bronze: Snapshot, last_load: int, datasets: Sequence[Dataset]
+    ) -> dict[int, dict[str, Counts]]:
+        with self.connect() as connection:
+            return bronze_counts(connection, bronze, last_load, datasets)
+
+    def disagreements(self, dataset: Dataset, bronze: Snapshot, silver: Silver, index: Rows) -> list[Disagreement]:
+        with self.connect() as connection:
+            return list(disagreements(connection, dataset, bronze, silver, index))
+
     def full(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:
         with self.connect() as connection:
             sql = {dataset: silver_relation(self._datasets[dataset], seen) for dataset, seen in silver.items()}
@@ -96,6 +107,11 @@ class DuckEngine:
                     f"models/{fold.name}.sql fails on a row that is loaded ({type(wrong).__name__}); its table stays "
                     "as it is. Guard the expression (try_cast, nullif, case), then: tillage run"
                 ) from None
+
+    def visible_state(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:
+        whole = self.full(fold, silver)
+        with self.connect() as connection:
+            return _added_up(connection, fold, [whole])
 
     def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> Rows:
         deltas = [self.full(fold, {})]  # no rows, and their types: before the first load there is nothing else

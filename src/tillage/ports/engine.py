@@ -73,6 +73,19 @@ class BrokenRule:
     found: str
 
 
+@dataclass(frozen=True)
+class Disagreement:
+    """A row of a dataset about which two of its keepers say different things."""
+
+    dataset: str
+    what: str
+    load_seq: int
+    """The load that brought its record."""
+    source: int
+    ordinal: int
+    unit: int
+
+
 Patched = Callable[[Any, Any], Any]
 """Arrow arrays of texts and of lists of codes to the changed texts, null where nothing changed."""
 
@@ -166,8 +179,26 @@ class Engine(Protocol):
         """Rows of one sign that a load added to silver, and the sum of their control amounts, None without money."""
         ...
 
+    def bronze_counts(
+        self, bronze: Snapshot, last_load: int, datasets: Sequence[Dataset]
+    ) -> dict[int, dict[str, Counts]]:
+        """By load and dataset, what the verdicts in bronze add up to; without what was taken up or closed."""
+        ...
+
+    def disagreements(self, dataset: Dataset, bronze: Snapshot, silver: Silver, index: Rows) -> list[Disagreement]:
+        """The first row of each kind in silver or in the quarantine index that says something else than bronze does.
+
+        Args:
+            index: As `Ledger.quarantined`.
+        """
+        ...
+
     def full(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:
         """`Fold.delta_sql` over all visible rows of silver: the whole state."""
+        ...
+
+    def visible_state(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:
+        """As `full`, as readers see it."""
         ...
 
     def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> Rows:

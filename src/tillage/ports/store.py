@@ -214,6 +214,12 @@ class Ledger(Protocol):
         """
         ...
 
+    def quarantined(self, feed: str) -> Rows:
+        """`dataset, load_seq, source, ordinal, unit, codes, judged_load, control_minor` of each unit of the feed that
+        waits or was given up.
+        """
+        ...
+
     def discard(self, load: Load, lease: Lease, wanted: Waiting, reason: str) -> int:
         """Gives up the units that wait, for good, and seals the load that says so; how many they are."""
         ...

@@ -44,6 +44,14 @@ _WAITING = pa.schema(
     ]
 )
 
+_QUARANTINED = pa.schema(
+    [
+        *(_QUARANTINE.field(name) for name in ("dataset", "load_seq", "source", "ordinal", "unit", "codes")),
+        ("judged_load", pa.int64()),
+        _QUARANTINE.field("control_minor"),
+    ]
+)
+
 
 class Ledger:
     """Reads and writes the ledger's tables; each method that writes is one transaction under the lease."""
@@ -256,6 +264,9 @@ class Ledger:
 
     def waiting(self, feed: str, wanted: Waiting) -> Rows:
         return _table(self._database.rows("waiting", feed=feed, **asdict(wanted)), _WAITING)
+
+    def quarantined(self, feed: str) -> Rows:
+        return _table(self._database.rows("quarantined", feed=feed), _QUARANTINED)
 
     def discard(self, load: Load, lease: Lease, wanted: Waiting, reason: str) -> int:
         with self._database.transaction(CommitPoint.DISCARD, lease) as transaction:

@@ -186,6 +186,10 @@ where l.feed = %(feed)s and q.discarded_by is null
     and (%(code)s::text is null or %(code)s = any (q.codes))
     and (%(load_seq)s::bigint is null or q.load_seq = %(load_seq)s)
 
+-- name: quarantined
+select q.dataset, q.load_seq, q.source, q.ordinal, q.unit, q.codes, q.judged_load, q.control_minor
+from tillage.quarantine q join tillage.loads l using (load_seq) where l.feed = %(feed)s
+
 -- name: make_taken
 create temp table taken (dataset text, load_seq bigint, source integer, ordinal bigint, unit bigint) on commit drop
 
