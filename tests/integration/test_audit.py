@@ -64,7 +64,11 @@ def changed(shop: Shop) -> None:
 INTERFERENCE: dict[str, tuple[Callable[[Shop], None], str, str]] = {
     "a row of silver twice": (again, "twice in silver", "dataset orders, load 1, landing/orders/"),
     "a row of silver gone": (lost, "accepted in bronze and not in silver", "landing/orders/a.jsonl:1, unit 1"),
-    "a total": (changed, "a fold's state is not the sum of silver", "model customer_spend: 1 key of 3 differ, first c1"),
+    "a total": (
+        changed,
+        "a fold's state is not the sum of silver",
+        "model customer_spend: 1 key of 3 differ, first c1",
+    ),
     "a unit that waits": (
         lambda shop: execute(shop, b"delete from tillage.quarantine where codes = '{enum}'"),
         "waiting in bronze and not in the quarantine",

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.shops import Shop, make_database
+from tests.integration.shops import CONTRACT, Shop, customer, make_database, order
+from tillage.errors import OperatorError
+from tillage.pipelines.changes import changes
 from tillage.pipelines.explain import explain
 from tillage.pipelines.query import query
 from tillage.pipelines.reconcile import reconcile
@@ -170,3 +172,58 @@ def test_records_of_lists_are_compared_whole(stock: Shop) -> None:
     counts = stock.run().loads[1]["stock"]
     assert (counts.accepted_rows, counts.duplicate_rows, counts.quarantined_rows) == (1, 1, 1)
     assert json.dumps(standing(stock)) == json.dumps({"a": (1, 100)})
+
+
+def test_changes_since_a_load_are_what_stands_otherwise_now(stock: Shop) -> None:
+    stock.land("a.jsonl", row("a", 1, 1.00), row("b", 1, 2.00), row("c", 1, 3.00))
+    stock.run()
+    stock.land("b.jsonl", row("a", 2, 1.50), row("d", 1, 4.00), row("b", 1, 2.00))
+    stock.run()
+    stock.land("c.jsonl", row("a", 3, 1.75), row("d", 2, 4.50))
+    stock.run()
+
+    def since(load: int) -> list[tuple[str, str, int]]:
+        with stock.open() as house:
+            rows = changes(house, load)["stock"].to_pylist()
+        return [(one["_change"], one["sku"], one["price_minor"]) for one in rows]
+
+    assert since(1) == [("updated", "a", 175), ("inserted", "d", 450)]
+    assert since(2) == [("updated", "a", 175), ("updated", "d", 450)]
+    assert since(3) == []
+    assert [what for what, *_ in since(0)] == ["inserted"] * 4
+    with stock.open() as house, pytest.raises(OperatorError, match="tillage load show"):
+        changes(house, 99)
+
+
+def test_changes_of_a_dataset_without_a_key_are_what_was_added(shop: Shop) -> None:
+    shop.edit(CONTRACT, "primaryKey: true", "required: true")
+    shop.land("a.jsonl", customer("c1", order("o1")))
+    shop.run()
+    shop.land("b.jsonl", customer("c1", order("o1")))
+    shop.run()
+    with shop.open() as house:
+        rows = changes(house, 1, "orders")["orders"].to_pylist()
+    assert [(one["_change"], one["_load"]) for one in rows] == [("inserted", 2)]
+
+
+def test_history_says_when_each_version_held(server: str, tmp_path: Path) -> None:
+    stock = make_stock(tmp_path / "stock", make_database(server, "stock_history"), merge="scd2")
+    stock.land("a.jsonl", row("a", 1, 1.00), row("b", 7, 2.00))
+    stock.run()
+    stock.land("b.jsonl", row("a", 5, 1.50), row("a", 9, 1.60), row("a", 4, 9.99))
+    stock.run()
+    sql = "select sku, price_minor, _valid_from, _valid_to from history.stock order by sku, _valid_from"
+    with stock.open() as house:
+        rows = [tuple(one.values()) for one in query(house, sql).to_pylist()]
+    assert rows == [("a", 100, 1, 5), ("a", 150, 5, 9), ("a", 160, 9, None), ("b", 200, 7, None)]
+
+
+def test_history_without_a_version_column_is_told_by_loads(server: str, tmp_path: Path) -> None:
+    stock = make_stock(tmp_path / "stock", make_database(server, "stock_times"), merge="scd2", version=None)
+    for price in (1.00, 2.00):
+        stock.land(f"{price}.jsonl", row("a", 1, price))
+        stock.run()
+    with stock.open() as house:
+        planned = [one.planned_at for one in house.ledger.summaries()]
+        rows = query(house, "select _valid_from, _valid_to from history.stock order by 1").to_pylist()
+    assert [tuple(one.values()) for one in rows] == [(planned[0], planned[1]), (planned[1], None)]

@@ -8,8 +8,8 @@ from tests.integration.shops import CONTRACT, Shop, customer, order
 from tillage.domain.load import LoadKind
 from tillage.errors import OperatorError
 from tillage.pipelines.explain import explain
-from tillage.pipelines.query import query
 from tillage.pipelines.quarantine import discard, replay
+from tillage.pipelines.query import query
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.status import status
 from tillage.ports.store import Waiting

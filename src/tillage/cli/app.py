@@ -186,6 +186,28 @@ def status(project: Project = HERE, as_json: Json = False) -> None:
         show_status(found)
 
 
+@app.command(epilog="Example: tillage changes --since 7 --dataset orders --json")
+def changes(
+    since: Annotated[int, typer.Option("--since", metavar="SEQ", min=0, help="What came after this load; 0: all.")],
+    dataset: Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Only of this dataset.")] = None,
+    project: Project = HERE,
+    as_json: Json = False,
+) -> None:
+    """Rows that were inserted, updated or deleted since a load, each as it stands now; with --json one per line."""
+    from tillage.cli.show import show_changes
+    from tillage.pipelines import changes as pipeline
+
+    with _house(project) as house:
+        found = pipeline.changes(house, since, dataset)
+    if not as_json:
+        show_changes(found)
+        return
+    for name, rows in found.items():
+        for batch in rows.to_batches(max_chunksize=1_000):
+            for row in batch.to_pylist():
+                _print_json({"dataset": name} | row)
+
+
 @app.command(epilog="Example: tillage audit --json")
 def audit(project: Project = HERE, as_json: Json = False) -> None:
     """Hold ledger, bronze, silver, quarantine and totals against each other, over all loads; 1 if they disagree."""

@@ -176,6 +176,17 @@ def _equation(column: str, left: Figure, right: Figure, currency: str | None) ->
     return f"{column} {amount(left, currency)} {'=' if left == right else '<>'} {amount(right, currency)}"
 
 
+def show_changes(found: Mapping[str, Any]) -> None:
+    """A table of changed rows for each dataset that has any."""
+    out = console()
+    for name, rows in found.items():
+        if rows.num_rows:
+            out.print(f"{name}: {rows.num_rows:,} changed")
+            show_rows(rows)
+    if not any(rows.num_rows for rows in found.values()):
+        out.print("nothing has changed since")
+
+
 def show_audited(found: Audited) -> None:
     """One line for each thing that is wrong, with the first place where."""
     out = console()

@@ -18,6 +18,7 @@ from tillage.contracts.types import control_amount, empty_relation
 from tillage.domain.conservation import Counts, Minor
 from tillage.engines.auditing import bronze_counts, disagreements
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
+from tillage.engines.versions import changes_relation, history_relation
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import ModelError, QueryError
 from tillage.models.fold import ROWS, Fold
@@ -143,6 +144,15 @@ class DuckEngine:
         found = self._datasets[dataset]
         return current_relation(found, silver_relation(found, silver))
 
+    def history(self, dataset: str, silver: Silver, planned: Rows) -> View:
+        found, table = self._datasets[dataset], f"kept.planned_{dataset}"
+        return View(history_relation(found, silver_relation(found, silver), table), {table: planned})
+
+    def changes(self, dataset: str, silver: Silver, since: int) -> Rows:
+        found = self._datasets[dataset]
+        with self.connect() as connection:
+            return connection.sql(changes_relation(found, silver_relation(found, silver), since)).to_arrow_table()
+
     def compared(self, fold: Fold, kept: Rows, recomputed: Rows) -> Comparison:
         with self.connect() as connection:
             connection.register("kept", kept)
@@ -219,8 +229,8 @@ _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, views: Mapping[tuple[str, str], View]) -> None:
-    """The four schemas, empty or not, and the views in them."""
-    for schema in ("bronze", "silver", "gold", "quarantine"):
+    """The five schemas, empty or not, and the views in them."""
+    for schema in ("bronze", "silver", "history", "gold", "quarantine"):
         connection.execute(f"create schema {name(schema)}")
     for (schema, view_name), view in views.items():
         for table, rows in view.tables.items():

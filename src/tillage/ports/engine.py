@@ -225,6 +225,16 @@ class Engine(Protocol):
         """SELECT of the rows of a dataset that are open now."""
         ...
 
+    def history(self, dataset: str, silver: Silver, planned: Rows) -> View:
+        """Every version of a dataset that was accepted, and when each held; `planned` is `load_seq, planned_at`."""
+        ...
+
+    def changes(self, dataset: str, silver: Silver, since: int) -> Rows:
+        """`_change` (inserted, updated, deleted), the columns, `_load` and `_record` of the rows of a dataset that
+        stand otherwise than after load `since`, by key.
+        """
+        ...
+
     def bronze_view(self, snapshot: Snapshot, last_load: int) -> View:
         """The raw records of a feed up to a load."""
         ...
