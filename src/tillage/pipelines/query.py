@@ -18,9 +18,10 @@ _PLANNED = pa.schema([("load_seq", pa.int64()), ("planned_at", pa.timestamp("us"
 
 
 def query(house: House, sql: str) -> Rows:
-    """The rows of one SELECT. Schemas: `bronze.<feed>`, `silver.<dataset>` (rows that stand), `history.<dataset>` (every
-    version, of datasets that merge as scd2), `gold.<model>`, `quarantine.<dataset>` (units that wait, with the bytes of
-    their record).
+    """The rows of one SELECT.
+
+    Schemas: `bronze.<feed>`, `silver.<dataset>` (rows that stand), `history.<dataset>` (every version, of datasets that
+    merge as scd2), `gold.<model>`, `quarantine.<dataset>` (units that wait, with the bytes of their record).
 
     Raises:
         QueryError: not one SELECT, or wrong SQL.

@@ -40,6 +40,8 @@ def state_of(root: Path, dsn: str) -> State:
             rows = _lake_rows(engine, table)
             read = _bronze if table.parent.name == "bronze" else _silver
             state[section] = _section(read(rows, paths, loads))
+            if table.parent.name == "bronze":
+                state[f"verdicts of {section}"] = _section(_last_verdicts(rows, paths))
         state["newest receipts"] = _section(_newest_receipts(store, root))
     return state
 
@@ -113,11 +115,27 @@ def _lake_rows(engine: duckdb.DuckDBPyConnection, table: Path) -> list[dict[str,
 
 
 def _bronze(rows: Iterable[dict[str, Any]], paths: Paths, loads: Mapping[int, str]) -> Iterable[str]:
+    """Records as they came; how often they were judged again since, nobody need know."""
     for row in rows:
+        if row["record_load"] != row["load_seq"]:
+            continue
         place = paths.get((row["load_seq"], row["source"]), "no file of the ledger")
         units = [(u["dataset"], u["unit"], u["verdict"], sorted(u["codes"]), u["control_minor"]) for u in row["units"]]
         state = loads.get(row["load_seq"], "in no load of the ledger")
         yield str((place, row["ordinal"], row["offset"], state, sorted(units, key=str), row["raw"]))
+
+
+def _last_verdicts(rows: Iterable[dict[str, Any]], paths: Paths) -> Iterable[str]:
+    """Of each unit the one that holds; a unit that was judged twice by one load shows."""
+    last: dict[tuple[object, ...], tuple[int, list[object]]] = {}
+    for row in rows:
+        place = paths.get((row["record_load"], row["source"]), "no file of the ledger"), row["ordinal"]
+        for unit in row["units"]:
+            key, verdict = (*place, unit["dataset"], unit["unit"]), (unit["verdict"], sorted(unit["codes"]))
+            load, before = last.get(key, (0, []))
+            if row["load_seq"] >= load:
+                last[key] = row["load_seq"], [*(before if row["load_seq"] == load else ()), verdict]
+    return (str((key, verdicts)) for key, (_, verdicts) in last.items())
 
 
 def _silver(rows: Iterable[dict[str, Any]], paths: Paths, loads: Mapping[int, str]) -> Iterable[str]:
@@ -130,7 +148,9 @@ def _silver(rows: Iterable[dict[str, Any]], paths: Paths, loads: Mapping[int, st
 
 def _store_state(store: psycopg.Connection[Any], paths: Paths) -> State:
     quarantine = _rows(
-        store, 'select dataset, load_seq, source, ordinal, "offset", unit, codes, control_minor from tillage.quarantine'
+        store,
+        'select dataset, load_seq, source, ordinal, "offset", unit, codes, control_minor, discarded_by is not null '
+        "from tillage.quarantine",
     )
     state = {
         "files": _rows(
@@ -149,7 +169,7 @@ def _store_state(store: psycopg.Connection[Any], paths: Paths) -> State:
         "loads without the one receipt": _rows(
             store,
             "select l.state, r.stage from tillage.loads l full join tillage.receipts r using (load_seq) "
-            "where (l.state = 'sealed') is distinct from (r.stage = 'publish')"
+            "where l.kind in ('read', 'replay') and (l.state = 'sealed') is distinct from (r.stage = 'publish') "
             "and not (l.state in ('voided', 'abandoned') and r.stage is null)",
         ),
         "leases that are held": _rows(
@@ -168,25 +188,29 @@ def _store_state(store: psycopg.Connection[Any], paths: Paths) -> State:
 
 
 def _counts(store: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
-    """All sealed loads' figures added up."""
+    """All sealed loads' figures added up; a unit that was judged again was read once and is in quarantine once."""
     figures = (
-        "dataset, sum(read_rows), sum(accepted_rows), sum(quarantined_rows), sum(duplicate_rows), sum(suppressed_rows)"
+        "dataset, sum(read_rows - taken_rows), sum(accepted_rows), sum(quarantined_rows - taken_rows), "
+        "sum(duplicate_rows), sum(suppressed_rows)"
     )
+    taken = "coalesce(taken_minor::numeric, 0)"
     amounts = (
-        "sum(read_minor::numeric), sum(accepted_minor::numeric), sum(quarantined_minor::numeric), "
+        f"sum(read_minor::numeric - {taken}), sum(accepted_minor::numeric), sum(quarantined_minor::numeric - {taken}), "
         "sum(duplicate_minor::numeric), sum(suppressed_minor::numeric)"
     )
     sealed = "tillage.counts join tillage.loads using (load_seq) where state = 'sealed'"
-    return _rows(store, f"select {figures}, {amounts}, sum(not_countable_rows) from {sealed} group by dataset")
+    uncounted = "sum(not_countable_rows - taken_not_countable_rows)"
+    return _rows(store, f"select {figures}, {amounts}, {uncounted} from {sealed} group by dataset")
 
 
 def _newest_receipts(store: psycopg.Connection[Any], root: Path) -> Iterable[str]:
-    """Which tables do not carry the number of the feed's last sealed load, and so would take that load again."""
-    sealed = dict(_rows(store, "select feed, max(load_seq) from tillage.loads where state = 'sealed' group by feed"))
+    """Which tables carry a lower number than that of the feed's last sealed load, and so would take that load again."""
+    judging = "state = 'sealed' and kind in ('read', 'replay')"
+    sealed = dict(_rows(store, f"select feed, max(load_seq) from tillage.loads where {judging} group by feed"))
     for folder in _tables(root):
         table = DeltaTable(folder)
         name = f"silver.{folder.name}" if folder.parent.name == "silver" else "bronze"
-        receipts = [table.transaction_version(f"{feed}/{name}") == load for feed, load in sealed.items()]
+        receipts = [(table.transaction_version(f"{feed}/{name}") or 0) >= load for feed, load in sealed.items()]
         if True not in receipts:
             yield f"{name} of {folder.name}"
 

@@ -1,9 +1,9 @@
 """One `tillage run` in a process of its own, which a test may kill, stop, or seed with a bug.
 
-    python -m tests.acceptance.crash.child ROOT [BUG] [--wait SECONDS] [--stop SIDE:POINT[:COUNT]] [--failing DECISION]
+    python -m tests.acceptance.crash.child ROOT [BUG] [--wait SECONDS] [--stop SIDE:POINT[:COUNT]] [--first DECISION]
 
-With a decision, retry or abandon, its first load breaks a rule and fails, it is decided about, and another run follows
-in which the rule holds.
+With retry or abandon, its first load breaks a rule and fails, that is decided about, and another run follows in which
+the rule holds. With replay or discard, what waits in quarantine is judged again or given up before the run.
 
 Prints what the run says and, last, what it did as one line of JSON. Ends with the exit code that the command has.
 """
@@ -25,8 +25,9 @@ from tests.acceptance.crash import bugs
 from tests.integration.ruled import broken_rule, ruled
 from tillage.domain.load import CommitPoint
 from tillage.errors import TillageError
-from tillage.pipelines import failing
+from tillage.pipelines import failing, quarantine
 from tillage.pipelines.house import House
+from tillage.ports.store import Waiting
 from tillage.settings import Crash, Settings, read_settings
 from tillage.wiring import CommitLog, open_house
 
@@ -61,7 +62,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("bug", nargs="?", choices=sorted(bugs.SEEDS))
     parser.add_argument("--wait", type=float, default=60)
     parser.add_argument("--stop")
-    parser.add_argument("--failing", choices=["retry", "abandon"])
+    parser.add_argument("--first", choices=["retry", "abandon", "replay", "discard"])
     arguments = parser.parse_args(words)
     if arguments.bug:
         bugs.SEEDS[arguments.bug]()
@@ -80,7 +81,9 @@ def run_once(
     code = 0
     try:
         with open_house(root, settings, say=lambda line: print(line, flush=True), commits=commits) as house:
-            if arguments.failing:
+            if arguments.first in {"replay", "discard"}:
+                empty_quarantine(house, arguments)
+            elif arguments.first:
                 decide(house, arguments)
             report = running.run(house, wait_s=arguments.wait)
         did |= {"loads": list(report.loads), "resumed": report.resumed, "voided": report.voided}
@@ -96,7 +99,15 @@ def decide(house: House, arguments: argparse.Namespace) -> None:
     """A run whose loads fail, and what a person then says of them."""
     report = running.run(ruled(house, [broken_rule()]), wait_s=arguments.wait)
     for load in report.failed:
-        getattr(failing, arguments.failing)(house, load, reason="the sweep", wait_s=arguments.wait)
+        getattr(failing, arguments.first)(house, load, reason="the sweep", wait_s=arguments.wait)
+
+
+def empty_quarantine(house: House, arguments: argparse.Namespace) -> None:
+    """As far as it can be."""
+    if arguments.first == "replay":
+        quarantine.replay(house, wait_s=arguments.wait)
+    else:
+        quarantine.discard(house, Waiting(code="enum"), reason="the sweep", wait_s=arguments.wait)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from tillage.stores.embedded import EmbeddedPostgres
 
 TEMPLATE = Path(tillage.__file__).parent / "templates/food-orders"
 LANDING = "landing/orders"
+CONTRACT = "contracts/orders.odcs.yaml"
 MODEL = "models/customer_spend.sql"
 REPOSITORY = Path(__file__).resolve().parents[3]
 

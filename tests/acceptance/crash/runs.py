@@ -56,7 +56,7 @@ class Run:
         wait_s: float = LIMIT_S,
         lease_ttl_s: float = 30,
         name: str = "run",
-        failing: str | None = None,
+        first: str | None = None,
     ) -> None:
         """Starts it.
 
@@ -68,11 +68,11 @@ class Run:
             wait_s: for leases.
             lease_ttl_s: how long its own lease lasts once it is stopped.
             name: by which its sessions are known in the store.
-            failing: retry or abandon: its load fails first, and this is said of it.
+            first: what is done before the run, as `child` says.
         """
         arguments = [str(place.root), *([bug] if bug else []), "--wait", str(wait_s)]
         arguments += ["--stop", stop] if stop else []
-        arguments += ["--failing", failing] if failing else []
+        arguments += ["--first", first] if first else []
         environment = {
             "TILLAGE_STORE_DSN": place.dsn,
             "TILLAGE_THREADS": "1",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tests.acceptance.crash.canonical import State, differences, state_of
-from tests.acceptance.crash.places import LANDING, MODEL, Place, Places, orders
+from tests.acceptance.crash.places import CONTRACT, LANDING, MODEL, Place, Places, orders
 from tests.acceptance.crash.runs import Ended, run
 from tillage.domain.load import CommitPoint
 
@@ -17,7 +17,18 @@ _MOST_RUNS = 3
 Sides = tuple[str, ...]
 BOTH: Sides = ("before", "after")
 BEFORE: Sides = ("before",)
-STAGES = ("first", "second", "voiding", "recalling", "rejecting", "remodelling", "retrying", "abandoning")
+STAGES = (
+    "first",
+    "second",
+    "voiding",
+    "recalling",
+    "rejecting",
+    "remodelling",
+    "retrying",
+    "abandoning",
+    "replaying",
+    "discarding",
+)
 # What only the first run of a project gets to.
 _ONCE = {CommitPoint.SETUP, CommitPoint.HOUSE, CommitPoint.TABLE, CommitPoint.MODELS}
 _VOIDING: Mapping[str, Sides] = {"fence": BOTH, "void": BOTH, "plan": BEFORE}
@@ -52,8 +63,8 @@ class Stage:
     """Where to kill it."""
     arriving: Mapping[str, bytes] = field(default_factory=dict)
     """Files that arrive only after that run."""
-    failing: str | None = None
-    """What a person says of the load of these runs, which fails."""
+    first: str | None = None
+    """What a person does before each of these runs."""
 
     def kills(self, name: str) -> Iterator[Kill]:
         """Each time that the run gets to a point."""
@@ -70,7 +81,8 @@ class Stages:
     voiding: one was killed before anything was decided. recalling: one was killed once all was decided; and as what is
     decided must not need its files any more, these are gone. rejecting: a third file has come, which is torn.
     remodelling: one was killed between silver and the folds, and then the model was changed. retrying, abandoning: its
-    load fails, and is retried or abandoned.
+    load fails, and is retried or abandoned. replaying, discarding: all is loaded, and what waits in quarantine is
+    judged again under a contract that has changed, or given up.
 
     Of those, what a second run has anyway is tried on one side only: nothing becomes durable between the end of one
     point and the start of the next.
@@ -91,7 +103,7 @@ class Stages:
         finished(self.whole)
         self.wanted = state_of(self.whole.root, self.whole.dsn)
         makers = (self._first, self._second, self._voiding, self._recalling, self._rejecting, self._remodelling)
-        makers += (self._retrying, self._abandoning)
+        makers += (self._retrying, self._abandoning, self._replaying, self._discarding)
         self._makers: Mapping[str, Callable[[], Stage]] = dict(zip(STAGES, makers, strict=True))
         self._made: dict[str, Stage] = {}
 
@@ -138,14 +150,33 @@ class Stages:
 
     def _retrying(self) -> Stage:
         sides = {"fail": BOTH, "fence": BOTH, "void": BOTH, "plan": BEFORE, "bronze": BEFORE}
-        return self._stage(self.second, sides, failing="retry")
+        return self._stage(self.second, sides, first="retry")
 
     def _abandoning(self) -> Stage:
         whole = self.places.copy(self.second)
-        finished(whole, failing="abandon")
+        finished(whole, first="abandon")
         wanted = state_of(whole.root, whole.dsn)
         assert {"abandoned loads", "files"} <= {line.partition(":")[0] for line in differences(wanted, self.wanted)}
-        return self._stage(self.second, dict.fromkeys(["fail", "fence", "abandon"], BOTH), wanted, failing="abandon")
+        return self._stage(self.second, dict.fromkeys(["fail", "fence", "abandon"], BOTH), wanted, first="abandon")
+
+    def _replaying(self) -> Stage:
+        base = self.places.copy(self.whole)
+        contract = (base.root / CONTRACT).read_bytes().replace(b"beverage: 9", b"beverage: 9, dessert: 7")
+        base.deliver({CONTRACT: contract})
+        sides = dict.fromkeys(("plan", "bronze", "silver", "publish", "seal"), BOTH)
+        return self._emptying(base, "replay", sides, {"silver.orders", "gold.customer_spend", "quarantine", "counts"})
+
+    def _discarding(self) -> Stage:
+        sides = {"plan": BOTH, "discard": BOTH}
+        return self._emptying(self.places.copy(self.whole), "discard", sides, {"quarantine"})
+
+    def _emptying(self, base: Place, first: str, sides: Mapping[str, Sides], sections: set[str]) -> Stage:
+        """After it has proved that this changes something in these sections."""
+        whole = self.places.copy(base)
+        finished(whole, first=first)
+        wanted = state_of(whole.root, whole.dsn)
+        assert sections <= {line.partition(":")[0] for line in differences(wanted, self.wanted)}
+        return self._stage(base, sides, wanted, first=first)
 
     def _killed(self, crash: str) -> Place:
         """A copy of the second stage after a run that was killed."""
@@ -160,12 +191,12 @@ class Stages:
         sides: Mapping[str, Sides],
         wanted: State | None = None,
         *,
-        failing: str | None = None,
+        first: str | None = None,
     ) -> Stage:
         """After it has proved that an uninterrupted run from there comes to what is wanted."""
-        stage = Stage(base, {}, wanted or self.wanted, sides, failing=failing)
+        stage = Stage(base, {}, wanted or self.wanted, sides, first=first)
         place = self.places.copy(base)
-        passed = finished(place, failing=failing).did["passed"]
+        passed = finished(place, first=first).did["passed"]
         assert differences(state_of(place.root, place.dsn), stage.wanted) == []
         assert sides.keys() <= passed.keys()
         self.places.drop(place)
@@ -184,11 +215,11 @@ class Stages:
         stage = self.stage(kill.stage)
         place = self.places.copy(stage.base)
         try:
-            killed = run(place, crash=kill.crash, bug=bug, failing=stage.failing)
+            killed = run(place, crash=kill.crash, bug=bug, first=stage.first)
             assert killed.is_killed, killed.said
             place.deliver(stage.arriving)
             found = [
-                *unfinished(place, bug, failing=stage.failing),
+                *unfinished(place, bug, first=stage.first),
                 *differences(state_of(place.root, place.dsn), stage.wanted),
             ]
         except AssertionError as wrong:
@@ -198,18 +229,18 @@ class Stages:
         return found
 
 
-def finished(place: Place, *, failing: str | None = None) -> Ended:
+def finished(place: Place, *, first: str | None = None) -> Ended:
     """A run that must succeed."""
-    ended = run(place, failing=failing)
+    ended = run(place, first=first)
     assert ended.code == 0, ended.said
     return ended
 
 
-def unfinished(place: Place, bug: str | None = None, *, failing: str | None = None) -> list[str]:
+def unfinished(place: Place, bug: str | None = None, *, first: str | None = None) -> list[str]:
     """Runs again until a run ends well; why none does."""
     said = []
     for _ in range(_MOST_RUNS):
-        ended = run(place, bug=bug, failing=failing)
+        ended = run(place, bug=bug, first=first)
         if ended.code == 0:
             return []
         said.append(f"ends with {ended.code}: {ended.said.strip()}")
