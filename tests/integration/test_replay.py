@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.integration.shops import CONTRACT, Shop, customer, order
 from tillage.domain.load import LoadKind
 from tillage.errors import OperatorError
 from tillage.pipelines.explain import explain
-from tillage.pipelines.quarantine import discard, replay
+from tillage.pipelines.quarantine import discard, patch_file, replay
 from tillage.pipelines.query import query
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.status import status
@@ -137,3 +139,35 @@ def test_replayed_unit_can_be_a_duplicate_of_what_came_meanwhile(waiting: Shop) 
     assert (counts.accepted_rows, counts.duplicate_rows, counts.quarantined_rows) == (0, 1, 2)
     assert sorted(codes) == [["key_conflict"], ["missing"]]
     assert proven(waiting) == {"c1": (3, 1200), "c2": (0, 0)}
+
+
+def patched(shop: Shop, *rules: dict[str, object]) -> dict[str, tuple[int, int, int]]:
+    with shop.open() as house:
+        report = replay(house, patch=patch_file("patch.yaml", json.dumps(rules)), wait_s=1)
+    (counts,) = report.counts.values()
+    return {name: (one.taken_rows, one.accepted_rows, one.quarantined_rows) for name, one in counts.items()}
+
+
+def test_patched_records_come_back_with_the_bytes_that_were_judged(waiting: Shop) -> None:
+    rule = {"replace": "$.orders[*].basket[*].productType", "from": "dessert", "to": "cold food"}
+    assert patched(waiting, rule) == {"customers": (0, 0, 0), "orders": (3, 2, 1)}
+    assert proven(waiting) == {"c1": (2, 1100), "c2": (1, 2000)}
+    with waiting.open() as house:
+        raws = query(house, "select raw from bronze.orders where load_seq = 3 order by record_load").column("raw")
+        kept = query(house, "select raw from bronze.orders where load_seq = 1").column("raw")
+        manifest = house.ledger.loads()[-1].manifest
+        assert json.loads(house.ledger.text(manifest["patch"])) == [rule]
+    assert [b"cold food" in raw for raw in raws.to_pylist()] == [True, True]
+    assert b"dessert" in kept[0].as_py()
+
+
+def test_patch_reads_what_was_no_json(shop: Shop) -> None:
+    (shop.root / "landing/orders/a.jsonl").write_text("{'customerId': 'c1', 'orders': []}\n{\"customerId\":\"c2\"}\n")
+    shop.run()
+    assert patched(shop, {"text": "'", "by": '"'}) == {"customers": (1, 1, 0), "orders": (0, 0, 0)}
+    assert proven(shop) == {"c1": (0, 0), "c2": (0, 0)}
+
+
+def test_patch_is_for_the_reason_that_it_names(waiting: Shop) -> None:
+    rule = {"replace": "$.orders[*].basket[*].productType", "to": "beverage", "where": {"code": "missing"}}
+    assert patched(waiting, rule) == {"customers": (0, 0, 0), "orders": (3, 1, 2)}

@@ -210,7 +210,7 @@ def changes(
 
 @app.command(epilog="Example: tillage audit --json")
 def audit(project: Project = HERE, as_json: Json = False) -> None:
-    """Hold ledger, bronze, silver, quarantine and totals against each other, over all loads; 1 if they disagree."""
+    """Hold ledger, bronze, silver, quarantine and totals against each other, over all loads; 11 if they disagree."""
     from tillage.cli.show import show_audited
     from tillage.pipelines import audit as pipeline
 
@@ -221,7 +221,7 @@ def audit(project: Project = HERE, as_json: Json = False) -> None:
     else:
         show_audited(found)
     if found.findings:
-        raise typer.Exit(1)
+        raise typer.Exit(11)
 
 
 @app.command(epilog='Example: tillage query "select * from gold.customer_spend order by net_minor desc limit 5"')

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tillage.errors import OperatorError
+
 if TYPE_CHECKING:
     from tillage.domain.conservation import Counts
     from tillage.pipelines.house import House
@@ -83,6 +85,9 @@ def replay(
     dataset: Dataset = None,
     code: OneCode = None,
     load: Number = None,
+    patch: Annotated[
+        Path | None, typer.Option("--patch", metavar="FILE", help="Change the records by these rules first.")
+    ] = None,
     is_trial: Trial = False,
     wait: Wait = WAIT_S,
     project: Project = HERE,
@@ -93,8 +98,9 @@ def replay(
 
     from tillage.pipelines import quarantine
 
+    rules = quarantine.patch_file(patch.name, _read(patch)) if patch else None
     with _house(project) as house:
-        found = quarantine.replay(house, _wanted(dataset, code, load), is_trial=is_trial, wait_s=wait)
+        found = quarantine.replay(house, _wanted(dataset, code, load), patch=rules, is_trial=is_trial, wait_s=wait)
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
     if as_json:
         loads = [
@@ -136,6 +142,14 @@ def discard(
         typer.echo("nothing waits, or nothing of that kind; all of it: tillage quarantine list")
     for number, rows in found.items():
         typer.echo(f"{rows:,} units would be discarded" if is_trial else f"load {number}: {rows:,} units discarded")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as wrong:
+        why = wrong.strerror if isinstance(wrong, OSError) else "it is not UTF-8"
+        raise OperatorError(f"{path} cannot be read: {why}; give a file of patch rules") from None
 
 
 def _wanted(dataset: str | None, code: str | None, load: int | None) -> Waiting:

@@ -56,33 +56,33 @@ def taken_batches(
     loads = [int(load) for (load,) in connection.execute('select distinct load_seq from "#waiting"').fetchall()]
     place = "load_seq, source" if is_whole_source(contract) else "load_seq, source, ordinal"
     rows = connection.cursor().sql(f"""
-        select b.*, w.codes
+        select b.*, w.reasons
         from ({brought_relation(bronze, loads)}) as b semi join "#waiting" using ({place})
         left join (
-            select load_seq, source, ordinal, list_sort(list_distinct(flatten(list(codes)))) as codes
-            from "#waiting" group by all
+            select load_seq, source, ordinal, list(distinct struct_pack(dataset := dataset, code := code)) as reasons
+            from (select load_seq, source, ordinal, dataset, unnest(codes) as code from "#waiting") group by all
         ) as w using (load_seq, source, ordinal)
     """)
     for batch in rows.to_arrow_reader(_FETCH_ROWS):
-        codes = batch.column("codes")
-        plain = batch.drop_columns(["codes"])
-        yield plain if patched is None else _patched(connection, plain, codes, patched)
+        reasons = batch.column("reasons")
+        plain = batch.drop_columns(["reasons"])
+        yield plain if patched is None else _patched(connection, plain, reasons, patched)
 
 
 def _patched(
-    connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, codes: pa.Array, patched: Patched
+    connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, reasons: pa.Array, patched: Patched
 ) -> pa.RecordBatch:
     """The batch with the changed records, which are remembered in `#patched`; one that is cut or broken stays."""
     cursor = connection.cursor()
-    cursor.register("#batch", pa.table(batch).append_column("codes", codes))
+    cursor.register("#batch", pa.table(batch).append_column("reasons", reasons))
     texts = cursor.sql("""
-        select case when codes is null or code is not null then null
-            when text is not null then text else try(decode(raw)) end as text, codes from "#batch"
+        select case when reasons is null or code is not null then null
+            when text is not null then text else try(decode(raw)) end as text, reasons from "#batch"
     """).to_arrow_table()
-    changed = patched(texts.column("text").combine_chunks(), texts.column("codes").combine_chunks())
+    changed = patched(texts.column("text").combine_chunks(), texts.column("reasons").combine_chunks())
     cursor.register("#changed", pa.table({"changed": changed}))
     found = cursor.sql("""
-        select b.* exclude (codes) replace (
+        select b.* exclude (reasons) replace (
             if(c.changed is not null and b.text is null, c.changed::varchar::blob, b.raw) as raw,
             if(c.changed is not null and b.text is not null, c.changed, b.text) as text),
             c.changed is not null as is_patched

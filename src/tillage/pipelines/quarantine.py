@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from tillage.contracts.contract import Severity
+from tillage.contracts.patch.apply import patch_column
+from tillage.contracts.patch.rules import Patch, read_patch
 from tillage.contracts.sql_text import name as identifier
 from tillage.contracts.sql_text import text
 from tillage.domain.conservation import Counts
@@ -25,7 +29,7 @@ from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import repeat, resume, standing_silver, void
 from tillage.pipelines.models import sync_models
 from tillage.pipelines.query import query
-from tillage.ports.engine import Patched, Silver, Workspace
+from tillage.ports.engine import Silver, Workspace
 from tillage.ports.lake import Rows
 from tillage.ports.store import Waiting
 
@@ -33,12 +37,25 @@ _ALL = Waiting()
 
 
 @dataclass(frozen=True)
-class Patch:
+class PatchFile:
     """A change of records before they are judged, and its text, which the load keeps."""
 
     text: str
-    digest: str
-    changed: Patched
+    patch: Patch
+
+    def changed(self, texts: pa.Array, reasons: pa.Array) -> pa.Array:
+        """The texts that it changes, null where it changes nothing."""
+        waiting = [[(one["dataset"], one["code"]) for one in found or ()] for found in reasons.to_pylist()]
+        return patch_column(self.patch, texts, waiting)
+
+
+def patch_file(name: str, text: str) -> PatchFile:
+    """The rules in `text`; `name` is how messages call the file.
+
+    Raises:
+        OperatorError: with the line, what is allowed, and the nearest name.
+    """
+    return PatchFile(text, read_patch(name, text))
 
 
 @dataclass
@@ -50,7 +67,7 @@ class Replayed:
 
 
 def replay(
-    house: House, wanted: Waiting = _ALL, *, patch: Patch | None = None, is_trial: bool = False, wait_s: float
+    house: House, wanted: Waiting = _ALL, *, patch: PatchFile | None = None, is_trial: bool = False, wait_s: float
 ) -> Replayed:
     """Judges what waits anew; a trial says what would come of it, and changes nothing.
 
@@ -68,8 +85,8 @@ def replay(
             if is_trial:
                 load = Load(0, contract.feed.name, LoadState.OPEN, contract.check.contract.digest)
             else:
-                manifest = {"waiting": asdict(wanted), "patch": patch.digest if patch else None}
-                texts = {patch.digest: patch.text} if patch else {}
+                manifest = {"waiting": asdict(wanted), "patch": patch.patch.digest if patch else None}
+                texts = {patch.patch.digest: patch.text} if patch else {}
                 load = _planned(house, contract, LoadKind.REPLAY, manifest, lease, texts=texts)
             counts = _judged(house, load, contract, waiting=waiting, patch=patch, lease=None if is_trial else lease)
             report.counts.setdefault(load.load_seq, {}).update(counts)
@@ -159,7 +176,7 @@ def _planned(
 
 
 def _judged(
-    house: House, load: Load, contract: FeedContract, *, waiting: Rows, patch: Patch | None, lease: Lease | None
+    house: House, load: Load, contract: FeedContract, *, waiting: Rows, patch: PatchFile | None, lease: Lease | None
 ) -> dict[str, Counts]:
     """Takes the units up; without a lease that is a trial, of which nothing is kept."""
     feed, datasets = contract.feed.name, contract.check.contract.datasets

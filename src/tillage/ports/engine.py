@@ -87,7 +87,7 @@ class Disagreement:
 
 
 Patched = Callable[[Any, Any], Any]
-"""Arrow arrays of texts and of lists of codes to the changed texts, null where nothing changed."""
+"""Arrow arrays of texts and of lists of `{dataset, code}` to the changed texts, null where nothing changed."""
 
 
 class Workspace(Protocol):
