@@ -142,7 +142,7 @@ class ReplayRefusedError(DataError):
 
 
 class LoadFailedError(DataError):
-    """A load breaks a rule of its dataset: nothing of it is visible, and its feed stops until a person decides."""
+    """A load breaks a rule or bound: nothing of it is visible, and its feed stops until a person decides."""
 
     code = "load-failed"
 

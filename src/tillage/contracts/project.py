@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tillage.contracts.document import Document, Path, read_document
+from tillage.domain.bound import QuarantineBound, read_bound
 from tillage.errors import ProjectFileError
 
 FORMATS = ("jsonl", "json", "csv", "parquet", "xml")
 SAME_CONTENT = ("load", "skip")
 WHITESPACE = "whitespace"
 PROJECT_NAMES = {"project", "feeds", "serve"}
-FEED_NAMES = {"path", "format", "records", "csv", "sameContent"}
+FEED_NAMES = {"path", "format", "records", "csv", "sameContent", "maxQuarantine"}
 CSV_NAMES = {"delimiter", "quote", "header", "columns", "encoding", "skip"}
 ROUTE_NAMES = {"from", "fields"}
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -57,6 +58,8 @@ class Feed:
     csv: Csv = Csv()
     is_same_content_loaded: bool = True
     """Whether the same bytes under another name are another file."""
+    max_quarantine: QuarantineBound | None = None
+    """A load with more in quarantine fails."""
 
     @property
     def folder(self) -> str:
@@ -147,7 +150,17 @@ def _feed(document: Document, path: Path, name: Any, value: Any) -> Feed:
         _records(document, (*path, "records"), kind, value.get("records")),
         _csv(document, (*path, "csv"), value.get("csv", {})),
         is_same_content_loaded=same == "load",
+        max_quarantine=_bound(document, (*path, "maxQuarantine"), value.get("maxQuarantine")),
     )
+
+
+def _bound(document: Document, path: Path, value: Any) -> QuarantineBound | None:
+    bound = read_bound(value)
+    if bound is None and value is not None:
+        raise document.wrong(
+            path, "`maxQuarantine` is a number of units like 100, or a share of those read like 1% or 0.5%"
+        )
+    return bound
 
 
 def _feed_path(document: Document, path: Path, folder: Any) -> str:

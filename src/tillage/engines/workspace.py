@@ -243,6 +243,14 @@ class DuckWorkspace:
     def taken_rows(self) -> Rows:
         return self._connection.sql(f"select dataset, load_seq, source, ordinal, unit from {TAKEN}").to_arrow_table()
 
+    def quarantined_codes(self) -> dict[str, int]:
+        units = " union all ".join(
+            f"select unnest(_codes) as code from {decided(dataset)} where _verdict in ({QUARANTINED_SQL})"
+            for dataset in self._datasets
+        )
+        found = self._connection.execute(f"select code, count(*) from ({units}) group by code").fetchall()
+        return {str(code): int(rows) for code, rows in found}
+
     def quarantine_rows(self) -> Rows:
         codes = "'{' || array_to_string(list_transform(_codes, lambda c: '\"' || c || '\"'), ',') || '}'"
         return self._connection.sql(

@@ -31,10 +31,20 @@ class ShownLoad:
 
 
 def fail(
-    house: House, load: Load, lease: Lease, *, counts: Mapping[str, Counts], broken: Sequence[BrokenRule]
+    house: House,
+    load: Load,
+    lease: Lease,
+    *,
+    counts: Mapping[str, Counts],
+    broken: Sequence[BrokenRule],
+    bounds: Sequence[RuleFound] = (),
 ) -> LoadFailedError:
-    """Commits that the load broke rules; nothing of it is in bronze, or ever will be. Returns what to raise."""
+    """Commits that the load broke rules, or bounds of its feed; nothing of it is in bronze, or ever will be.
+
+    Returns what to raise.
+    """
     found = [RuleFound(one.dataset, one.rule.name, one.rule.severity, what_is_wrong(one)) for one in broken]
+    found = [*bounds, *found]
     house.ledger.fail(load, lease, counts=counts, broken=found)
     return _failed(load, found)
 

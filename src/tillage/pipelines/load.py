@@ -21,6 +21,7 @@ from tillage.contracts.contract import Dataset, Severity
 from tillage.domain.conservation import Counts, added, is_zero, negated
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, SourceFile
 from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
+from tillage.pipelines.bounds import broken_bounds
 from tillage.pipelines.failing import fail, what_is_wrong
 from tillage.pipelines.house import FeedContract, House
 from tillage.ports.door import RecordBatch
@@ -76,7 +77,7 @@ def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], 
 
     Raises:
         SourceChangedError, FileRejectedError: a file is not what was planned, or not whole; the load is voided.
-        LoadFailedError: it breaks a rule of a dataset; it is failed, with nothing in bronze.
+        LoadFailedError: it breaks a rule of a dataset or a bound of its feed; it is failed, with nothing in bronze.
         LeaseLostError: another process took over; it will finish the load.
         LawBrokenError: a stage holds other figures than the verdicts; the load stays open.
     """
@@ -132,11 +133,13 @@ def _refuse_broken_rules(
     """The rules of severity warning that do not hold.
 
     Raises:
-        LoadFailedError: one of severity error does not.
+        LoadFailedError: one of severity error does not, or more is quarantined than the feed allows.
     """
+    counts = workspace.counts()
+    bounds = broken_bounds(house.feeds[load.feed].feed, counts, workspace)
     broken = workspace.broken_rules(silver)
-    if any(one.rule.severity is Severity.ERROR for one in broken):
-        raise fail(house, load, lease, counts=workspace.counts(), broken=broken)
+    if bounds or any(one.rule.severity is Severity.ERROR for one in broken):
+        raise fail(house, load, lease, counts=counts, broken=broken, bounds=bounds)
     for one in broken:
         house.say(f"load {load.load_seq}: warning: rule '{one.rule.name}' of {one.dataset}: {what_is_wrong(one)}")
     return broken

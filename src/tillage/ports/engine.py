@@ -148,6 +148,10 @@ class Workspace(Protocol):
         """What became of the units, by dataset, counted from the verdicts."""
         ...
 
+    def quarantined_codes(self) -> dict[str, int]:
+        """By code, how many of the units that are quarantined have it; a unit counts under each of its codes."""
+        ...
+
     def quarantine_rows(self) -> Rows:
         """`dataset, load_seq, source, ordinal, offset, unit, codes, control_minor, control_currency` of what waits.
 

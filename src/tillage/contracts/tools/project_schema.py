@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tillage.contracts import project
+from tillage.domain.bound import PERCENT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = Mapping[str, Any]
@@ -54,6 +55,15 @@ _FEED: Mapping[str, Schema] = {
         "description": "Whether a file with the bytes of another one is loaded too.",
         "enum": list(project.SAME_CONTENT),
         "default": "load",
+    },
+    "maxQuarantine": {
+        "description": "A load with more units in quarantine fails: a number, or a share of the units read.",
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "string", "pattern": f"^(?:{PERCENT.pattern})$"},
+            {"type": "null"},
+        ],
+        "examples": ["1%", 100],
     },
 }
 _CSV: Mapping[str, Schema] = {
