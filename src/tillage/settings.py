@@ -9,9 +9,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from tillage.domain.load import CommitPoint
-from tillage.errors import OperatorError
+from tillage.errors import NoProjectError, OperatorError
+
+PROJECT_FILE = "tillage.yaml"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,21 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         threads=int(_number(env, "TILLAGE_THREADS", os.cpu_count() or 1, least=1)),
         lease_ttl_s=_number(env, "TILLAGE_LEASE_TTL_S", 30, least=1),
         crash=_crash(env.get("TILLAGE_CRASH")),
+    )
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder, from `start` upwards, that holds `tillage.yaml`.
+
+    Raises:
+        NoProjectError: there is none.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    raise NoProjectError(
+        f"no {PROJECT_FILE} in {start} or above it; go to a project, or make one: tillage init food-orders my-shop"
     )
 
 

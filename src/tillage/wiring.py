@@ -17,19 +17,17 @@ from tillage.contracts.project import Project, read_project
 from tillage.domain.load import CommitPoint
 from tillage.doors.files import FilesDoor
 from tillage.engines.duckdb import DuckEngine
-from tillage.errors import ContractError, ModelError, NoProjectError, OperatorError
+from tillage.errors import ContractError, ModelError, OperatorError
 from tillage.lake.delta import DeltaLake
 from tillage.models.fold import Fold, read_fold
 from tillage.pipelines.belonging import join
 from tillage.pipelines.house import FeedContract, House
-from tillage.settings import Crash, Settings
+from tillage.settings import PROJECT_FILE, Crash, Settings
 from tillage.stores.embedded import EmbeddedPostgres
 from tillage.stores.postgres.database import Database
 from tillage.stores.postgres.folds import Folds
 from tillage.stores.postgres.leases import Leases
 from tillage.stores.postgres.ledger import Ledger
-
-PROJECT_FILE = "tillage.yaml"
 
 
 class CommitLog:
@@ -50,21 +48,6 @@ class CommitLog:
         crash = self._crash
         if crash and (crash.point, crash.is_after, crash.count) == (point, is_after, self.passed[point]):
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-def find_project(start: Path) -> Path:
-    """The nearest folder, from `start` upwards, that holds `tillage.yaml`.
-
-    Raises:
-        NoProjectError: there is none.
-    """
-    start = start.resolve()
-    for folder in (start, *start.parents):
-        if (folder / PROJECT_FILE).is_file():
-            return folder
-    raise NoProjectError(
-        f"no {PROJECT_FILE} in {start} or above it; go to a project, or make one: tillage init food-orders my-shop"
-    )
 
 
 def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], dict[str, Fold]]:

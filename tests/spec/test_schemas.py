@@ -118,6 +118,8 @@ def test_templates_are_valid() -> None:
 def test_project_schema_names_all_that_the_reader_accepts_and_no_more() -> None:
     assert properties("project", "") == project.PROJECT_NAMES
     assert properties("project", "feed") == project.FEED_NAMES
+    maintain = SCHEMAS["project"]["properties"]["maintain"]["anyOf"][0]["properties"]
+    assert maintain.keys() == project.MAINTAIN_NAMES
     assert properties("project", "csv") == project.CSV_NAMES
     assert properties("project", "route") == project.ROUTE_NAMES
     feed = SCHEMAS["project"]["$defs"]["feed"]["properties"]
@@ -212,6 +214,10 @@ def test_a_contract_that_the_reader_refuses_by_name_the_schema_refuses_too(old: 
 
 FEEDS = [
     "{path: landing/orders}",
+    "{path: a, maxQuarantine: 0}",
+    "{path: a, maxQuarantine: 0.5 %}",
+    "{path: a, maxQuarantine: null, schedule: null}",
+    "{path: a, schedule: '30 2,4 * JAN-MAR MON#1'}",
     "{path: 'landing/date=*/hour=*/customers.json*', format: json, records: '$.customers[*]'}",
     "{path: a, format: json, records: $}",
     "{path: a.b/..c, format: json, records: null}",
@@ -246,6 +252,14 @@ WRONG_FEEDS = [
     "{path: a, format: csv, csv: {columns: [a, b, a]}}",
     "{path: a, format: csv, csv: {skip: -1}}",
     "{path: a, sameContent: skp}",
+    "{path: a, maxQuarantine: 101%}",
+    "{path: a, maxQuarantine: -1}",
+    "{path: a, maxQuarantine: 1.5}",
+    "{path: a, maxQuarantine: true}",
+    "{path: a, schedule: daily}",
+    "{path: a, schedule: '* * * *'}",
+    "{path: a, schedule: '* * * * * *'}",
+    "{path: a, schedule: 5}",
 ]
 
 

@@ -57,8 +57,8 @@ _TERMINATED = 128 + signal.SIGTERM
 @contextmanager
 def _house(project: Path) -> Iterator[House]:
     from tillage.cli.show import Progress
-    from tillage.settings import read_settings
-    from tillage.wiring import find_project, open_house
+    from tillage.settings import find_project, read_settings
+    from tillage.wiring import open_house
 
     root = find_project(project)
     settings = read_settings()
@@ -116,9 +116,19 @@ def init(
         _print_json(plain)
 
 
-@app.command(epilog="Example: tillage run --strict")
+@app.command(epilog="Examples: tillage run --strict; tillage run --feed orders; tillage run --watch --json")
 def run(
+    *,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 11 if any unit was quarantined.")] = False,
+    feed: Annotated[
+        list[str] | None, typer.Option("--feed", metavar="NAME", help="Only this feed; may be repeated.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on until SIGTERM: by each feed's schedule, or when files arrive.")
+    ] = False,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.1, max=3600, help="With --watch: seconds between looks for files.")
+    ] = 5,
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait for another run of the same feed.")
     ] = 60,
@@ -126,11 +136,18 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Finish what was left open, then load what is new at every door."""
+    if watch:
+        from tillage.cli.watch import watch_project
+
+        if strict:
+            raise typer.BadParameter("--strict is about one run; with --watch, bound it by maxQuarantine of the feed")
+        watch_project(project, feed or (), interval_s=interval, wait_s=wait, as_json=as_json)
+        return
     from tillage.cli.show import show_run
     from tillage.pipelines import run as pipeline
 
     with _house(project) as house:
-        report = pipeline.run(house, wait_s=wait)
+        report = pipeline.run(house, wait_s=wait, feeds=feed or ())
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
     if as_json:
         _print_json(_plain_run(report))
@@ -155,6 +172,7 @@ def _plain_run(report: RunReport) -> dict[str, object]:
         "failed": {str(load): str(wrong) for load, wrong in report.failed.items()},
         "left_out": {path: str(wrong) for path, wrong in report.left_out.items()},
         "left_alone": report.left_alone,
+        "is_more_coming": report.is_more_coming,
         "broken_warnings": report.broken_warnings,
     }
 
@@ -292,8 +310,7 @@ def serve(
 ) -> None:
     """Answer the routes of tillage.yaml over HTTP until stopped."""
     from tillage.api.serve import serve as serve_api
-    from tillage.settings import read_settings
-    from tillage.wiring import find_project
+    from tillage.settings import find_project, read_settings
 
     def say(url: str) -> None:
         if as_json:

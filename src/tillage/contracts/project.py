@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tillage.contracts.document import Document, Path, read_document
+from tillage.contracts.schedule import Schedule, read_schedule, read_zone
 from tillage.domain.bound import QuarantineBound, read_bound
 from tillage.errors import ProjectFileError
 
 FORMATS = ("jsonl", "json", "csv", "parquet", "xml")
 SAME_CONTENT = ("load", "skip")
 WHITESPACE = "whitespace"
-PROJECT_NAMES = {"project", "feeds", "serve"}
-FEED_NAMES = {"path", "format", "records", "csv", "sameContent", "maxQuarantine"}
+PROJECT_NAMES = {"project", "feeds", "serve", "timezone", "maintain"}
+FEED_NAMES = {"path", "format", "records", "csv", "sameContent", "maxQuarantine", "schedule"}
 CSV_NAMES = {"delimiter", "quote", "header", "columns", "encoding", "skip"}
 ROUTE_NAMES = {"from", "fields"}
+MAINTAIN_NAMES = {"schedule"}
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _PATH_PART = re.compile(r"[^/\\\x00-\x1f]+")
 JSON_RECORDS = re.compile(r"\$|\$(?:\.[^.\[\]*$\s\x00-\x1f]+)*\[\*\]")
@@ -60,6 +62,8 @@ class Feed:
     """Whether the same bytes under another name are another file."""
     max_quarantine: QuarantineBound | None = None
     """A load with more in quarantine fails."""
+    schedule: Schedule | None = None
+    """When `tillage run --watch` runs it; None: when files arrive."""
 
     @property
     def folder(self) -> str:
@@ -97,6 +101,8 @@ class Project:
     name: str
     feeds: tuple[Feed, ...]
     routes: tuple[Route, ...]
+    maintain: Schedule | None = None
+    """When `tillage run --watch` maintains the house; None: never."""
 
 
 def read_project(name: str, text: str) -> Project:
@@ -115,11 +121,28 @@ def read_project(name: str, text: str) -> Project:
         raise document.wrong(
             ("feeds",), "`feeds` must name at least one feed: `orders: {path: landing/orders, format: jsonl}`"
         )
+    zone = read_zone(document.data.get("timezone", "UTC"))
+    if zone is None:
+        raise document.wrong(("timezone",), "`timezone` is a name like UTC or Europe/Berlin, which this machine knows")
+    maintain = _mapping(document, ("maintain",))
+    document.check_names(("maintain",), maintain, MAINTAIN_NAMES)
     return Project(
         project,
-        tuple(_feed(document, ("feeds", key), key, value) for key, value in feeds.items()),
+        tuple(_feed(document, ("feeds", key), key, value, zone=zone) for key, value in feeds.items()),
         tuple(_route(document, ("serve", key), key, value) for key, value in _mapping(document, ("serve",)).items()),
+        _schedule(document, ("maintain", "schedule"), maintain.get("schedule"), zone=zone),
     )
+
+
+def _schedule(document: Document, path: Path, value: Any, *, zone: str) -> Schedule | None:
+    schedule = read_schedule(value, zone)
+    if schedule is None and value is not None:
+        raise document.wrong(
+            path,
+            "`schedule` is a cron expression of five fields (minute, hour, day, month, weekday) that some date fits, "
+            'like "5 * * * *"',
+        )
+    return schedule
 
 
 def _mapping(document: Document, path: Path) -> Mapping[Any, Any]:
@@ -131,7 +154,7 @@ def _mapping(document: Document, path: Path) -> Mapping[Any, Any]:
     return value
 
 
-def _feed(document: Document, path: Path, name: Any, value: Any) -> Feed:
+def _feed(document: Document, path: Path, name: Any, value: Any, *, zone: str) -> Feed:
     if not isinstance(name, str) or not FEED_NAME.fullmatch(name):
         raise document.wrong(path, "a feed's name is lower case letters, digits and _, up to 63")
     if not isinstance(value, dict):
@@ -151,6 +174,7 @@ def _feed(document: Document, path: Path, name: Any, value: Any) -> Feed:
         _csv(document, (*path, "csv"), value.get("csv", {})),
         is_same_content_loaded=same == "load",
         max_quarantine=_bound(document, (*path, "maxQuarantine"), value.get("maxQuarantine")),
+        schedule=_schedule(document, (*path, "schedule"), value.get("schedule"), zone=zone),
     )
 
 

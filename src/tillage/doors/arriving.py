@@ -82,7 +82,7 @@ class _Looking:
     def _take_open(self, name: str, descriptor: int) -> None:
         before = signature(os.fstat(descriptor))
         if is_being_written(descriptor):
-            self.left_alone.append(LeftAlone(name, "is still being written; the next run takes it"))
+            self.left_alone.append(LeftAlone(name, "is still being written; the next run takes it", is_passing=True))
             return
         try:
             added = self._hashed(name, descriptor, before)
@@ -90,7 +90,8 @@ class _Looking:
             self.rejected.append(rejected(name, wrong))
             return
         if signature(os.fstat(descriptor)) != before:
-            self.left_alone.append(LeftAlone(name, "changed while it was looked at; the next run takes it"))
+            reason = "changed while it was looked at; the next run takes it"
+            self.left_alone.append(LeftAlone(name, reason, is_passing=True))
             return
         for source in added:
             self._add(source, descriptor, name)

@@ -43,20 +43,14 @@ def candidates(root: Path, feed: Feed) -> tuple[list[Candidate], list[LeftAlone]
     Raises:
         OperatorError: the folder is missing, one in it may not be read, or a name is no text.
     """
-    folder = root / feed.folder
-    if not folder.is_dir():
-        raise OperatorError(
-            f"feed {feed.name}: folder {feed.folder} does not exist; make it: mkdir -p {feed.folder}"
-            if not folder.exists()
-            else f"feed {feed.name}: {feed.folder} is no folder; `path` names a folder, or files by a pattern with *"
-        )
+    folder = refuse_missing(root, feed)
     inside = folder.resolve()
     pattern = feed.path.split("/")
     taken: list[Candidate] = []
     alone: list[LeftAlone] = []
-    for path in _walk(folder, root):
+    for path in walk(folder, root):
         name = path.relative_to(root).as_posix()
-        if not _fits(name.split("/"), pattern):
+        if not fits(name.split("/"), pattern):
             continue
         reason = _reason(path, feed, inside)
         if reason:
@@ -69,6 +63,22 @@ def candidates(root: Path, feed: Feed) -> tuple[list[Candidate], list[LeftAlone]
         _refuse_odd_name(name)
         taken.append(candidate)
     return sorted(taken, key=lambda candidate: candidate.name), sorted(alone, key=lambda left: left.path)
+
+
+def refuse_missing(root: Path, feed: Feed) -> Path:
+    """The feed's folder.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    folder = root / feed.folder
+    if not folder.is_dir():
+        raise OperatorError(
+            f"feed {feed.name}: folder {feed.folder} does not exist; make it: mkdir -p {feed.folder}"
+            if not folder.exists()
+            else f"feed {feed.name}: {feed.folder} is no folder; `path` names a folder, or files by a pattern with *"
+        )
+    return folder
 
 
 def is_hidden(name: str) -> bool:
@@ -110,7 +120,7 @@ def folder_members(path: str, feed: Feed) -> dict[str, str]:
     return members
 
 
-def _walk(folder: Path, root: Path) -> Iterator[Path]:
+def walk(folder: Path, root: Path) -> Iterator[Path]:
     """Everything below that is no real folder and does not hide; links to folders are not followed.
 
     Raises:
@@ -133,15 +143,15 @@ def _walk(folder: Path, root: Path) -> Iterator[Path]:
                 yield Path(directory, name)
 
 
-def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     """Whether a path, or a folder that it lies in, fits; `*` does not cross a slash, `**` is any number of folders."""
     if not pattern:
         return True
     if not parts:
         return False
     if pattern[0] == "**":
-        return _fits(parts, pattern[1:]) or _fits(parts[1:], pattern)
-    return fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+        return fits(parts, pattern[1:]) or fits(parts[1:], pattern)
+    return fnmatchcase(parts[0], pattern[0]) and fits(parts[1:], pattern[1:])
 
 
 def _reason(path: Path, feed: Feed, inside: Path) -> str | None:

@@ -40,6 +40,8 @@ class Found:
     """Files that cannot be unpacked, most of them known for it from an earlier run."""
     left_alone: dict[str, str]
     """By path as it may be shown, why it is not looked at."""
+    is_more_coming: bool = False
+    """Some of that is being written, so the next run will find it."""
 
 
 def look(house: House, contract: FeedContract, lease: Lease) -> Found:
@@ -59,6 +61,7 @@ def look(house: House, contract: FeedContract, lease: Lease) -> Found:
         fresh=tuple(source for source in unknown if not _is_rejected(known, source)),
         rejected=(*arrived.rejected, *(FileRejectedError(one.path, one.message) for one in rejected)),
         left_alone={one.path: one.reason for one in arrived.left_alone},
+        is_more_coming=any(one.is_passing for one in arrived.left_alone),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tillage.domain.conservation import Counts
 from tillage.domain.load import Lease, Load
-from tillage.errors import FileRejectedError, LoadFailedError, SourceChangedError, TillageError
+from tillage.errors import FileRejectedError, LoadFailedError, OperatorError, SourceChangedError, TillageError
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.failing import failed_before
 from tillage.pipelines.history import refuse_renamed, say_news
@@ -27,6 +28,8 @@ class RunReport:
     """Files that could not be loaded, with what is wrong; all others were."""
     left_alone: dict[str, str] = field(default_factory=dict)
     """What lies at the doors and is not taken up, with the reason."""
+    is_more_coming: bool = False
+    """Some of that is being written, so the next run will find it."""
     failed: dict[int, LoadFailedError] = field(default_factory=dict)
     """Loads that wait for a person; their feeds stand still."""
     broken_warnings: int = 0
@@ -41,17 +44,18 @@ class RunReport:
         return [*self.failed.values(), *self.left_out.values()]
 
 
-def run(house: House, *, wait_s: float) -> RunReport:
-    """Loads all that is new at every feed's door.
+def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunReport:
+    """Loads all that is new at every feed's door, or at those of some feeds.
 
     Raises:
         LeaseHeldError: another process works on a feed for longer than `wait_s`.
-        OperatorError, ContractError: the project's files no longer fit its loads; nothing was planned.
+        OperatorError, ContractError: the project's files no longer fit its loads, or there is no feed of that name;
+            nothing was planned.
         LakeError: lake and store are not of one moment; nothing of the feed was planned.
     """
     report = RunReport()
     refuse_renamed(house)
-    for contract in house.feeds.values():
+    for contract in _chosen(house, feeds):
         with house.leases.hold(f"feed/{contract.feed.name}", wait_s=wait_s, on_wait=house.say) as lease:
             refuse_renamed(house)  # again: another process may have loaded under other files until now
             refuse_torn_history(house, contract.feed.name)
@@ -63,6 +67,13 @@ def run(house: House, *, wait_s: float) -> RunReport:
             _finish(house, contract, lease, report)
             _load_new(house, contract, lease, report)
     return report
+
+
+def _chosen(house: House, feeds: Collection[str]) -> list[FeedContract]:
+    for name in feeds:
+        if name not in house.feeds:
+            raise OperatorError(f"tillage.yaml has no feed '{name}'; it has: {', '.join(house.feeds)}")
+    return [contract for name, contract in house.feeds.items() if not feeds or name in feeds]
 
 
 def _stop(house: House, load: Load, wrong: LoadFailedError, report: RunReport) -> None:
@@ -103,6 +114,7 @@ def _load_new(house: House, contract: FeedContract, lease: Lease, report: RunRep
 
 def _plan(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> Load | None:
     found = look(house, contract, lease)
+    report.is_more_coming |= found.is_more_coming
     for wrong in found.rejected:
         if wrong.path not in report.left_out:
             _leave_out(house, wrong, report)

@@ -35,6 +35,8 @@ class LeftAlone:
     path: str
     """As it may be shown: what is no text is written with backslashes."""
     reason: str
+    is_passing: bool = False
+    """Somebody is at work on it, so it is worth another look soon."""
 
 
 @dataclass(frozen=True)

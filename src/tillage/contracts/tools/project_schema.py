@@ -15,8 +15,30 @@ from tillage.domain.bound import PERCENT
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = Mapping[str, Any]
 
+
+def closed(described: Mapping[str, Schema], names: Iterable[str], *, required: Iterable[str] = ()) -> dict[str, Any]:
+    """An object of `names` and no others.
+
+    Raises:
+        KeyError: one of them is not described.
+    """
+    return {
+        "type": "object",
+        "properties": {name: described[name] for name in sorted(names)},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
 _MARK = r"^[^\w\\\r\n\x00\x7f-\uffff]$"
 _FOLDER = r"^(?!(?:.*/)?\.{1,2}(?:/|$))[^/\\*?\[\x00-\x1f]+(?:/[^/\\\x00-\x1f]+)*$"
+_CRON: Schema = {
+    "description": "When `tillage run --watch` does it: minute, hour, day, month, weekday, in the project's time zone.",
+    "type": ["string", "null"],
+    "pattern": r"^\s*(?:[0-9A-Za-z*,/#-]+\s+){4}[0-9A-Za-z*,/#-]+\s*$",
+    "examples": ["5 * * * *", "30 2 * * 1-5"],
+}
+_MAINTAIN: Mapping[str, Schema] = {"schedule": _CRON}
 _PROJECT: Mapping[str, Schema] = {
     "project": {
         "description": "Name of the project; the store remembers it.",
@@ -35,6 +57,16 @@ _PROJECT: Mapping[str, Schema] = {
         "type": ["object", "null"],
         "propertyNames": {"pattern": f"^{project.ROUTE.pattern}$"},
         "additionalProperties": {"$ref": "#/$defs/route"},
+    },
+    "timezone": {
+        "description": "In which schedules are read, by its IANA name.",
+        "type": "string",
+        "default": "UTC",
+        "examples": ["UTC", "Europe/Berlin"],
+    },
+    "maintain": {
+        "description": "When `tillage run --watch` maintains lake and store.",
+        "anyOf": [closed(_MAINTAIN, project.MAINTAIN_NAMES), {"type": "null"}],
     },
 }
 _FEED: Mapping[str, Schema] = {
@@ -65,6 +97,7 @@ _FEED: Mapping[str, Schema] = {
         ],
         "examples": ["1%", 100],
     },
+    "schedule": _CRON,
 }
 _CSV: Mapping[str, Schema] = {
     "delimiter": {
@@ -139,18 +172,4 @@ def project_schema() -> dict[str, Any]:
             },
             "route": closed(_ROUTE, project.ROUTE_NAMES, required=("from", "fields")),
         },
-    }
-
-
-def closed(described: Mapping[str, Schema], names: Iterable[str], *, required: Iterable[str] = ()) -> dict[str, Any]:
-    """An object of `names` and no others.
-
-    Raises:
-        KeyError: one of them is not described.
-    """
-    return {
-        "type": "object",
-        "properties": {name: described[name] for name in sorted(names)},
-        "required": list(required),
-        "additionalProperties": False,
     }
