@@ -22,7 +22,9 @@ from tillage.lake.delta import DeltaLake
 from tillage.models.fold import Fold, read_fold
 from tillage.pipelines.belonging import join
 from tillage.pipelines.house import FeedContract, House
-from tillage.settings import PROJECT_FILE, Crash, Settings
+from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (asked for here by who opens a house too)
+from tillage.settings import Crash, Settings
+from tillage.settings import find_project as find_project  # noqa: PLC0414
 from tillage.stores.embedded import EmbeddedPostgres
 from tillage.stores.postgres.database import Database
 from tillage.stores.postgres.folds import Folds

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from tillage.errors import OperatorError
 from tillage.pipelines.query import query
-from tillage.settings import find_project, read_settings
-from tillage.wiring import open_house
+from tillage.settings import read_settings
+from tillage.wiring import find_project, open_house
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -57,8 +57,8 @@ _TERMINATED = 128 + signal.SIGTERM
 @contextmanager
 def _house(project: Path) -> Iterator[House]:
     from tillage.cli.show import Progress
-    from tillage.settings import find_project, read_settings
-    from tillage.wiring import open_house
+    from tillage.settings import read_settings
+    from tillage.wiring import find_project, open_house
 
     root = find_project(project)
     settings = read_settings()
@@ -310,7 +310,8 @@ def serve(
 ) -> None:
     """Answer the routes of tillage.yaml over HTTP until stopped."""
     from tillage.api.serve import serve as serve_api
-    from tillage.settings import find_project, read_settings
+    from tillage.settings import read_settings
+    from tillage.wiring import find_project
 
     def say(url: str) -> None:
         if as_json:

@@ -34,7 +34,7 @@ def try_cases(
 ) -> None:
     """Rows in, rows and verdicts out: try contracts and models on the records in tests/*.yaml; no data is touched."""
     from tillage.pipelines.as_json import as_json as json_of
-    from tillage.settings import find_project
+    from tillage.wiring import find_project
 
     outcomes = _outcomes(find_project(project), files or [])
     failed = sum(not outcome.holds for outcome in outcomes)

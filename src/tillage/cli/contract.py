@@ -152,7 +152,7 @@ def _text(named: str, project: Path) -> tuple[str, str, str]:
         path = Path(named)
         return path.name.partition(".")[0], named, _read(path, named)
     from tillage.contracts.document import nearest
-    from tillage.settings import find_project
+    from tillage.wiring import find_project
 
     root = find_project(project)
     feeds = _feeds(root)
@@ -164,13 +164,13 @@ def _text(named: str, project: Path) -> tuple[str, str, str]:
 
 def _feeds(root: Path) -> list[str]:
     from tillage.contracts.project import read_project
-    from tillage.settings import PROJECT_FILE
+    from tillage.wiring import PROJECT_FILE
 
     return [feed.name for feed in read_project(PROJECT_FILE, _read(root / PROJECT_FILE, PROJECT_FILE)).feeds]
 
 
 def _only_feed(project: Path) -> str:
-    from tillage.settings import find_project
+    from tillage.wiring import find_project
 
     feeds = _feeds(find_project(project))
     if len(feeds) > 1:
@@ -209,7 +209,7 @@ def _lint_project(project: Path) -> list[Linted]:
     """Of every file in contracts/, also where `tillage.yaml` is wrong."""
     from tillage.contracts.tools.lint import Linted
     from tillage.contracts.tools.lint import lint as lint_text
-    from tillage.settings import PROJECT_FILE, find_project
+    from tillage.wiring import PROJECT_FILE, find_project
 
     root = find_project(project)
     found: list[Linted] = []

@@ -72,8 +72,8 @@ def abandon(seq: Number, reason: Why, wait: Wait = WAIT_S, project: Project = HE
 @contextmanager
 def _house(project: Path) -> Iterator[House]:
     from tillage.cli.show import Progress
-    from tillage.settings import find_project, read_settings
-    from tillage.wiring import open_house
+    from tillage.settings import read_settings
+    from tillage.wiring import find_project, open_house
 
     root = find_project(project)
     with Progress() as progress, open_house(root, read_settings(), say=progress.say) as house:

@@ -15,7 +15,8 @@ from tillage.cli.doctor.places import examine_places
 from tillage.cli.doctor.texts import examine_texts, read_texts
 from tillage.cli.doctor.upkeep import examine_store
 from tillage.errors import TillageError
-from tillage.settings import find_project, read_settings
+from tillage.settings import read_settings
+from tillage.wiring import find_project
 
 __all__ = ["Finding", "Level", "examine"]
 

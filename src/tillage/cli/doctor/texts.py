@@ -14,8 +14,8 @@ from tillage.contracts.project import Project, read_project
 from tillage.engines.duckdb import DuckEngine
 from tillage.errors import ContractError, ModelError, OperatorError, TillageError
 from tillage.models.fold import Fold, read_fold
-from tillage.settings import PROJECT_FILE, Settings
-from tillage.wiring import load_project
+from tillage.settings import Settings
+from tillage.wiring import PROJECT_FILE, load_project
 
 _AGAIN = "tillage doctor"
 
