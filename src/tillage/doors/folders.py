@@ -24,6 +24,8 @@ SUFFIXES = {
 }
 # What editors, browsers and copying programs call a file that is not there yet.
 _TEMPORARY = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp", "~")
+_NOWHERE = "a link that leads nowhere"
+_NO_FILE = "no regular file"
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -48,20 +50,17 @@ def candidates(root: Path, feed: Feed) -> tuple[list[Candidate], list[LeftAlone]
     pattern = feed.path.split("/")
     taken: list[Candidate] = []
     alone: list[LeftAlone] = []
-    for path in walk(folder, root):
-        name = path.relative_to(root).as_posix()
-        if not fits(name.split("/"), pattern):
-            continue
-        reason = _reason(path, feed, inside)
-        if reason:
-            alone.append(LeftAlone(_shown(name), reason))
-            continue
-        try:
-            candidate = Candidate(name, path.resolve(), path.stat())
-        except OSError:
-            continue  # gone since it was listed
-        _refuse_odd_name(name)
-        taken.append(candidate)
+    for directory, names in walk(folder, root):
+        # Once for all files in it: a feed of some years has tens of thousands, looked at by every run.
+        prefix, real = directory.relative_to(root).as_posix(), directory.resolve()
+        for name in (f"{prefix}/{last}" for last in names):
+            if not fits(name.split("/"), pattern):
+                continue
+            candidate = _candidate(name, root, real, feed, inside)
+            if isinstance(candidate, LeftAlone):
+                alone.append(candidate)
+            elif candidate:
+                taken.append(candidate)
     return sorted(taken, key=lambda candidate: candidate.name), sorted(alone, key=lambda left: left.path)
 
 
@@ -120,8 +119,8 @@ def folder_members(path: str, feed: Feed) -> dict[str, str]:
     return members
 
 
-def walk(folder: Path, root: Path) -> Iterator[Path]:
-    """Everything below that is no real folder and does not hide; links to folders are not followed.
+def walk(folder: Path, root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder with everything in it that is no real folder and does not hide; links to folders are not followed.
 
     Raises:
         OperatorError: a folder may not be read; else its files would be left out without a word.
@@ -138,9 +137,7 @@ def walk(folder: Path, root: Path) -> Iterator[Path]:
     for directory, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         links = [name for name in folders if Path(directory, name).is_symlink()]
-        for name in [*files, *links]:
-            if not is_hidden(name):
-                yield Path(directory, name)
+        yield Path(directory), [name for name in [*files, *links] if not is_hidden(name)]
 
 
 def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
@@ -154,20 +151,43 @@ def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return fnmatchcase(parts[0], pattern[0]) and fits(parts[1:], pattern[1:])
 
 
-def _reason(path: Path, feed: Feed, inside: Path) -> str | None:
+def _candidate(name: str, root: Path, directory: Path, feed: Feed, inside: Path) -> Candidate | LeftAlone | None:
+    """What is made of one name; None if it is gone since it was listed. `directory` is where it lies, links followed.
+
+    Raises:
+        OperatorError: the name is no text.
+    """
+    place = f"{root}/{name}"
     try:
-        found = path.lstat()
-        if stat.S_ISLNK(found.st_mode):
-            if not path.resolve().is_relative_to(inside):
-                return "a link that leads out of the feed's folder"
-            found = path.stat()
-            if stat.S_ISDIR(found.st_mode):
-                return "a link to a folder"
+        found = os.lstat(place)
+    except OSError:
+        return LeftAlone(_shown(name), _NOWHERE)
+    last = name.rpartition("/")[2]
+    is_link = stat.S_ISLNK(found.st_mode)
+    no_file = None if stat.S_ISREG(found.st_mode) else _NO_FILE
+    reason = (_link_reason(Path(place), inside) if is_link else no_file) or suffix_reason(last, feed)
+    if reason:
+        return LeftAlone(_shown(name), reason)
+    try:
+        linked = Path(place)
+        candidate = Candidate(name, linked.resolve(), linked.stat()) if is_link else None
+    except OSError:
+        return None
+    candidate = candidate or Candidate(name, directory / last, found)
+    _refuse_odd_name(name)
+    return candidate
+
+
+def _link_reason(path: Path, inside: Path) -> str | None:
+    try:
+        if not path.resolve().is_relative_to(inside):
+            return "a link that leads out of the feed's folder"
+        found = path.stat()
     except (OSError, RuntimeError):
-        return "a link that leads nowhere"
-    if not stat.S_ISREG(found.st_mode):
-        return "no regular file"
-    return suffix_reason(path.name, feed)
+        return _NOWHERE
+    if stat.S_ISDIR(found.st_mode):
+        return "a link to a folder"
+    return None if stat.S_ISREG(found.st_mode) else _NO_FILE
 
 
 def _shown(name: str) -> str:

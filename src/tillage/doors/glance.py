@@ -22,7 +22,8 @@ class LandingFolders:
         # Digests are added up, so that neither the order nor the number of files asks for memory.
         total = count = 0
         pattern = feed.path.split("/")
-        for path in walk(refuse_missing(self._root, feed), self._root):
+        folders = walk(refuse_missing(self._root, feed), self._root)
+        for path in (directory / name for directory, names in folders for name in names):
             parts = path.relative_to(self._root).parts
             if not fits(parts, pattern) or suffix_reason(path.name, feed):
                 continue
