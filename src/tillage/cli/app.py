@@ -20,6 +20,7 @@ from tillage.cli.cases import try_cases
 from tillage.cli.contract import Delimiter
 from tillage.cli.contract import app as contract
 from tillage.cli.loads import app as loads
+from tillage.cli.maintain import maintain
 from tillage.cli.quarantine import app as quarantine
 from tillage.cli.schema import schema
 from tillage.errors import OperatorError, QueryError, StrictQuarantineError, TillageError, UnknownRouteError
@@ -41,6 +42,7 @@ app.add_typer(loads)
 app.add_typer(quarantine)
 app.add_typer(contract)
 app.command("test", epilog="Example: tillage test tests/orders.yaml")(try_cases)
+app.command(epilog="Example: tillage maintain --feed orders")(maintain)
 app.command(epilog="Example: tillage schema contract > contract.schema.json")(schema)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -174,6 +176,7 @@ def _plain_run(report: RunReport) -> dict[str, object]:
         "left_alone": report.left_alone,
         "is_more_coming": report.is_more_coming,
         "broken_warnings": report.broken_warnings,
+        "maintained": [one.load_seq for one in report.maintained],
     }
 
 

@@ -48,6 +48,9 @@ class CommitPoint(StrEnum):
     DISCARD = "discard"
     SILVER = "silver"
     PUBLISH = "publish"
+    COMPACT = "compact"
+    VACUUM = "vacuum"
+    CHECKPOINT = "checkpoint"
     SEAL = "seal"
     RELEASE_LEASE = "release-lease"
 

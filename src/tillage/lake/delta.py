@@ -24,6 +24,7 @@ from tillage.errors import LakeError, LeaseLostError
 from tillage.lake.mark import read_mark, write_mark
 from tillage.lake.paths import check_folder, file_paths
 from tillage.lake.schema import arrow_schema
+from tillage.lake.upkeep import Upkeep
 from tillage.ports.commit import Commits
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
 
@@ -32,6 +33,7 @@ _READER, _WRITER = 1, 2  # protocol: what delta-rs, Spark and plain Parquet read
 
 # The writer holds a whole row group before it packs it: of raw records of some kilobytes each, some 100 MB.
 _ROW_GROUP_ROWS = 32_768
+_WRITER_PROPERTIES = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=_ROW_GROUP_ROWS)
 
 
 class DeltaLake:
@@ -101,6 +103,16 @@ class Table:
                 continue  # a writer was there first: look again at what it wrote
             return True
 
+    def upkeep(self) -> Upkeep:
+        return Upkeep(
+            self._folder,
+            self._app_id,
+            self._commits,
+            _WRITER_PROPERTIES,
+            open_table=self._open,
+            unusable=self._unusable,
+        )
+
     def _commit(self, table: DeltaTable, rows: Rows | None, receipt: int, properties: CommitProperties) -> None:
         data = self._schema().empty_table() if rows is None else rows
         try:
@@ -110,9 +122,7 @@ class Table:
                 data,
                 mode="append",
                 commit_properties=properties,
-                writer_properties=WriterProperties(
-                    compression="ZSTD", compression_level=1, max_row_group_size=_ROW_GROUP_ROWS
-                ),
+                writer_properties=_WRITER_PROPERTIES,
             )
         except CommitFailedError as wrong:
             raise LeaseLostError(

@@ -154,6 +154,9 @@ def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
     Raises:
         LeaseLostError, LawBrokenError: as `execute`.
     """
+    if load.kind is LoadKind.MAINTAIN:  # nothing of it can be torn, and only one that fences anew may go on
+        house.ledger.void(load, lease)
+        return None
     bronze = house.lake.bronze(load.feed).snapshot()
     if bronze.receipt != load.load_seq:
         if void(house, load, lease):

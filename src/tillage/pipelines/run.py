@@ -1,4 +1,4 @@
-"""`tillage run`: brings every model up to its text, finishes what is open, then loads what is new, feed by feed."""
+"""`tillage run`: brings every model up to its text, finishes what is open, loads what is new, feed by feed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tillage.domain.conservation import Counts
-from tillage.domain.load import Lease, Load
+from tillage.domain.load import Lease, Load, LoadKind
 from tillage.errors import FileRejectedError, LoadFailedError, OperatorError, SourceChangedError, TillageError
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.failing import failed_before
 from tillage.pipelines.history import refuse_renamed, say_news
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import execute, look, plan, resume
+from tillage.pipelines.maintain import Maintained, maintain_if_due
 from tillage.pipelines.models import sync_models
 
 
@@ -34,6 +35,8 @@ class RunReport:
     """Loads that wait for a person; their feeds stand still."""
     broken_warnings: int = 0
     """Dataset rules of severity warning that do not hold."""
+    maintained: list[Maintained] = field(default_factory=list)
+    """Feeds whose tables were kept up, since enough was loaded."""
 
     @property
     def quarantined_rows(self) -> int:
@@ -66,6 +69,8 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
                 continue
             _finish(house, contract, lease, report)
             _load_new(house, contract, lease, report)
+            if maintained := maintain_if_due(house, contract, lease):
+                report.maintained.append(maintained)
     return report
 
 
@@ -87,8 +92,11 @@ def _finish(house: House, contract: FeedContract, lease: Lease, report: RunRepor
         return
     counts = resume(house, load, lease)
     if counts is None:
+        is_upkeep = load.kind is LoadKind.MAINTAIN
         house.say(
-            f"load {load.load_seq} was stopped before anything was decided; it is voided and its files read again"
+            f"load {load.load_seq} was stopped while it kept up the tables; it is voided, and what it did stands"
+            if is_upkeep
+            else f"load {load.load_seq} was stopped before anything was decided; it is voided and its files read again"
         )
         report.voided.append(load.load_seq)
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tillage.domain.load import CommitPoint
+from tillage.ports.upkeep import TableUpkeep
 
 Rows = Any
 """Anything with `__arrow_c_stream__`: a stream of Arrow record batches that can be read once."""
@@ -55,6 +56,10 @@ class LakeTable(Protocol):
         Returns:
             False if the load has committed already; then nothing was written.
         """
+        ...
+
+    def upkeep(self) -> TableUpkeep:
+        """What keeps the table quick to read."""
         ...
 
 

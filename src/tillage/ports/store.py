@@ -187,7 +187,15 @@ class Ledger(Protocol):
         ...
 
     def held_datasets(self) -> list[Standing]:
-        """For each dataset and feed that readers see rows of, the last published load that had it."""
+        """For each dataset that readers see rows of, the last published load that had it."""
+        ...
+
+    def tidy(self) -> None:
+        """Keeps the store's tables, fold states too, as small as what they hold; changes nothing of it."""
+        ...
+
+    def loads_since_maintain(self, feed: str, *, most: int) -> int:
+        """How many loads of the feed were sealed since its tables were last maintained; none beyond `most` counts."""
         ...
 
     def loads(self) -> list[Load]:

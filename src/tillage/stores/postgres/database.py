@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -45,6 +45,18 @@ class Database:
     def next_seq(self) -> int:
         """The next load or fence number; numbers that are never used are harmless."""
         return int(self.rows("next_seq")[0][0])
+
+    def vacuum(self) -> None:
+        """Frees what changed rows left behind, and counts anew what plans rest on; tables in use are left out.
+
+        The embedded server lives as long as commands do, which is mostly too short for PostgreSQL to do it by itself.
+        """
+        with translated():
+            session = self.session()
+            for schema, table in session.execute(query("own_tables")).fetchall():
+                with suppress(psycopg.errors.UndefinedTable):  # a fold that was dropped since
+                    name = sql.Identifier(schema, table)
+                    session.execute(sql.SQL("vacuum (analyze, skip_locked) {}").format(name))
 
     @contextmanager
     def transaction(self, point: CommitPoint, lease: Lease | None = None) -> Iterator[Transaction]:

@@ -148,12 +148,26 @@ class Ledger:
         return [Standing(feed, load_seq, digest, dataset) for dataset, feed, load_seq, digest in rows]
 
     def loads(self) -> list[Load]:
-        return [self._load(row) for row in self._database.rows("loads")]
+        # The loads first: what is planned in between has sources that no load here asks for.
+        rows = self._database.rows("loads")
+        sources = self._sources(None)
+        return [_load(row, sources.get(row[0], ())) for row in rows]
 
     def _load(self, row: tuple[Any, ...]) -> Load:
-        load_seq, feed, state, contract_digest, kind, manifest = row
-        sources = tuple(SourceFile(*one) for one in self._database.rows("sources", load_seq=load_seq))
-        return Load(load_seq, feed, LoadState(state), contract_digest, sources, LoadKind(kind), manifest)
+        return _load(row, self._sources(row[0]).get(row[0], ()))
+
+    def _sources(self, load_seq: int | None) -> dict[int, list[SourceFile]]:
+        """By load, its files; of the one load, or of all."""
+        found: dict[int, list[SourceFile]] = {}
+        for load, *one in self._database.rows("sources", load_seq=load_seq):
+            found.setdefault(load, []).append(SourceFile(*one))
+        return found
+
+    def tidy(self) -> None:
+        self._database.vacuum()
+
+    def loads_since_maintain(self, feed: str, *, most: int) -> int:
+        return int(self._database.rows("loads_since_maintain", feed=feed, most=most)[0][0])
 
     def text(self, digest: str) -> str:
         return str(self._database.rows("text", digest=digest)[0][0])
@@ -285,6 +299,11 @@ class Ledger:
 def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
     columns = list(zip(*rows, strict=True)) or [() for _ in schema]
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _load(row: tuple[Any, ...], sources: Iterable[SourceFile]) -> Load:
+    load_seq, feed, state, contract_digest, kind, manifest = row
+    return Load(load_seq, feed, LoadState(state), contract_digest, tuple(sources), LoadKind(kind), manifest)
 
 
 def _insert_load(transaction: Transaction, load: Load, texts: Mapping[str, str], lease: Lease) -> None:

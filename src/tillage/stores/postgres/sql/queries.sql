@@ -20,6 +20,10 @@ insert into tillage.meta (project, schema_version) values (%(project)s, %(schema
 -- name: set_schema_version
 update tillage.meta set schema_version = %(schema_version)s
 
+-- name: own_tables
+select schemaname::text, tablename::text from pg_catalog.pg_tables
+where schemaname in ('tillage', 'folds') and pg_catalog.pg_has_role(tableowner, 'member') order by 1, 2
+
 -- name: next_seq
 select nextval('tillage.load_seq')
 
@@ -74,7 +78,8 @@ where l.load_seq = s.load_seq and l.feed = %(feed)s and s.path = %(path)s and s.
 select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads order by load_seq
 
 -- name: unfinished_load
-select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads where feed = %(feed)s and state = %(state)s
+select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads
+where feed = %(feed)s and state in ('open', 'failed') and state = %(state)s  -- the first of the two for its index
 
 -- name: load
 select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads where load_seq = %(load_seq)s
@@ -86,14 +91,44 @@ from tillage.loads l left join tillage.sources s using (load_seq)
 where %(load_seq)s::bigint is null or l.load_seq = %(load_seq)s group by l.load_seq order by l.load_seq
 
 -- name: held_datasets
-select distinct on (c.dataset, l.feed) c.dataset, l.feed, l.load_seq, l.contract_digest
-from tillage.counts c join tillage.loads l using (load_seq) join tillage.receipts r using (load_seq)
-where l.state in ('open', 'sealed') and r.stage = 'publish'
-order by c.dataset, l.feed, l.load_seq desc
+-- From index to index, as are the next one and `published`: each costs the same however many loads there are.
+with recursive datasets as (
+    (select dataset from tillage.counts order by dataset limit 1)
+    union all
+    select (select c.dataset from tillage.counts c where c.dataset > d.dataset order by c.dataset limit 1)
+    from datasets d where d.dataset is not null
+)
+select d.dataset, l.feed, l.load_seq, l.contract_digest
+from datasets d cross join lateral (
+    select l.feed, l.load_seq, l.contract_digest from tillage.counts c join tillage.loads l using (load_seq)
+    where c.dataset = d.dataset and l.state in ('open', 'sealed')
+        and exists (select from tillage.receipts r where r.stage = 'publish' and r.load_seq = c.load_seq)
+    order by c.load_seq desc limit 1
+) as l where d.dataset is not null
 
 -- name: last_standing
-select distinct on (feed) feed, load_seq, contract_digest
-from tillage.loads where state in ('open', 'sealed') and kind in ('read', 'replay') order by feed, load_seq desc
+with recursive feeds as (
+    (select feed from tillage.loads order by feed limit 1)
+    union all
+    select (select l.feed from tillage.loads l where l.feed > f.feed order by l.feed limit 1)
+    from feeds f where f.feed is not null
+)
+select l.feed, l.load_seq, l.contract_digest
+from feeds f cross join lateral (
+    select * from tillage.loads l
+    where l.feed = f.feed and l.state in ('open', 'sealed') and l.kind in ('read', 'replay')
+    order by l.load_seq desc limit 1
+) as l where f.feed is not null
+
+-- name: loads_since_maintain
+select count(*) from (
+    select from tillage.loads
+    where feed = %(feed)s and load_seq > (
+        select coalesce(max(load_seq), 0) from tillage.loads
+        where feed = %(feed)s and kind = 'maintain' and state = 'sealed'
+    )
+    and state = 'sealed' limit %(most)s
+) as few
 
 -- name: rejected
 select path, digest, message from tillage.rejected where feed = %(feed)s
@@ -119,8 +154,8 @@ where %(load_seq)s::bigint is null or load_seq = %(load_seq)s order by load_seq,
 update tillage.loads set state = %(state)s, reason = %(reason)s where load_seq = %(load_seq)s and state = 'failed'
 
 -- name: sources
-select source, path, size_bytes, digest, signature, form, members
-from tillage.sources where load_seq = %(load_seq)s order by source
+select load_seq, source, path, size_bytes, digest, signature, form, members from tillage.sources
+where %(load_seq)s::bigint is null or load_seq = %(load_seq)s order by load_seq, source
 
 -- name: source_paths
 select source, path from tillage.sources where load_seq = %(load_seq)s
@@ -132,8 +167,19 @@ select 1 from tillage.receipts where stage = %(stage)s and load_seq = %(load_seq
 insert into tillage.receipts (stage, load_seq) values (%(stage)s, %(load_seq)s)
 
 -- name: published
-select l.feed, max(l.load_seq) from tillage.receipts r join tillage.loads l using (load_seq)
-where r.stage = 'publish' group by l.feed
+with recursive feeds as (
+    (select feed from tillage.loads order by feed limit 1)
+    union all
+    select (select l.feed from tillage.loads l where l.feed > f.feed order by l.feed limit 1)
+    from feeds f where f.feed is not null
+)
+select f.feed, l.load_seq
+from feeds f cross join lateral (
+    select l.load_seq from tillage.loads l
+    where l.feed = f.feed
+        and exists (select from tillage.receipts r where r.stage = 'publish' and r.load_seq = l.load_seq)
+    order by l.load_seq desc limit 1
+) as l where f.feed is not null
 
 -- name: insert_counts
 insert into tillage.counts (load_seq, dataset, read_rows, accepted_rows, quarantined_rows, duplicate_rows,

@@ -41,6 +41,7 @@ create table tillage.loads (
 );
 create index on tillage.loads (feed, load_seq);
 create unique index one_unfinished_load_per_feed on tillage.loads (feed) where state in ('open', 'failed');
+create index on tillage.loads (feed, load_seq) where kind = 'maintain' and state = 'sealed';
 
 create table tillage.sources (
     load_seq bigint not null references tillage.loads,
@@ -103,6 +104,7 @@ create table tillage.counts (
     closed_minor jsonb,
     primary key (load_seq, dataset)
 );
+create index on tillage.counts (dataset, load_seq);  -- the last load of a dataset, without a look at the others
 
 -- Which units wait and why, and which were given up; their bytes stay in bronze.
 create table tillage.quarantine (

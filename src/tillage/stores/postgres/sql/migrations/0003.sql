@@ -14,3 +14,5 @@ alter table tillage.quarantine
 update tillage.quarantine set judged_load = load_seq;
 alter table tillage.quarantine alter judged_load set not null;
 create index on tillage.quarantine (judged_load);
+create index on tillage.counts (dataset, load_seq);
+create index on tillage.loads (feed, load_seq) where kind = 'maintain' and state = 'sealed';
