@@ -44,7 +44,7 @@ FOUND_BY_OVERTAKING = [
     ("no-fence", "before:bronze", "after:void", "silver.orders"),
     ("fence-after-void", "before:bronze", "after:void", "silver.orders"),
 ]
-FOUND_BY_TESTS_OF_THEIR_OWN = ["fence-apart", "maximum-of-receipts"]
+FOUND_BY_TESTS_OF_THEIR_OWN = ["fence-apart", "maximum-of-receipts", "vacuum-without-fence"]
 
 
 @pytest.fixture(scope="module")

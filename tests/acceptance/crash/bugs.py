@@ -17,6 +17,7 @@ from tillage.domain.load import CommitPoint, Lease, Load, LoadState, SourceFile
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import LeaseLostError
 from tillage.lake.delta import Table
+from tillage.lake.upkeep import Upkeep
 from tillage.pipelines.house import House
 from tillage.ports.lake import Rows
 from tillage.ports.store import Rejection
@@ -134,6 +135,19 @@ def publish_apart() -> None:
     replace(Ledger, "publish", publish)
 
 
+def vacuum_without_fence() -> None:
+    """Deletes what is in no version at the moment when it looks, instead of what was in none at the fence."""
+
+    def delete(self: Upkeep, _: Iterable[str]) -> None:
+        with self._commits.at(CommitPoint.VACUUM):
+            table = DeltaTable(self._folder)
+            unused = table.vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False, full=True)
+            for file in unused:
+                (self._folder / file).unlink()
+
+    replace(Upkeep, "delete", delete)
+
+
 def plan_forgotten() -> None:
     """Reads first and enters the load into the ledger only when it is published.
 
@@ -180,4 +194,5 @@ SEEDS: Mapping[str, Callable[[], None]] = {
     "fence-apart": fence_apart,
     "publish-apart": publish_apart,
     "plan-forgotten": plan_forgotten,
+    "vacuum-without-fence": vacuum_without_fence,
 }

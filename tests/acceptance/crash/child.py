@@ -1,9 +1,12 @@
 """One `tillage run` in a process of its own, which a test may kill, stop, or seed with a bug.
 
     python -m tests.acceptance.crash.child ROOT [BUG] [--wait SECONDS] [--stop SIDE:POINT[:COUNT]] [--first DECISION]
+        [--between]
 
 With retry or abandon, its first load breaks a rule and fails, that is decided about, and another run follows in which
-the rule holds. With replay or discard, what waits in quarantine is judged again or given up before the run.
+the rule holds. With replay or discard, what waits in quarantine is judged again or given up before the run; with
+maintain, the tables are maintained. With --between it stops between the file of its first rows for bronze and their
+commit.
 
 Prints what the run says and, last, what it did as one line of JSON. Ends with the exit code that the command has.
 """
@@ -21,12 +24,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.crash import bugs
+from tests.acceptance.crash import between, bugs
 from tests.integration.ruled import broken_rule, ruled
 from tillage.domain.load import CommitPoint
 from tillage.errors import TillageError
 from tillage.pipelines import failing, quarantine
 from tillage.pipelines.house import House
+from tillage.pipelines.maintain import maintain
 from tillage.ports.store import Waiting
 from tillage.settings import Crash, Settings, read_settings
 from tillage.wiring import CommitLog, open_house
@@ -62,10 +66,13 @@ def main(words: list[str]) -> int:
     parser.add_argument("bug", nargs="?", choices=sorted(bugs.SEEDS))
     parser.add_argument("--wait", type=float, default=60)
     parser.add_argument("--stop")
-    parser.add_argument("--first", choices=["retry", "abandon", "replay", "discard"])
+    parser.add_argument("--first", choices=["retry", "abandon", "replay", "discard", "maintain"])
+    parser.add_argument("--between", action="store_true")
     arguments = parser.parse_args(words)
     if arguments.bug:
         bugs.SEEDS[arguments.bug]()
+    if arguments.between:
+        between.stop_between_file_and_commit()
     settings = read_settings()
     stop = read_settings({"TILLAGE_CRASH": arguments.stop or ""}).crash
     code, did = run_once(arguments.root, settings, StoppingLog(settings.crash, stop), arguments)
@@ -83,6 +90,8 @@ def run_once(
         with open_house(root, settings, say=lambda line: print(line, flush=True), commits=commits) as house:
             if arguments.first in {"replay", "discard"}:
                 empty_quarantine(house, arguments)
+            elif arguments.first == "maintain":
+                maintain(house, wait_s=arguments.wait, keep_h=0)
             elif arguments.first:
                 decide(house, arguments)
             report = running.run(house, wait_s=arguments.wait)

@@ -57,6 +57,7 @@ class Run:
         lease_ttl_s: float = 30,
         name: str = "run",
         first: str | None = None,
+        between: bool = False,
     ) -> None:
         """Starts it.
 
@@ -69,10 +70,12 @@ class Run:
             lease_ttl_s: how long its own lease lasts once it is stopped.
             name: by which its sessions are known in the store.
             first: what is done before the run, as `child` says.
+            between: whether it stops between the file of its rows for bronze and their commit.
         """
         arguments = [str(place.root), *([bug] if bug else []), "--wait", str(wait_s)]
         arguments += ["--stop", stop] if stop else []
         arguments += ["--first", first] if first else []
+        arguments += ["--between"] if between else []
         environment = {
             "TILLAGE_STORE_DSN": place.dsn,
             "TILLAGE_THREADS": "1",

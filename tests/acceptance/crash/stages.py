@@ -13,6 +13,7 @@ from tillage.domain.load import CommitPoint
 # With this seed later files hold duplicates and conflicts of orders in the first ones, and of their own.
 _SEED = 10
 _MOST_RUNS = 3
+_ORPHAN = "part-00000-orphan-c000.zstd.parquet"
 
 Sides = tuple[str, ...]
 BOTH: Sides = ("before", "after")
@@ -28,6 +29,7 @@ STAGES = (
     "abandoning",
     "replaying",
     "discarding",
+    "maintaining",
 )
 # What only the first run of a project gets to.
 _ONCE = {CommitPoint.SETUP, CommitPoint.HOUSE, CommitPoint.TABLE, CommitPoint.MODELS}
@@ -82,7 +84,8 @@ class Stages:
     decided must not need its files any more, these are gone. rejecting: a third file has come, which is torn.
     remodelling: one was killed between silver and the folds, and then the model was changed. retrying, abandoning: its
     load fails, and is retried or abandoned. replaying, discarding: all is loaded, and what waits in quarantine is
-    judged again under a contract that has changed, or given up.
+    judged again under a contract that has changed, or given up. maintaining: all is loaded, a dead writer left files in
+    the tables, and these are maintained.
 
     Of those, what a second run has anyway is tried on one side only: nothing becomes durable between the end of one
     point and the start of the next.
@@ -103,7 +106,7 @@ class Stages:
         finished(self.whole)
         self.wanted = state_of(self.whole.root, self.whole.dsn)
         makers = (self._first, self._second, self._voiding, self._recalling, self._rejecting, self._remodelling)
-        makers += (self._retrying, self._abandoning, self._replaying, self._discarding)
+        makers += (self._retrying, self._abandoning, self._replaying, self._discarding, self._maintaining)
         self._makers: Mapping[str, Callable[[], Stage]] = dict(zip(STAGES, makers, strict=True))
         self._made: dict[str, Stage] = {}
 
@@ -170,6 +173,12 @@ class Stages:
         sides = {"plan": BOTH, "discard": BOTH}
         return self._emptying(self.places.copy(self.whole), "discard", sides, {"quarantine"})
 
+    def _maintaining(self) -> Stage:
+        place = self.places.copy(self.whole)
+        leave_orphans(place)
+        sides = dict.fromkeys(["plan", "fence", "compact", "vacuum", "checkpoint", "seal"], BOTH)
+        return self._stage(place, sides, first="maintain")
+
     def _emptying(self, base: Place, first: str, sides: Mapping[str, Sides], sections: set[str]) -> Stage:
         """After it has proved that this changes something in these sections."""
         whole = self.places.copy(base)
@@ -220,6 +229,7 @@ class Stages:
             place.deliver(stage.arriving)
             found = [
                 *unfinished(place, bug, first=stage.first),
+                *(orphans(place) if stage.first == "maintain" else []),
                 *differences(state_of(place.root, place.dsn), stage.wanted),
             ]
         except AssertionError as wrong:
@@ -227,6 +237,17 @@ class Stages:
             raise
         self.places.drop(place)
         return found
+
+
+def leave_orphans(place: Place) -> None:
+    """As a writer that died between its file and its commit."""
+    for log in (place.root / "data/lake").glob("*/*/_delta_log"):
+        (log.parent / _ORPHAN).write_bytes(b"half a file")
+
+
+def orphans(place: Place) -> list[str]:
+    """Those that are still there."""
+    return [f"{path.parent.name}: {_ORPHAN} is there" for path in (place.root / "data/lake").glob(f"*/*/{_ORPHAN}")]
 
 
 def finished(place: Place, *, first: str | None = None) -> Ended:
