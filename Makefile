@@ -1,7 +1,7 @@
 # `make` alone lists what there is. Only Python 3.11 to 3.14 and make are needed; everything else goes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-services check accept bench lock clean
+.PHONY: help setup demo test test-services check accept bench hourly lock clean
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 # The first interpreter that fits; choose another with `make setup PYTHON=/path/to/python`.
@@ -50,6 +50,9 @@ accept: setup  ## one line for each numbered claim: number, claim, seconds, resu
 
 bench: setup $(BENCH)/.installed  ## our time by that of others on one file, into BENCHMARKS.md; SCALE=1 takes 1 GB
 	$(PY) -m benchmarks $(if $(SCALE),--scale $(SCALE))
+
+hourly: setup  ## what a load of one small file costs after many; LOADS=n of them, after HISTORY=n hours
+	$(PY) -m benchmarks.hourly $(if $(LOADS),--loads $(LOADS)) $(if $(HISTORY),--history $(HISTORY))
 
 # The peers live in an environment of their own: they are measured, not used.
 $(BENCH)/.installed: requirements-bench.lock $(STAMP)

@@ -4,8 +4,8 @@ The fence changes the table's metadata. Delta refuses every commit from an older
 compaction, which carries no receipt and would pass an empty commit. So a file that lies there before the fence, and is
 in no version from the fence on, can be committed by nobody any more, and deleting it is right however late it is done.
 
-delta-rs's own vacuum is asked for its list only: it deletes what is in no version at the moment when it looks, which a
-writer who came later may be about to commit.
+delta-rs's own vacuum is asked for its list only, on the fence's version: it would delete what is in no version at the
+moment when it looks, which a writer who came later may be about to commit.
 """
 
 from __future__ import annotations
