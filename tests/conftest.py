@@ -25,6 +25,8 @@ CLAIMS = {
     "3.3": "feeds of every kind are taken by contract alone",
     "3.4": "bad input has its exit code, its code and its bytes, within bounded memory",
     "3.5": "benchmarks B1 and B2 run beside their peers; 1 GB of one JSON array within 1 GB of memory",
+    "4.4": "PostgreSQL killed, away or full, lake read-only, disk full, clock off: each with its code, and then mended",
+    "4.5": "a run that was stopped and overtaken is refused at its next write, at Delta and at PostgreSQL",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""
 

@@ -34,6 +34,8 @@ _READER, _WRITER = 1, 2  # protocol: what delta-rs, Spark and plain Parquet read
 # The writer holds a whole row group before it packs it: of raw records of some kilobytes each, some 100 MB.
 _ROW_GROUP_ROWS = 32_768
 _WRITER_PROPERTIES = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=_ROW_GROUP_ROWS)
+# A small load fits; and what PostgreSQL and the logs of the tables need to end it, often on the same disk.
+_LEAST_FREE_BYTES = 8 * 1024 * 1024
 
 
 class DeltaLake:
@@ -117,6 +119,7 @@ class Table:
         data = self._schema().empty_table() if rows is None else rows
         try:
             self._refuse_read_only()
+            self._refuse_full_disk()
             write_deltalake(
                 table,
                 data,
@@ -140,6 +143,16 @@ class Table:
         for folder in (self._folder, self._folder / "_delta_log"):
             if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    def _refuse_full_disk(self) -> None:
+        """As `_refuse_read_only`, where so little room is left that a commit would surely be the one to find out.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        found = os.statvfs(self._folder)
+        if found.f_bavail * found.f_frsize < _LEAST_FREE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _receipt(self, table: DeltaTable) -> int:
         return table.transaction_version(self._app_id) or 0
