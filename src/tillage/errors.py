@@ -159,6 +159,12 @@ class LakeError(OperatorError):
     code = "lake"
 
 
+class BackupError(OperatorError):
+    """A backup cannot be made into this folder, or none can be restored from it, or not to there."""
+
+    code = "backup"
+
+
 class LawBrokenError(DataError):
     """Counts that must be equal differ: the conservation law, or a stage and the verdicts."""
 

@@ -8,8 +8,11 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
+from tillage.backups.folder import Folder
+from tillage.backups.target import Target, refuse_half_restored
 from tillage.contracts.compiler.check import Check, compile_check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.odcs.contract_file import read_contract
@@ -17,16 +20,19 @@ from tillage.contracts.project import Project, read_project
 from tillage.domain.load import CommitPoint
 from tillage.doors.files import FilesDoor
 from tillage.engines.duckdb import DuckEngine
-from tillage.errors import ContractError, ModelError, OperatorError
+from tillage.errors import BackupError, ContractError, ModelError, OperatorError
 from tillage.lake.delta import DeltaLake
+from tillage.lake.paths import check_folder
 from tillage.models.fold import Fold, read_fold
 from tillage.pipelines.belonging import join
 from tillage.pipelines.house import FeedContract, House
+from tillage.pipelines.restore import Restored, proved, restore
 from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (asked for here by who opens a house too)
 from tillage.settings import Crash, Settings
 from tillage.settings import find_project as find_project  # noqa: PLC0414
 from tillage.stores.embedded import EmbeddedPostgres
-from tillage.stores.postgres.database import Database
+from tillage.stores.postgres.copies import Copies
+from tillage.stores.postgres.database import SCHEMA_VERSION, Database
 from tillage.stores.postgres.folds import Folds
 from tillage.stores.postgres.leases import Leases
 from tillage.stores.postgres.ledger import Ledger
@@ -103,7 +109,18 @@ def lake_folder(root: Path) -> Path:
 
 @contextmanager
 def store_dsn(root: Path, settings: Settings) -> Iterator[str]:
-    """The DSN of the project's PostgreSQL, kept running meanwhile if it is the embedded one."""
+    """The DSN of the project's PostgreSQL, kept running meanwhile if it is the embedded one.
+
+    Raises:
+        BackupError: a restore into this project was interrupted.
+    """
+    refuse_half_restored(root / "data")
+    with _any_store_dsn(root, settings) as dsn:
+        yield dsn
+
+
+@contextmanager
+def _any_store_dsn(root: Path, settings: Settings) -> Iterator[str]:
     if settings.store_dsn:
         yield settings.store_dsn
         return
@@ -133,9 +150,7 @@ def open_house(
     commits = commits or CommitLog(settings.crash)
     with ExitStack() as stack:
         dsn = stack.enter_context(store_dsn(root, settings))
-        database, renewals = (Database(dsn, project.name, commits, lease_ttl_s=settings.lease_ttl_s) for _ in range(2))
-        stack.callback(database.close)
-        stack.callback(renewals.close)
+        database, renewals, snapshots = (_database(stack, dsn, project, settings, commits) for _ in range(3))
         lake, ledger = DeltaLake(lake_folder(root), commits), Ledger(database)
         join(lake, ledger)
         yield House(
@@ -148,6 +163,54 @@ def open_house(
             leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),
             ledger=ledger,
             folds=Folds(database),
+            copies=Copies(snapshots),
             compile=compile_text,
             say=say,
+        )
+
+
+def _database(stack: ExitStack, dsn: str, project: Project, settings: Settings, commits: CommitLog) -> Database:
+    """One more session of the store, closed with the stack."""
+    database = Database(dsn, project.name, commits, lease_ttl_s=settings.lease_ttl_s)
+    stack.callback(database.close)
+    return database
+
+
+def backup_folder(root: Path, folder: Path, settings: Settings) -> Folder:
+    """The folder of a backup.
+
+    Raises:
+        BackupError, LakeError: it would be lost with the original, or cannot hold Delta tables.
+    """
+    folder = folder.resolve()
+    if folder.is_relative_to((root / "data").resolve()):
+        raise BackupError(f"{folder} lies in data/, and would be lost with it; give a folder elsewhere")
+    check_folder(folder)
+    return Folder(folder, CommitLog(settings.crash))
+
+
+def restore_house(
+    root: Path, folder: Path, settings: Settings, *, say: Callable[[str], None], commits: CommitLog | None = None
+) -> Restored:
+    """The backup in `folder` as the house of the project in `root`, which must be empty; proved before it returns."""
+    project, _, _ = load_project(root)
+    commits = commits or CommitLog(settings.crash)
+    copies = backup_folder(root, folder, settings)
+    with ExitStack() as stack:
+        target = Target(
+            root / "data",
+            open_store=cache(
+                lambda: Copies(
+                    _database(stack, stack.enter_context(_any_store_dsn(root, settings)), project, settings, commits)
+                )
+            ),
+            make_lake=lambda: DeltaLake(lake_folder(root), commits),
+        )
+        return restore(
+            copies,
+            target,
+            project=project.name,
+            schema_version=SCHEMA_VERSION,
+            open_house=lambda: open_house(root, settings, say=say, commits=commits),
+            prove=proved,
         )

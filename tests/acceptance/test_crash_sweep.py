@@ -45,6 +45,8 @@ FOUND_BY_OVERTAKING = [
     ("fence-after-void", "before:bronze", "after:void", "silver.orders"),
 ]
 FOUND_BY_TESTS_OF_THEIR_OWN = ["fence-apart", "maximum-of-receipts", "vacuum-without-fence"]
+# No run passes these: tests/integration/test_backup.py kills backup and restore there.
+KILLED_BY_TESTS_OF_THEIR_OWN = {"backup", "restore"}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def test_later_files_repeat_and_contradict_earlier_ones_and_themselves(stages: S
 
 
 def test_every_commit_point_is_killed_at(stages: Stages) -> None:
-    assert {kill.point for kill in stages.kills()} == set(CommitPoint)
+    assert {kill.point for kill in stages.kills()} | KILLED_BY_TESTS_OF_THEIR_OWN == set(CommitPoint)
 
 
 def test_house_is_the_same_whatever_is_killed_when(stages: Stages) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from tillage import __version__
+from tillage.cli.backup import backup, restore
 from tillage.cli.cases import try_cases
 from tillage.cli.contract import Delimiter
 from tillage.cli.contract import app as contract
@@ -41,6 +42,8 @@ app = typer.Typer(
 app.add_typer(loads)
 app.add_typer(quarantine)
 app.add_typer(contract)
+app.command(epilog="Example: tillage backup /mnt/other/shop")(backup)
+app.command(epilog="Example: tillage restore /mnt/other/shop")(restore)
 app.command("test", epilog="Example: tillage test tests/orders.yaml")(try_cases)
 app.command(epilog="Example: tillage maintain --feed orders")(maintain)
 app.command(epilog="Example: tillage schema contract > contract.schema.json")(schema)

@@ -53,6 +53,8 @@ class CommitPoint(StrEnum):
     CHECKPOINT = "checkpoint"
     SEAL = "seal"
     RELEASE_LEASE = "release-lease"
+    BACKUP = "backup"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ from tillage.domain.load import CommitPoint
 from tillage.errors import LakeError, LeaseLostError
 from tillage.lake.mark import read_mark, write_mark
 from tillage.lake.paths import check_folder, file_paths
+from tillage.lake.pinned import is_whole_copy, pinned_tables
 from tillage.lake.schema import arrow_schema
 from tillage.lake.upkeep import Upkeep
 from tillage.ports.commit import Commits
-from tillage.ports.lake import ColumnTypes, Rows, Snapshot
+from tillage.ports.lake import ColumnTypes, PinnedTable, Rows, Snapshot
 
 _READER, _WRITER = 1, 2  # protocol: what delta-rs, Spark and plain Parquet readers all understand without features
 
@@ -57,6 +58,12 @@ class DeltaLake:
 
     def put_mark(self, house: str) -> None:
         write_mark(self._folder, house, self._commits)
+
+    def pinned(self) -> list[PinnedTable]:
+        return pinned_tables(self._folder, self.tables())
+
+    def is_whole_copy(self, folder: Path, table: PinnedTable) -> bool:
+        return is_whole_copy(folder, table)
 
     def tables(self) -> set[str]:
         return {"/".join(log.parts[-3:-1]) for log in self._folder.glob("*/*/_delta_log")}

@@ -12,6 +12,7 @@ from tillage.contracts.project import Feed, Project
 from tillage.contracts.types import silver_columns
 from tillage.domain.load import Load
 from tillage.models.fold import Fold
+from tillage.ports.backup import StoreCopies
 from tillage.ports.door import Door
 from tillage.ports.engine import Engine, Folders, Silver
 from tillage.ports.lake import Lake, LakeTable
@@ -40,6 +41,7 @@ class House:
     leases: Leases
     ledger: Ledger
     folds: Folds
+    copies: StoreCopies
     compile: Callable[[str, str], Check]
     """(feed, contract text) to its check: for the texts that loads were decided under."""
     say: Callable[[str], None]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from tillage.domain.load import CommitPoint
 from tillage.ports.upkeep import TableUpkeep
 
+LAKE_FORMAT = 1
+"""Rises with each change of the lake that an older version of Tillage would misread."""
 Rows = Any
 """Anything with `__arrow_c_stream__`: a stream of Arrow record batches that can be read once."""
 ColumnTypes = Sequence[tuple[str, str]]
@@ -24,6 +27,29 @@ class Snapshot:
     """The number of the last load (or fence) that committed here; 0 before the first."""
     files: tuple[str, ...]
     """The Parquet files that make up the table."""
+
+
+@dataclass(frozen=True)
+class PinnedFile:
+    """A file of the lake; `name` is relative to the lake's folder, with forward slashes."""
+
+    name: str
+    path: str
+    size_bytes: int
+    is_log: bool
+
+
+@dataclass(frozen=True)
+class PinnedTable:
+    """One version of a table with every file that it takes to read it."""
+
+    name: str
+    version: int
+    files: tuple[PinnedFile, ...]
+
+    def data(self) -> frozenset[str]:
+        """Names of its Parquet files."""
+        return frozenset(file.name for file in self.files if not file.is_log)
 
 
 class LakeTable(Protocol):
@@ -88,6 +114,14 @@ class Lake(Protocol):
 
     def silver(self, feed: str, dataset: str, columns: ColumnTypes) -> LakeTable:
         """Accepted units of the dataset, signed."""
+        ...
+
+    def pinned(self) -> list[PinnedTable]:
+        """The newest version of every table, by name."""
+        ...
+
+    def is_whole_copy(self, folder: Path, table: PinnedTable) -> bool:
+        """Whether the copy of the table in `folder` can be read as that version, with all its files."""
         ...
 
     def location(self) -> str:

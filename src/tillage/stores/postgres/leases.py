@@ -27,6 +27,7 @@ class Leases:
         self._database = database
         self._renewals = renewals
         self._ttl_s = ttl_s
+        self._renewing = threading.Lock()  # a process may hold several, and transactions of one session do not nest
 
     @contextmanager
     def hold(self, resource: str, *, wait_s: float, on_wait: Callable[[str], None]) -> Iterator[Lease]:
@@ -71,7 +72,7 @@ class Leases:
         """A renewal that fails is tried again; when the time is over, the next write finds that out."""
         while not stop.wait(self._ttl_s / 3):
             try:
-                with self._renewals.transaction(CommitPoint.LEASE) as transaction:
+                with self._renewing, self._renewals.transaction(CommitPoint.LEASE) as transaction:
                     transaction.run("renew_lease", resource=lease.resource, epoch=lease.epoch, ttl_s=self._ttl_s)
             except TillageError:
                 self._renewals.close()

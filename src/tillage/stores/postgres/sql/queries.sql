@@ -273,3 +273,19 @@ on conflict (name) do update set digest = excluded.digest, outputs = excluded.ou
 
 -- name: delete_fold
 delete from tillage.folds where name = %(name)s
+
+-- name: store_columns
+select c.relname::text, a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'tillage' and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped order by c.relname, a.attnum
+
+-- name: store_references
+select distinct c.relname::text, r.relname::text from pg_constraint k join pg_class c on c.oid = k.conrelid
+join pg_class r on r.oid = k.confrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'tillage' and k.contype = 'f' and c.oid <> r.oid
+
+-- name: lock_meta
+lock table tillage.meta in exclusive mode
+
+-- name: set_last_number
+select setval('tillage.load_seq', %(number)s, %(is_called)s)
