@@ -49,13 +49,13 @@ def table(rng: Random, document: Mapping[str, Any], count: int) -> tuple[bytes, 
     holders: list[Holder] = []
     while len(holders) < count:
         holders += _records(rng, contract)
-    records_of_text = [{name: _as_text(value) for name, value in holder.items()} for holder in holders]
+    records_of_text = [{name: _with_control(rng, _as_text(value)) for name, value in one.items()} for one in holders]
     names = sorted({name for record in records_of_text for name in record}) or ["x"]
     stored = ",".join(f'"{name}"' for name in names).encode() + b"\n"
     rows = []
-    for line, record in enumerate(records_of_text, 2):
+    for record in records_of_text:
         row = {name: record.get(name) for name in names}
-        rows.append((line, len(stored), row))
+        rows.append((stored.count(b"\n") + 1, len(stored), row))
         fields = ('""' if text == "" else _field(rng, text) for text in row.values())
         stored += ",".join(fields).encode("utf-8", "surrogatepass") + b"\n"
     # A row of nothing but one empty field is a blank line, and no record.
@@ -64,18 +64,26 @@ def table(rng: Random, document: Mapping[str, Any], count: int) -> tuple[bytes, 
 
 
 def _as_text(value: Any) -> str | None:
-    """The text of a scalar; None for null, for what is nested, and for what no CSV field of one line can hold."""
+    """The text of a scalar; None for null and for what is nested."""
     found = _parse(value.encode("utf-8", "surrogatepass"))[0] if isinstance(value, str) else None
     if isinstance(found, bool):
         return "true" if found else "false"
     text = found.text if isinstance(found, Number) else found
-    return text if isinstance(text, str) and not {"\n", "\r", "\0"} & set(text) else None
+    return text if isinstance(text, str) else None
+
+
+def _with_control(rng: Random, text: str | None) -> str | None:
+    """Now and then with a NUL or a line end in it."""
+    if text is None or rng.randrange(50):
+        return text
+    place = rng.randrange(len(text) + 1)
+    return text[:place] + rng.choice(("\0", "\n", "\r", "\r\n")) + text[place:]
 
 
 def _field(rng: Random, text: str | None) -> str:
     if text is None:
         return ""
-    is_plain = not {",", '"'} & set(text) and rng.randrange(2)
+    is_plain = not {",", '"', "\n", "\r"} & set(text) and rng.randrange(2)
     return text if is_plain else '"' + text.replace('"', '""') + '"'
 
 

@@ -46,7 +46,7 @@ class Batches:
         # A rejected unknown member must be found, and rows to be grouped need one type: neither learns others.
         self._is_learning = not contract.is_unknown_rejected and not any(d.group_by for d in contract.datasets)
         self._shape = check.shape
-        # Text that a door made of a row repeats no name; where all that is read is flat, nothing in it can be wrong.
+        # Text that a door made of a row repeats no name; where all that is read is flat, only NUL in it can be wrong.
         is_flat = all(member.is_leaf for member in check.shape.members.values())
         self._is_trusting = is_flat and not contract.is_unknown_rejected
         self._structure = text(json.dumps(structure(check.shape)))
@@ -89,7 +89,8 @@ class Batches:
                     raw::blob as raw, text as made, size_bytes, digest, code, is_part, json as text,
                     code is null and coalesce(json_valid(json) and strlen(json) <= {self._bounds.record_bytes}, false)
                         as is_json,
-                    {self._is_trusting} and made is not null and not is_part as is_trusted
+                    {self._is_trusting} and made is not null and not is_part and not contains(json, '\\u0000')
+                        as is_trusted
                 from "#incoming"
                 where code is not null or json is null
                     or case when json > '!' then true else trim(json, {_BLANK}) <> '' end
