@@ -175,6 +175,7 @@ def _plain_run(report: RunReport) -> dict[str, object]:
         "resumed": report.resumed,
         "voided": report.voided,
         "failed": {str(load): str(wrong) for load, wrong in report.failed.items()},
+        "stopped": {feed: str(wrong) for feed, wrong in report.stopped.items()},
         "left_out": {path: str(wrong) for path, wrong in report.left_out.items()},
         "left_alone": report.left_alone,
         "is_more_coming": report.is_more_coming,

@@ -113,8 +113,11 @@ def _failed_load(house: House, load_seq: int) -> Load:
     if load is None:
         raise _unknown(load_seq)
     if load.state is not LoadState.FAILED:
+        # What is in bronze was decided and is finished from there, so an open load is never given up.
+        is_open = load.state is LoadState.OPEN
+        mend = "It is finished or voided by: tillage run" if is_open else "See: tillage load show"
         raise UnknownLoadError(
-            f"load {load_seq} is {load.state}; only a failed load can be retried or abandoned. See: tillage load show"
+            f"load {load_seq} is {load.state}; only a failed load can be retried or abandoned. {mend}"
         )
     return load
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 from tillage.domain.conservation import Counts
 from tillage.domain.load import Lease, Load, LoadKind
-from tillage.errors import FileRejectedError, LoadFailedError, OperatorError, SourceChangedError, TillageError
+from tillage.errors import (
+    FileRejectedError,
+    LoadFailedError,
+    ModelError,
+    OperatorError,
+    SourceChangedError,
+    TillageError,
+)
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.failing import failed_before
 from tillage.pipelines.history import refuse_renamed, say_news
@@ -33,6 +40,8 @@ class RunReport:
     """Some of that is being written, so the next run will find it."""
     failed: dict[int, LoadFailedError] = field(default_factory=dict)
     """Loads that wait for a person; their feeds stand still."""
+    stopped: dict[str, TillageError] = field(default_factory=dict)
+    """Feeds whose load is open and cannot be finished, with the model that has to be mended; all others were loaded."""
     broken_warnings: int = 0
     """Dataset rules of severity warning that do not hold."""
     maintained: list[Maintained] = field(default_factory=list)
@@ -44,7 +53,7 @@ class RunReport:
 
     def problems(self) -> list[TillageError]:
         """What a run must not end well with, though all else is done."""
-        return [*self.failed.values(), *self.left_out.values()]
+        return [*self.stopped.values(), *self.failed.values(), *self.left_out.values()]
 
 
 def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunReport:
@@ -67,8 +76,14 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
             if failed := failed_before(house, contract.feed.name):
                 _stop(house, *failed, report)
                 continue
-            _finish(house, contract, lease, report)
-            _load_new(house, contract, lease, report)
+            try:
+                _finish(house, contract, lease, report)
+                _load_new(house, contract, lease, report)
+            except ModelError as wrong:
+                # A load that was decided is finished from bronze or never: it waits for the model, and stops no others.
+                report.stopped[contract.feed.name] = wrong
+                house.say(str(wrong))
+                continue
             if maintained := maintain_if_due(house, contract, lease):
                 report.maintained.append(maintained)
     return report

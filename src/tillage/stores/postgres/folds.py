@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 from psycopg import Column, sql
 
@@ -50,7 +52,8 @@ class Folds:
             _create(transaction, fold, types)
             outputs = json.dumps([[o.name, o.is_key, o.currency] for o in fold.outputs])
             transaction.run("upsert_fold", name=fold.name, digest=fold.digest, outputs=outputs)
-            _upsert(transaction, fold, rows)
+            with _kept(fold):
+                _upsert(transaction, fold, rows)
         return True
 
     def drop(self, name: str) -> None:
@@ -120,8 +123,25 @@ def keep_models(transaction: Transaction, digests: Mapping[str, str]) -> None:
 
 
 def add_delta(transaction: Transaction, fold: Fold, delta: pa.Table) -> None:
-    """Adds one load's change to the state."""
-    _upsert(transaction, fold, delta)
+    """Adds one load's change to the state.
+
+    Raises:
+        ModelError: it holds a value that PostgreSQL cannot keep.
+    """
+    with _kept(fold):
+        _upsert(transaction, fold, delta)
+
+
+@contextmanager
+def _kept(fold: Fold) -> Iterator[None]:
+    """A value that the store refuses for good is the model's to mend, since bronze and silver hold it already."""
+    try:
+        yield
+    except psycopg.DataError as wrong:
+        raise ModelError(
+            f"models/{fold.name}.sql makes a value that PostgreSQL cannot keep (SQLSTATE {wrong.sqlstate}); what it is "
+            "made of is in the lake already. Leave that value out in the model, or remove its file, then: tillage run"
+        ) from wrong
 
 
 def _upsert(transaction: Transaction, fold: Fold, delta: pa.Table) -> None:
