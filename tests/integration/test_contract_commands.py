@@ -246,6 +246,13 @@ def test_a_stated_delimiter_holds(tmp_path: Path) -> None:
     assert [column["name"] for column in yaml.safe_load(text)["schema"][0]["properties"]] == ["a_b", "c"]
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\r\r\n"])
+def test_line_ends_that_are_none_are_said(tmp_path: Path, end: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(end.join([b"id;v", b"1;2,5", b"2;3,5", b""]))
+    with pytest.raises(OperatorError, match=r"a\.csv has a carriage return inside its header"):
+        guess_feed(tmp_path / "a.csv")
+
+
 @pytest.mark.parametrize("delimiter", ["", "ab", "a", '"', "\n", "\u00e4"])
 def test_a_delimiter_that_cannot_part_rows_is_refused(delimiter: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(_PLAIN)

@@ -47,9 +47,11 @@ class _Row:
 def _row_at(  # noqa: C901, PLR0912 - one loop shows the grammar whole
     data: bytes, start: int, delimiter: int, quote: int
 ) -> tuple[int, list[str | None]] | None:
-    """One row, byte by byte: where it ends and its fields; None where a quote stands wrong or none closes."""
+    """One row, byte by byte: where it ends and its fields; None where a quote stands wrong or none closes. No fields
+    where a carriage return stands alone in one that is not quoted.
+    """
     found: list[str | None] = []
-    place = start
+    place, has_return = start, False
     while True:
         text = bytearray()
         is_quoted = place < len(data) and data[place] == quote
@@ -76,9 +78,10 @@ def _row_at(  # noqa: C901, PLR0912 - one loop shows the grammar whole
             place, at_end = place + 1, True
         elif not is_quoted and at_end and text.endswith(b"\r"):
             del text[-1]
+        has_return |= not is_quoted and b"\r" in text
         found.append(None if not text and not is_quoted else text.decode("latin-1"))
         if at_end:
-            return place, found
+            return place, [] if has_return else found
         if data[place] != delimiter:
             return None
         place += 1
@@ -116,6 +119,7 @@ _PIECES = st.lists(
 @example(data=b'x,"\nx,"\n', width=2, block=1, chunk=1, limit=1000)
 @example(data=b'"a"\r', width=1, block=1, chunk=1, limit=1000)
 @example(data=b'a"\n"x\ny"\n', width=1, block=6, chunk=6, limit=1000)
+@example(data=b'"a\rb"\n"c\nd",e\rf\n\r\r\n', width=1, block=40, chunk=4, limit=1000)
 @example(data=b'a"\n"xxxx\nyyyy"\nb\n', width=1, block=40, chunk=40, limit=8)
 @given(
     data=_PIECES,
@@ -135,7 +139,7 @@ def test_every_chunk_gives_the_rows_of_a_machine_that_reads_byte_by_byte(
         (row.ordinal, row.start, data[row.start : row.end]) for row in expected
     ]
     for row, wanted in zip(found, expected, strict=True):
-        is_right = wanted.fields is not None and len(wanted.fields) == width and not wanted.is_large
+        is_right = bool(wanted.fields) and len(wanted.fields or ()) == width and not wanted.is_large
         assert row["code"] == ("too_large" if wanted.is_large else None if is_right else "unreadable")
         assert row["size_bytes"] == wanted.end - wanted.start
         if is_right:
@@ -298,7 +302,11 @@ def test_skipped_lines_count_for_place() -> None:
 @pytest.mark.parametrize(
     ("header", "dialect", "says"),
     [
-        ("a,b,a", Csv(delimiter=","), "has column 'a' twice; name all columns by `csv: {columns"),
+        ("a,b,c,b", Csv(delimiter=","), "has one name for columns 2 and 4; name all columns by `csv: {columns"),
+        ("a,b\r1,2\r", Csv(delimiter=","), "has a carriage return inside its header, .*; save it with line ends of LF"),
+        ("a,b\r\r", Csv(delimiter=","), "has a carriage return inside its header"),
+        ('"a","b"\r"1","2"', Csv(delimiter=","), "has a carriage return inside its header"),
+        ("a b\rc d", Csv(delimiter=WHITESPACE), "has a carriage return inside its header"),
         ("a,,b", Csv(delimiter=","), "has no name for column 2"),
         ('a,"b', Csv(delimiter=","), "has a header with a quote in a wrong place"),
         ("a,b", Csv(delimiter=",", columns=("a",)), "has 2 columns, but .* names 1"),
@@ -308,6 +316,24 @@ def test_skipped_lines_count_for_place() -> None:
 def test_a_header_that_names_no_columns_is_refused(header: str, dialect: Csv, says: str) -> None:
     with pytest.raises(RefusedStreamError, match=says):
         _read(header.encode(errors="surrogateescape") + b"\n1,2,3\n", dialect)
+
+
+def test_a_lone_carriage_return_outside_of_quotes_costs_its_row_only() -> None:
+    data = b'a,b\r\n1,"x\ry"\r\n2,x\ry\r\n3,z\r\r\n"p\nq",\rr\n4,w\r'
+    found = _read(data, Csv(delimiter=","))
+    assert [(row["ordinal"], row["code"]) for row in found] == [
+        (2, None), (3, "unreadable"), (4, "unreadable"), (5, "unreadable"), (7, None)
+    ]  # fmt: skip
+    assert [json.loads(row["text"]) for row in found if row["text"]] == [
+        {"a": "1", "b": "x\ry"},
+        {"a": "4", "b": "w"},
+    ]
+
+
+def test_no_name_of_a_refused_header_is_said() -> None:
+    with pytest.raises(RefusedStreamError) as refused:
+        _read(b"max@secret.de,x,max@secret.de\n", Csv(delimiter=","))
+    assert "secret" not in str(refused.value)
 
 
 def test_columns_by_position_replace_a_header_with_equal_names() -> None:

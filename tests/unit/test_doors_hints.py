@@ -70,6 +70,8 @@ def _sniff(data: bytes, csv: Csv | None = None) -> str | None:
         (b"a,b\n" + b"1,2\n" * 100_000, ","),
         (b"a,b", ","),
         (b"name\nx\ny\n", None),
+        (b"a;b\r1,5;2\r", None),
+        (b"a;b\r\n1,5;2\r\n", ";"),
         (b"", None),
         (b"\n\n", None),
     ],

@@ -40,6 +40,9 @@ def sniffed(blocks: Iterator[bytes], csv: Csv) -> str:
     """
     begun = start(blocks, encoding=csv.encoding, skip_rows=csv.skip_rows)
     sample, is_end = beginning(begun.blocks, _SAMPLE_BYTES)
+    line = bytes(sample).partition(b"\n")[0]
+    if b"\r" in line[:-1] and (not csv.quote or csv.quote.encode() not in line):
+        return ""  # lines end otherwise: reading it will say so
     data = np.frombuffer(bytes(sample), dtype=np.uint8)
     shares = {
         mark: _share(data, replace(csv, delimiter=mark), is_end=is_end) for mark in _CANDIDATES if mark != csv.quote

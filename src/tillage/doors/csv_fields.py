@@ -25,6 +25,8 @@ class Fields:
     """Empty and not quoted."""
     is_odd: Any
     """Holds something that JSON escapes, or a doubled quote."""
+    has_return: Any
+    """Of each row: a carriage return stands in it outside of quotes, as where lines end by that alone."""
 
 
 def fields(data: Any, rows: Rows, *, delimiter: int, quote: int | None) -> Fields:
@@ -46,11 +48,13 @@ def fields(data: Any, rows: Rows, *, delimiter: int, quote: int | None) -> Field
     is_null = starts == ends
     is_odd = np.zeros(len(starts), dtype=bool)
     odd = _odd_places(data, rows, delimiter, quote)
+    returns = _holders(starts, ends, lone_returns(data))
     if quote is not None:
         is_quoted = ~is_null & (data[np.minimum(starts, len(data) - 1)] == quote)
         starts, ends = starts + is_quoted, ends - is_quoted
+        returns = returns[~is_quoted[returns]]
     is_odd[_holders(starts, ends, odd)] = True
-    return Fields(starts, ends, counts, is_null, is_odd)
+    return Fields(starts, ends, counts, is_null, is_odd, _rows_of(returns, counts))
 
 
 def blank_separated(data: Any, rows: Rows) -> Fields:
@@ -67,7 +71,8 @@ def blank_separated(data: Any, rows: Rows) -> Fields:
     is_odd = np.zeros(len(starts), dtype=bool)
     odd = _odd_places(data, rows, _BLANK, None)
     is_odd[_holders(starts, ends, odd)] = True
-    return Fields(starts, ends, counts, np.zeros(len(starts), dtype=bool), is_odd)
+    has_return = _rows_of(_holders(starts, ends, lone_returns(data)), counts)
+    return Fields(starts, ends, counts, np.zeros(len(starts), dtype=bool), is_odd, has_return)
 
 
 def _without_return(data: Any, starts: Any, ends: Any) -> Any:
@@ -75,6 +80,18 @@ def _without_return(data: Any, starts: Any, ends: Any) -> Any:
     if not len(ends):
         return ends
     return ends - ((ends > starts) & (data[ends - 1] == CARRIAGE_RETURN))
+
+
+def lone_returns(data: Any) -> Any:
+    """Where a carriage return stands that no line feed follows; one that ends the stream ends its last row."""
+    return np.flatnonzero((data[:-1] == CARRIAGE_RETURN) & (data[1:] != LINE_FEED))
+
+
+def _rows_of(fields: Any, counts: Any) -> Any:
+    """Of each row, whether one of these fields is in it."""
+    is_of = np.zeros(len(counts), dtype=bool)
+    is_of[np.searchsorted(np.cumsum(counts), fields, side="right")] = True
+    return is_of
 
 
 def _holders(starts: Any, ends: Any, places: Any) -> Any:

@@ -13,7 +13,8 @@ import numpy as np
 from tillage.contracts.project import Csv
 from tillage.contracts.tools.infer import column_name
 from tillage.doors.csv_dialect import DoubtfulDialectError, sniffed
-from tillage.doors.csv_rows import cut_fields
+from tillage.doors.csv_rows import LONE_RETURN, cut_fields
+from tillage.doors.refused import RefusedStreamError
 from tillage.doors.start import beginning, start
 from tillage.errors import OperatorError
 
@@ -89,11 +90,17 @@ def _encoding(blocks: Iterable[bytes]) -> tuple[str, list[str]]:
 
 
 def _first_rows(blocks: Iterator[bytes], csv: Csv) -> Iterator[list[str]]:
-    """The fields of the first rows that can be cut."""
+    """The fields of the first rows that can be cut.
+
+    Raises:
+        RefusedStreamError: lines do not end by LF or CRLF.
+    """
     begun = start(blocks, encoding=csv.encoding)
     sample, is_end = beginning(begun.blocks, _HEAD_BYTES)
     data = np.frombuffer(bytes(sample), dtype=np.uint8)
     _, cut = cut_fields(data, csv, is_end=is_end, limit_bytes=max(len(data), 1))
+    if cut.has_return[:1].any():
+        raise RefusedStreamError(LONE_RETURN)
     encoding = "utf-8" if csv.encoding == "utf-16" else csv.encoding
     place = 0
     for count in cut.counts[:_HEAD_ROWS].tolist():

@@ -2,8 +2,9 @@
 
 An unquoted empty field is null, a quoted one is empty text; nothing is trimmed. A row with another number of fields
 than the header, with a quote where none may stand, or that is no text in its encoding is one unreadable record. Lines
-end by LF or CRLF, and blank ones are no records. Rows are cut before they are decoded, so that `raw` keeps the bytes of
-the file; only UTF-16 becomes UTF-8 first, and `raw` and offsets are those of that form.
+end by LF or CRLF, and blank ones are no records; a row with a carriage return elsewhere outside of quotes is
+unreadable, and a header refused. Rows are cut before they are decoded, so that `raw` keeps the bytes of the file; only
+UTF-16 becomes UTF-8 first, and `raw` and offsets are those of that form.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from tillage.contracts.project import WHITESPACE, Csv, Feed
 from tillage.doors.batch import TOO_LARGE, build_cut, spans
-from tillage.doors.csv_fields import Fields, blank_separated, fields
+from tillage.doors.csv_fields import Fields, blank_separated, fields, lone_returns
 from tillage.doors.csv_scan import LINE_FEED, Rows, scan
 from tillage.doors.csv_text import decoded, member_name, texts
 from tillage.doors.lines import pass_line
@@ -26,6 +27,10 @@ from tillage.doors.refused import RefusedStreamError
 from tillage.doors.start import start
 from tillage.ports.door import RecordBatch
 
+LONE_RETURN = (
+    "has a carriage return inside its header, as where lines end by CR alone or by CR CR LF; save it with line ends of "
+    "LF or CRLF"
+)
 _NAME_THEM = "name all columns by `csv: {columns: [..]}` in tillage.yaml"
 
 
@@ -112,17 +117,22 @@ class _Reader:
     def _batch(self, data: Any, rows: Rows, cut: Fields) -> RecordBatch | None:
         counts = np.full(len(rows.starts), -1)
         counts[~rows.is_wrong] = cut.counts
+        is_whole = np.zeros(len(rows.starts), dtype=bool)
+        is_whole[~rows.is_wrong] = ~cut.has_return
         numbers = np.flatnonzero(counts)  # blank lines out
         begin = 0
         if self.names is None and len(numbers):
-            self.names = self._header(data, rows, cut, number=int(numbers[0]), count=int(counts[numbers[0]]))
+            number, count = int(numbers[0]), int(counts[numbers[0]])
+            has_return = count > 0 and not is_whole[number]
+            self.names = self._header(data, rows, cut, number=number, count=count, has_return=has_return)
             begin = int(self.csv.has_header)
         numbers = numbers[begin:]
         if self.names is None or not len(numbers):
             return None
         width = len(self.names)
-        is_right = counts[numbers] == width
-        of_row = np.repeat(counts == width, np.maximum(counts, 0))
+        is_whole &= counts == width
+        is_right = is_whole[numbers]
+        of_row = np.repeat(is_whole, np.maximum(counts, 0))
         if begin:
             of_row[: counts[counts != 0][0]] = False
         text = self._texts(data, cut, of_row, width)
@@ -154,11 +164,15 @@ class _Reader:
         values = texts(data, starts, ends, is_null=is_null, is_odd=is_odd, names=names, quote=quote)
         return decoded(values, encoding)
 
-    def _header(self, data: Any, rows: Rows, cut: Fields, *, number: int, count: int) -> Sequence[str]:
+    def _header(
+        self, data: Any, rows: Rows, cut: Fields, *, number: int, count: int, has_return: bool
+    ) -> Sequence[str]:
         """Names of the columns, from the first row that is not blank or from the project file."""
         columns = self.csv.columns
         if not self.csv.has_header:
             return columns
+        if has_return or (count < 0 and lone_returns(data[rows.starts[number] : rows.ends[number]]).size):
+            raise RefusedStreamError(LONE_RETURN)
         if count < 0 or rows.ends[number] - rows.starts[number] > self.limit_bytes:
             raise RefusedStreamError("has a header with a quote in a wrong place, or one that is too long")
         if columns:
@@ -185,7 +199,10 @@ class _Reader:
             if not name:
                 raise RefusedStreamError(f"has no name for column {position + 1}; {_NAME_THEM}")
             if name in names[:position]:
-                raise RefusedStreamError(f"has column {name!a} twice; {_NAME_THEM}")
+                # By position, since the first row of a file without a header is values.
+                raise RefusedStreamError(
+                    f"has one name for columns {names.index(name) + 1} and {position + 1}; {_NAME_THEM}"
+                )
         return names
 
 
