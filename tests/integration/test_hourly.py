@@ -1,4 +1,4 @@
-"""A file an hour: the number of files stays flat, and so does what a load asks for; `make hourly` does it for longer."""
+"""A file an hour: the number of files stays flat, and so does what a load asks for; `make hourly` does it longer."""
 
 from __future__ import annotations
 
