@@ -17,18 +17,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tillage.contracts.compiler.check import Check
-from tillage.contracts.compiler.shape import NOTE
+from tillage.contracts.compiler.shape import NOTE, ROWS
 from tillage.contracts.compiler.suspect import structure
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import silver_columns
 from tillage.domain.verdict import Code
 from tillage.engines.batches import Batches
+from tillage.engines.units import Units
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import Folders
 
 RECORDS = '"#records"'
 _LARGE_BYTES = 2 * 1024 * 1024  # several such records parsed at once, of many tiny values, would not fit into memory
+
+_GATHERED_ROWS = 131_072  # of groups that are checked at once
 
 
 def checked(dataset: Dataset) -> str:
@@ -55,6 +58,7 @@ class Reader:
         self._members = sorted({member for found in folders.values() for member in found if member in read})
         self._folders = folders
         self._threads = threads
+        self._units = {dataset.name: Units(check, dataset, self._members) for dataset in self._datasets}
 
     def start(self) -> None:
         """Empty tables."""
@@ -72,9 +76,9 @@ class Reader:
         """)
         for dataset in self._datasets:
             self._connection.execute(f"""
-                create or replace table {_rows(dataset)} as from "#parsed";
-                create or replace table {checked(dataset)} as {self._units(dataset)}
+                create or replace table {_rows(dataset)} as from "#parsed"
             """)
+            self._check_units(self._connection, dataset, f"create or replace table {checked(dataset)} as")
 
     def _keep_folders(self) -> None:
         fields = [pa.field(member, pa.string()) for member in self._members] or [pa.field("", pa.string())]
@@ -137,7 +141,7 @@ class Reader:
             if dataset.group_by:
                 connection.execute(f'insert into {_rows(dataset)} from "#parsed"')
             else:
-                connection.execute(f"insert into {checked(dataset)} by name {self._units(dataset)}")
+                self._check_units(connection, dataset, f"insert into {checked(dataset)} by name")
 
     def broken_documents(self) -> list[int]:
         """Sources that are one document each, of which a part is no JSON or XML: none of their records stands."""
@@ -154,15 +158,34 @@ class Reader:
         """What only all records of a file together can tell: groups of rows, and units that are said twice."""
         for dataset in self._datasets:
             if dataset.group_by:
-                self._connection.execute(f"insert into {checked(dataset)} by name {self._units(dataset)}")
+                self._gather(dataset)
             if dataset.is_distinct:
                 self._connection.execute(f"create or replace table {checked(dataset)} as {_distinct(dataset)}")
 
-    def _units(self, dataset: Dataset) -> str:
-        parsed = 'from "#parsed"'
+    def _check_units(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset, into: str) -> None:
+        parsed = '"#parsed"'
         if dataset.group_by:
-            parsed = self._check.grouped(dataset, _rows(dataset), self._members)
-        return f"with parsed as ({parsed}) from ({self._check.units(dataset, self._members)})"
+            parsed = f"({self._check.grouped(dataset, _rows(dataset), self._members)})"
+        self._units[dataset.name].take(connection, parsed, into)
+
+    def _gather(self, dataset: Dataset) -> None:
+        """Rows that belong together, as units: all groups in a table that may spill, then some of them at a time."""
+        rows, into = (
+            self._check.grouped(dataset, _rows(dataset), self._members),
+            f"insert into {checked(dataset)} by name",
+        )
+        self._connection.execute(f'create or replace temp table "#grouped" as {rows}')
+        parts = self._connection.execute(f"""
+            select min(rowid), max(rowid) from (
+                select rowid, sum(len(r.{name(ROWS)})) over (order by rowid rows unbounded preceding)
+                    // {_GATHERED_ROWS} as part
+                from "#grouped"
+            ) group by part
+        """).fetchall()
+        for first, last in parts:
+            part = f'(select * from "#grouped" where rowid between {first} and {last})'
+            self._units[dataset.name].take(self._connection, part, into)
+        self._connection.execute('drop table "#grouped"')
 
 
 def _large(batch: RecordBatch) -> list[int]:

@@ -105,17 +105,17 @@ def _value(level: Level, found: exp.Expr, exponent: int) -> str:
     """The amount in minor units as HUGEINT, null where it does not fit."""
     scaled = _scaled(level, found, exponent)
     if scaled.decimals <= exponent:
-        return _tried(level, f"{scaled.sql} * {10 ** (exponent - scaled.decimals)}::hugeint")
+        return _tried(f"{scaled.sql} * {10 ** (exponent - scaled.decimals)}::hugeint")
     unit = 10 ** (scaled.decimals - exponent)
-    return _tried(level, f"sign({scaled.sql}) * ((2 * abs({scaled.sql}) + {unit}::hugeint) // (2 * {unit}::hugeint))")
+    return _tried(f"sign({scaled.sql}) * ((2 * abs({scaled.sql}) + {unit}::hugeint) // (2 * {unit}::hugeint))")
 
 
-def _tried(level: Level, expression: str) -> str:
+def _tried(expression: str) -> str:
     """SQL: the expression, null where it overflows.
 
-    Only inside a lambda: elsewhere the optimizer takes what is common to two expressions out of their `try`.
+    Inside a lambda, since elsewhere the optimizer takes what is common to two expressions out of their `try`.
     """
-    return f"try({expression})" if level.base else f"list_transform([1], lambda _one: try({expression}))[1]"
+    return f"list_transform([1], lambda _one: try({expression}))[1]"
 
 
 def _limits(level: Level, column: Column, found: exp.Expr, exponent: int) -> str:
@@ -131,7 +131,7 @@ def _limits(level: Level, column: Column, found: exp.Expr, exponent: int) -> str
         if bound is not None:
             held = Decimal(bound).scaleb(scaled.decimals)
             wrong.append(f"{scaled.sql}::decimal(38,0) {sign} {held:f}")
-    return f"if(coalesce({_tried(level, ' or '.join(wrong))}, false), {BIT[Code.RANGE]}, 0)"
+    return f"if(coalesce({_tried(' or '.join(wrong))}, false), {BIT[Code.RANGE]}, 0)"
 
 
 def _scaled(level: Level, node: exp.Expr, exponent: int) -> _Scaled:

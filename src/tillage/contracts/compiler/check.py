@@ -11,11 +11,31 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tillage.contracts.compiler.condition import is_broken, is_met
+from tillage.contracts.compiler.elements import checked_elements, elements
 from tillage.contracts.compiler.group import grouped
+from tillage.contracts.compiler.leaves import Leaf
+from tillage.contracts.compiler.opened import opened
+from tillage.contracts.compiler.outcome import outcome, where_columns
 from tillage.contracts.compiler.shape import Shape, shape_of
-from tillage.contracts.compiler.steps import PLACE, Steps
+from tillage.contracts.compiler.steps import Steps
 from tillage.contracts.contract import Contract, Dataset, Severity
 from tillage.contracts.sql_text import name, text
+
+
+@dataclass(frozen=True)
+class UnitCheck:
+    """The check of one dataset's units as statements that an engine runs one after the other."""
+
+    opened: str
+    """SELECT over `parsed` of the units, whose lists are as they were sent."""
+    lists: tuple[tuple[Leaf, str], ...]
+    """Each list, and a SELECT of its elements over `OPENED`, which numbers the units by `_row`."""
+    judged: str
+    """SELECT over `GATHERED`, the units with their lists as `outcome` states, of place, columns, `_codes`, `_warnings`,
+    `_control_minor`, `_control_currency`."""
+
+
+OPENED, GATHERED = name("#opened"), name("#gathered")
 
 
 @dataclass(frozen=True)
@@ -26,14 +46,15 @@ class Check:
     shape: Shape
     """The members that the columns read."""
 
-    def units(self, dataset: Dataset, folders: Collection[str] = ()) -> str:
-        """SELECT over `parsed` of `_load_seq, _source, _ordinal, _offset, unit, <columns>, codes, warnings,
-        control_minor, control_currency`.
+    def units(self, dataset: Dataset, folders: Collection[str] = ()) -> UnitCheck:
+        """What makes units of `parsed`, unique by (_load_seq, _source, _ordinal, unit), in any order.
 
-        Unique by (_load_seq, _source, _ordinal, unit), any order. `folders`: the fields of `f`. For a dataset with
-        `group_by` the relation is what `grouped` gives.
+        `folders`: the fields of `f`. For a dataset with `group_by` the relation is what `grouped` gives.
         """
-        return _ruled(self.contract, dataset, folders)
+        steps = Steps(self.contract, dataset, frozenset(folders))
+        named = " ".join(checked_elements(steps, leaf) for leaf in steps.lists)
+        lists = tuple((leaf, elements(steps, leaf, OPENED)) for leaf in steps.lists)
+        return UnitCheck(opened(steps, named), lists, _ruled(steps))
 
     def grouped(self, dataset: Dataset, rows: str, folders: Collection[str] = ()) -> str:
         """SELECT over `rows` (columns as `parsed`) of what `units` reads for a dataset with `group_by`."""
@@ -49,9 +70,9 @@ def compile_check(contract: Contract) -> Check:
     return Check(contract, shape_of(contract))
 
 
-def _ruled(contract: Contract, dataset: Dataset, folders: Collection[str]) -> str:
+def _ruled(steps: Steps) -> str:
     """The units with what the row rules say of them, and without those that are none of the dataset's business."""
-    steps = Steps(contract, dataset, frozenset(folders))
+    dataset = steps.dataset
     rules = [rule for rule in dataset.row_rules if rule.severity is Severity.ERROR]
     warnings = [rule for rule in dataset.row_rules if rule.severity is Severity.WARNING]
     codes, warned = "_codes", "_warnings"
@@ -59,9 +80,10 @@ def _ruled(contract: Contract, dataset: Dataset, folders: Collection[str]) -> st
         codes = f"list_concat(_codes, {_broken([(rule.code, rule.sql) for rule in rules])})"
     if warnings:
         warned = f"list_concat(_warnings, {_broken([(rule.code, rule.sql) for rule in warnings])})"
-    masks = [name("mask:" + column) for column in steps.where_columns]
+    masks = [name("mask:" + column) for column in where_columns(steps)]
     hidden = [*masks, *(["_wrong"] if dataset.where else []), "_codes", "_warnings"]
-    found = f"select * exclude ({', '.join(hidden)}), {codes} as _codes, {warned} as _warnings from ({steps.sql()})"
+    units = outcome(steps, GATHERED)
+    found = f"select * exclude ({', '.join(hidden)}), {codes} as _codes, {warned} as _warnings from ({units})"
     if dataset.where is None or dataset.group_by:  # of rows to be grouped it has been asked before
         return found
     undecided = " or ".join(f"{mask} <> 0" for mask in masks) or "false"
@@ -71,6 +93,3 @@ def _ruled(contract: Contract, dataset: Dataset, folders: Collection[str]) -> st
 def _broken(rules: list[tuple[str, str]]) -> str:
     arms = ", ".join(f"if({is_broken(sql)}, {text(code)}, null)" for code, sql in rules)
     return f"list_filter([{arms}], lambda c: c is not null)"
-
-
-__all__ = ["PLACE", "Check", "compile_check"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from tillage.contracts.compiler import scalar
 from tillage.contracts.compiler.codes import BIT, VIOLATION
 from tillage.contracts.compiler.condition import is_met
+from tillage.contracts.compiler.exploded import is_wrong
 from tillage.contracts.compiler.level import Level
 from tillage.contracts.compiler.scalar import noted
 from tillage.contracts.compiler.shape import ROWS
-from tillage.contracts.compiler.steps import Steps, is_wrong
+from tillage.contracts.compiler.steps import Steps
 from tillage.contracts.contract import Kind
 from tillage.contracts.sql_text import columns, name, pack
 from tillage.domain.verdict import Code
@@ -27,7 +28,7 @@ def grouped(steps: Steps, rows: str) -> str:
     level = Level(heads)
     valued: dict[str, str] = {}
     for leaf in heads:
-        texts = [text for path in leaf.paths for text in steps.texts(path, "x")]
+        texts = [text for path in leaf.paths for text in steps.texts(path)]
         wrong = [noted(base, path[:-1]) for base, path in map(steps.located, leaf.paths)]
         valued |= scalar.value_fields(leaf, texts, wrong)
     masks = {f"mask:{leaf.key}": scalar.mask_field(level, leaf) for leaf in heads}

@@ -13,13 +13,21 @@ class Level:
     """Where each step of the check finds the fields of the step before."""
 
     leaves: tuple[Leaf, ...]
-    base: str = ""
-    """Empty for columns of a relation, `b.` inside a lambda over elements."""
     outer: Level | None = None
+    """The unit's, for elements: their relation holds its fields too, so theirs are marked."""
+
+    @property
+    def mark(self) -> str:
+        """What the names of this level's fields begin with."""
+        return "" if self.outer is None else "item:"
+
+    def marked(self, fields: dict[str, str]) -> dict[str, str]:
+        """Expressions by their names as fields of this level."""
+        return {f"{self.mark}{key}": value for key, value in fields.items()}
 
     def field(self, prefix: str, leaf: Leaf) -> str:
         """SQL: a field of a leaf of this level."""
-        return f"{self.base}{name(prefix + leaf.key)}"
+        return name(f"{self.mark}{prefix}{leaf.key}")
 
     def find(self, key: str) -> tuple[Level, Leaf]:
         """The leaf of that name, here or further out; it must exist."""

@@ -24,6 +24,11 @@ NUMBERS = {Kind.INTEGER, Kind.NUMBER}
 _NO_VALUE = BIT[Code.MISSING] | BIT[Code.TYPE]
 
 
+def member(base: str, path: tuple[str, ...]) -> str:
+    """SQL: what stands on `path` below `base`."""
+    return f"{base}.{name(*path)}"
+
+
 def noted(base: str, path: tuple[str, ...]) -> str:
     """SQL: whether the exact look noted that an object or list on `path` below `base` is something else."""
     found = []
