@@ -12,8 +12,6 @@ from tillage.contracts.compiler.leaves import Leaf
 from tillage.contracts.contract import Column, Kind, Vat
 from tillage.engines.nets import line_nets
 
-_NO_RATE = -1
-
 
 def with_lists(units: pa.Table, leaf: Leaf, elements: pa.Table, control: Column | None) -> pa.Table:
     """`units` with the list `leaf` as the compiled check wants it: `list:x`, `bits:x`, and of the column `control`
@@ -87,11 +85,7 @@ def _stored(column: Column, flat: pa.RecordBatch, rows: Any, key: str = "") -> p
 def _nets(vat: Vat, key: str, flat: pa.RecordBatch, rows: Any) -> pa.Array:
     """Null where there is no amount, or no rate is known."""
     gross, rate = flat.column(f"final:{key}"), flat.column(f"rate:{key}")
-    made = line_nets(
-        pc.fill_null(gross, 0).to_numpy(),
-        pc.fill_null(rate, _NO_RATE).to_numpy().astype(np.int64),
-        rows,
-        vat,
-    )
     is_known = pc.and_(pc.is_valid(gross), pc.is_valid(rate))
+    amounts = pc.if_else(is_known, gross, 0).to_numpy()
+    made = line_nets(amounts, pc.fill_null(rate, 0).to_numpy().astype(np.int64), rows, vat)
     return pc.if_else(is_known, pa.array(made), pa.scalar(None, pa.int64()))

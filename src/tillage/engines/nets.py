@@ -23,8 +23,8 @@ def line_nets(gross: Any, rate_bp: Any, lists: Any, vat: Vat) -> Any:
     """Net of each line, int64, in the order of the lines.
 
     Args:
-        gross: minor units, int64; 0 for an absent amount, which adds nothing.
-        rate_bp: int64; what stands for an unknown rate only meets its like.
+        gross: minor units, int64; 0 for an absent amount or one of an unknown rate, which adds nothing.
+        rate_bp: basis points, int64.
         lists: number of the list that the line stands in, int64, rising.
         vat: basis, and where it is rounded.
     """

@@ -1,4 +1,4 @@
-"""Runs the compiled check of one dataset over parsed records: units, elements of their lists, what is wrong with both."""
+"""Runs the compiled check of one dataset over parsed records: units, elements of lists, what is wrong with both."""
 
 from __future__ import annotations
 

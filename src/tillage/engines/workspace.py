@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import duckdb
-import pyarrow as pa
 
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset, Merge
@@ -14,15 +13,14 @@ from tillage.contracts.types import empty_relation, silver_columns
 from tillage.domain.conservation import Counts
 from tillage.domain.verdict import Verdict
 from tillage.engines.broken import broken_rules
+from tillage.engines.bronze import bronze_rows
 from tillage.engines.counting import QUARANTINED_SQL, counted
 from tillage.engines.judge import RECORD, decided, judge, known
 from tillage.engines.reader import RECORDS, Reader
 from tillage.engines.recall import closed_relation, recall_verdicts, recalled_relation
 from tillage.engines.relations import bronze_relation, silver_relation
-from tillage.engines.slices import slices
 from tillage.engines.taking import (
     TAKEN,
-    WRITTEN,
     find_taken,
     keep_waiting,
     recall_written,
@@ -167,44 +165,7 @@ class DuckWorkspace:
         return [int(source) for (source,) in rows]
 
     def bronze_rows(self) -> Rows:
-        schema = self._connection.sql(f"{self._bronze_sql('false')} limit 0").to_arrow_table().schema
-        return pa.RecordBatchReader.from_batches(schema, self._bronze_batches())
-
-    def _bronze_batches(self) -> Iterator[pa.RecordBatch]:
-        for condition in list(slices(self._connection, RECORDS)):
-            yield from self._connection.sql(self._bronze_sql(condition)).to_arrow_table().to_batches(_WRITTEN_ROWS)
-
-    def _bronze_sql(self, condition: str) -> str:
-        """SELECT of the records that fulfil a condition, with the verdicts of their units."""
-        units = " union all ".join(
-            f"""
-            select _load_seq, _source, _ordinal, struct_pack(place := {index}, unit_no := _unit, u := struct_pack(
-                dataset := {text(dataset.name)}, unit := _unit, verdict := _verdict, codes := _codes,
-                warnings := _warnings, control_minor := _control_minor::decimal(38,0),
-                control_currency := _control_currency)) as u,
-                if(_closes is null, null,
-                    struct_pack(dataset := {text(dataset.name)}, unit := _unit, record := _closes)) as c
-            from {decided(dataset)} where {condition}
-            """
-            for index, dataset in enumerate(self._datasets)
-        )
-        records = f"select *, true as is_kept from {RECORDS} where {condition}"
-        if self._is_replay:  # the bytes are in bronze already, unless they were patched
-            records = f"""
-                select r.*, w.is_patched as is_kept from (from {RECORDS} where {condition}) as r
-                join {WRITTEN} as w using (_load_seq, _source, _ordinal)
-            """
-        return f"""
-            with by_record as (
-                select _load_seq, _source, _ordinal, list_transform(list_sort(list(u)), lambda one: one.u) as units,
-                    list_sort(list(c) filter (where c is not null)) as closes
-                from ({units}) group by _load_seq, _source, _ordinal
-            )
-            select {int(self._load_seq)}::bigint as load_seq, _source as source, _ordinal as ordinal,
-                _offset as "offset", if(is_kept, raw, null) as raw, if(is_kept, text, null) as text, size_bytes, digest,
-                is_part, coalesce(units, []) as units, _load_seq as record_load, closes
-            from ({records}) left join by_record using (_load_seq, _source, _ordinal)
-        """
+        return bronze_rows(self._connection, self._datasets, self._load_seq, is_replay=self._is_replay)
 
     def silver_rows(self, dataset: str) -> Rows | None:
         rows = self.silver_sql(self._check.contract.dataset(dataset))
