@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from tillage.contracts.project import Feed
-from tillage.doors.batch import TOO_LARGE, Cut, build, build_cut, spans
+from tillage.doors.batch import TOO_LARGE, Cut, build, build_cut, gathered, spans
 from tillage.doors.start import start
 from tillage.ports.door import RecordBatch
 
@@ -35,7 +34,8 @@ def read_lines(
             continue
         end = rest.rfind(b"\n") + 1
         if end:
-            lines = bytes(rest[:end])
+            with memoryview(rest) as seen:  # a slice of the array itself would be one copy more
+                lines = bytes(seen[:end])
             yield _batch(source, lines, ordinal, offset, max_record_bytes=max_record_bytes)
             ordinal, offset = ordinal + lines.count(b"\n"), offset + end
             del rest[:end]
@@ -78,12 +78,7 @@ def _batch(source: int, lines: bytes, ordinal: int, offset: int, *, max_record_b
     numbers = np.arange(ordinal, ordinal + len(ends))
     if (ends - starts).max() > max_record_bytes:
         return _batch_with_large(source, lines, starts, ends, numbers=numbers, offset=offset, limit=max_record_bytes)
-    # All lines lie end to end once the line feeds are out, so their bytes are copied once.
-    offsets = np.concatenate([np.zeros(1, dtype=np.int64), ends - np.arange(len(ends))])
-    raw = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data[~is_feed])]
-    )
-    return build(source, ordinal=numbers, offset=starts + offset, raw=raw)
+    return build(source, ordinal=numbers, offset=starts + offset, raw=gathered(lines, starts, ends))
 
 
 def _batch_with_large(
