@@ -55,14 +55,15 @@ class Batches:
         """Fills the tables; `load_seq` where the batch does not carry its own."""
         self._take(batch, load_seq)
         self._look()
-        self._connection.execute(f"""
-            create or replace temp table "#parsed" as
+        # A view: what most records were parsed to is not copied once more.
+        self._connection.execute("""
+            create or replace temp view "#parsed" as
             select _load_seq, _source, _ordinal, _offset, r, f, is_text
             from "#parsing" anti join "#looked" using (_load_seq, _source, _ordinal)
             left join "#folders" using (_load_seq, _source)
             where code is null
             union all
-            select _load_seq, _source, _ordinal, _offset, json_transform(l.json, {self._structure}) as r, f, is_text
+            select _load_seq, _source, _ordinal, _offset, l.r, f, is_text
             from "#looked" as l join "#parsing" using (_load_seq, _source, _ordinal)
             left join "#folders" using (_load_seq, _source)
             where l.code is null
@@ -134,7 +135,10 @@ class Batches:
         columns: list[Sequence[object]] = list(zip(*rows, strict=True)) or [[] for _ in _LOOKED]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, _LOOKED, strict=True)]
         self._connection.register("#looking", pa.table(arrays, schema=_LOOKED))
-        self._connection.execute('create or replace temp table "#looked" as from "#looking"')
+        self._connection.execute(f"""
+            create or replace temp table "#looked" as
+            select *, json_transform(json, {self._structure}) as r from "#looking"
+        """)
         self._connection.unregister("#looking")
 
 
