@@ -16,6 +16,7 @@ from tests.integration.shops import Shop, customer, make_database, make_shop, or
 from tillage.errors import LakeError, StoreAwayError, StoreError
 from tillage.pipelines.dump import dump
 from tillage.pipelines.status import status
+from tillage.ports.lake import LAKE_FORMAT
 
 _NUMBERS = count(1)
 LAKE = "data/lake"
@@ -108,7 +109,7 @@ def test_a_fresh_project_in_a_fresh_store_is_taken_by_any_first_command(shop: Sh
     with shop.open() as house:
         assert status(house).open_loads == ()
         kept = house.ledger.house()
-    assert json.loads((shop.root / LAKE / "house.json").read_text()) == {"house": kept}
+    assert json.loads((shop.root / LAKE / "house.json").read_text()) == {"house": kept, "format": LAKE_FORMAT}
     assert len(kept) == 36
     assert [path.name for path in (shop.root / LAKE).iterdir()] == ["house.json"]
 

@@ -16,10 +16,13 @@ def _relation(snapshot: Snapshot, columns: Sequence[tuple[str, str]], condition:
     """SELECT of the columns from the snapshot's files; of no rows when it has none."""
     if not snapshot.files:
         return f"select {', '.join(f'null::{kind} as {name(column)}' for column, kind in columns)} where false"
-    files = ", ".join(text(literal_path(file)) for file in snapshot.files)
     own = ", ".join(name(column) for column, _ in columns)
     # Else a folder of the path that is named like `shop=1` would be a column.
-    return f"select {own} from read_parquet([{files}], hive_partitioning = false) where {condition}"
+    return f"select {own} from read_parquet([{_files(snapshot)}], hive_partitioning = false) where {condition}"
+
+
+def _files(snapshot: Snapshot) -> str:
+    return ", ".join(text(literal_path(file)) for file in snapshot.files)
 
 
 def literal_path(path: str) -> str:
@@ -30,12 +33,27 @@ def literal_path(path: str) -> str:
 def bronze_relation(snapshot: Snapshot, loads: Iterable[int]) -> str:
     """The bronze rows of `loads`."""
     wanted = ", ".join(str(int(load)) for load in loads) or "null"
-    return _relation(snapshot, BRONZE_COLUMNS, f"load_seq in ({wanted})")
+    return _bronze(snapshot, f"load_seq in ({wanted})")
 
 
 def visible_bronze_relation(snapshot: Snapshot, last_load: int) -> str:
     """The bronze rows up to a load."""
-    return _relation(snapshot, BRONZE_COLUMNS, f"load_seq <= {int(last_load)}")
+    return _bronze(snapshot, f"load_seq <= {int(last_load)}")
+
+
+def _bronze(snapshot: Snapshot, condition: str) -> str:
+    """Also of files that an older version wrote: a column that they lack is null, and the load that brought a record
+    is the one that they are of.
+    """
+    if not snapshot.files:
+        return _relation(snapshot, BRONZE_COLUMNS, condition)
+    none = ", ".join(f"null::{kind} as {name(column)}" for column, kind in BRONZE_COLUMNS)
+    return f"""
+        select * replace (coalesce(record_load, load_seq) as record_load)
+        from (from read_parquet([{_files(snapshot)}], hive_partitioning = false, union_by_name = true)
+              union all by name select {none} where false)
+        where {condition}
+    """
 
 
 def silver_relation(dataset: Dataset, silver: Silver) -> str:

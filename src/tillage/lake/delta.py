@@ -21,7 +21,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from tillage.contracts.types import BRONZE_COLUMNS
 from tillage.domain.load import CommitPoint
 from tillage.errors import LakeError, LeaseLostError
-from tillage.lake.mark import read_mark, write_mark
+from tillage.lake.mark import raise_format, read_mark, write_mark
 from tillage.lake.paths import check_folder, file_paths
 from tillage.lake.pinned import is_whole_copy, pinned_tables
 from tillage.lake.schema import arrow_schema
@@ -48,7 +48,8 @@ class DeltaLake:
         self._commits = commits
 
     def bronze(self, feed: str) -> Table:
-        return Table(self._folder / "bronze" / feed, f"{feed}/bronze", BRONZE_COLUMNS, ("load_seq",), self._commits)
+        folder = self._folder / "bronze" / feed
+        return Table(folder, f"{feed}/bronze", BRONZE_COLUMNS, ("load_seq",), self._commits, can_grow=True)
 
     def location(self) -> str:
         return str(self._folder)
@@ -58,6 +59,9 @@ class DeltaLake:
 
     def put_mark(self, house: str) -> None:
         write_mark(self._folder, house, self._commits)
+
+    def take_up(self) -> None:
+        raise_format(self._folder, self._commits)
 
     def pinned(self) -> list[PinnedTable]:
         return pinned_tables(self._folder, self.tables())
@@ -73,16 +77,28 @@ class DeltaLake:
 
 
 class Table:
-    """One Delta table; `app_id` names its writer in the receipts."""
+    """One Delta table; `app_id` names its writer in the receipts.
+
+    A table that `can_grow` may lack the last of the columns, if an older version made it: it is read as it is, and the
+    next commit adds them, in one with its rows and its receipt.
+    """
 
     def __init__(
-        self, folder: Path, app_id: str, columns: ColumnTypes, statistics: tuple[str, ...], commits: Commits
+        self,
+        folder: Path,
+        app_id: str,
+        columns: ColumnTypes,
+        statistics: tuple[str, ...],
+        commits: Commits,
+        *,
+        can_grow: bool = False,
     ) -> None:
         self._folder = folder
         self._app_id = app_id
         self._columns = columns
         self._statistics = statistics
         self._commits = commits
+        self._can_grow = can_grow
 
     def snapshot(self) -> Snapshot:
         table = self._open()
@@ -131,6 +147,7 @@ class Table:
                 table,
                 data,
                 mode="append",
+                schema_mode="merge" if self._lacks_columns(table) else None,
                 commit_properties=properties,
                 writer_properties=_WRITER_PROPERTIES,
             )
@@ -183,13 +200,18 @@ class Table:
         wanted = DeltaSchema.from_arrow(self._schema())
         if table.schema() != wanted and self._is_unused(table):
             return self._create("overwrite")
-        if table.schema() != wanted:
+        if table.schema() != wanted and not self._lacks_columns(table):
             has, needs = (", ".join(f"{f.name} {f.type}" for f in schema.fields) for schema in (table.schema(), wanted))
             raise LakeError(
                 f"table {self._app_id} has the columns {has}; the contract now needs {needs}. Columns cannot change "
                 "yet: undo the change, or start a new project"
             )
         return table
+
+    def _lacks_columns(self, table: DeltaTable) -> bool:
+        """Whether it has the first of the columns alone, and may."""
+        wanted, has = DeltaSchema.from_arrow(self._schema()).fields, table.schema().fields
+        return self._can_grow and len(has) < len(wanted) and wanted[: len(has)] == has
 
     def _is_unused(self, table: DeltaTable) -> bool:
         """Whether no load ever committed here; then its columns bind nobody."""

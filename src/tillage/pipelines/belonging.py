@@ -47,6 +47,7 @@ def join(lake: Lake, ledger: Ledger) -> None:
             f"data/lake (or unset it), {_ANEW}"
         )
     _refuse_missing(lake, ledger)
+    lake.take_up()
 
 
 def _refuse_missing(lake: Lake, ledger: Ledger) -> None:

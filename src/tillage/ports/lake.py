@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from tillage.domain.load import CommitPoint
 from tillage.ports.upkeep import TableUpkeep
 
-LAKE_FORMAT = 1
-"""Rises with each change of the lake that an older version of Tillage would misread."""
+LAKE_FORMAT = 2
+"""Rises with each change of the lake that an older version of Tillage would misread. 2: bronze says which load brought
+a record, and what it closes."""
 Rows = Any
 """Anything with `__arrow_c_stream__`: a stream of Arrow record batches that can be read once."""
 ColumnTypes = Sequence[tuple[str, str]]
@@ -102,6 +103,10 @@ class Lake(Protocol):
 
     def put_mark(self, house: str) -> None:
         """Makes the lake that store's, unless it is one's already."""
+        ...
+
+    def take_up(self) -> None:
+        """Makes a lake of an older format one of today's."""
         ...
 
     def tables(self) -> set[str]:
