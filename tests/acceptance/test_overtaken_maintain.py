@@ -34,8 +34,8 @@ def come_to(stages: Stages, place: Place) -> list[str]:
         ("after:fence:1", "table orders/silver.customers"),
         ("before:compact:1", "table orders/bronze"),
         ("before:fence:2", "table orders/silver.customers"),
-        ("before:vacuum:1", "table orders/silver.customers"),
-        ("before:checkpoint:2", "table orders/silver.orders"),
+        ("before:vacuum:1", "lease feed/orders"),
+        ("before:checkpoint:2", "lease feed/orders"),
         ("after:checkpoint:3", "lease feed/orders"),
     ],
 )

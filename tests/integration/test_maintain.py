@@ -17,6 +17,7 @@ from tests.integration.shops import Shop, customer, order
 from tillage.domain.load import CommitPoint, LoadKind, LoadState
 from tillage.errors import LeaseLostError, OperatorError
 from tillage.pipelines import maintain as maintaining
+from tillage.pipelines.backup import UPKEEP
 from tillage.pipelines.dump import dump
 from tillage.pipelines.maintain import Maintained, maintain
 from tillage.pipelines.query import query
@@ -204,3 +205,14 @@ def test_command_shows_each_table_before_and_after(shop: Shop) -> None:
     said = tillage(shop.root, "maintain", "--feed", "orders", "--keep", "0", TILLAGE_STORE_DSN=shop.dsn)
     assert "load 5: feed orders maintained, 9 unused files deleted" in said
     assert "silver/orders" in said
+
+
+def test_nothing_is_deleted_while_a_backup_is_being_made(shop: Shop) -> None:
+    fill(shop, 3)
+    kept_up(shop)
+    there = on_disk(shop)
+    with shop.open() as house, house.leases.hold(UPKEEP, wait_s=1, on_wait=shop.said.append):
+        assert kept_up(shop).deleted_files == 0
+    assert on_disk(shop) == there
+    assert any("a backup is being made" in line for line in shop.said)
+    assert kept_up(shop).deleted_files == 9

@@ -1,8 +1,9 @@
 """`tillage maintain`: keeps the tables of a feed quick to read, however many loads made them.
 
 It is a load of its own, of kind maintain, under the lease of its feed. Each table is fenced with the load's number,
-bronze before silver, so that what is left of earlier writers can be told and deleted; then its small files are put
-together, and its log is written as a checkpoint. Rows and verdicts stay as they are, so readers see no difference.
+bronze before silver, so that what is left of earlier writers can be told, and its small files are put together; then
+what is unused is deleted, and each log is written as a checkpoint, while no backup reads them. Rows and verdicts stay
+as they are, so readers see no difference.
 
 A maintain load that was left open is voided and never finished: every step of it is whole in itself, and who does the
 rest must fence the tables anew, for the earlier process may only be slow.
@@ -10,10 +11,12 @@ rest must fence the tables anew, for the earlier process may only be slow.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tillage.domain.load import Lease, LoadKind
-from tillage.errors import OperatorError
+from tillage.errors import LeaseHeldError, OperatorError
+from tillage.pipelines.backup import UPKEEP
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.failing import failed_before
 from tillage.pipelines.history import refuse_renamed
@@ -100,19 +103,28 @@ def maintain_feed(house: House, contract: FeedContract, lease: Lease, *, keep_h:
         lease=lease,
     )
     house.say(f"load {load.load_seq}: keeping up {len(tables)} tables of feed {feed}")
-    sizes = {}
-    deleted = 0
+    before = {name: table.upkeep().size() for name, table in tables.items()}
+    unused = {}
     for name, table in tables.items():
-        upkeep = table.upkeep()
-        before = upkeep.size()
-        unused = upkeep.fence(load.load_seq, keep_h=keep_h)
-        upkeep.compact()
-        upkeep.delete(unused)
-        upkeep.shorten_log()
-        sizes[name] = before, upkeep.size()
-        deleted += len(unused)
+        unused[name] = table.upkeep().fence(load.load_seq, keep_h=keep_h)
+        table.upkeep().compact()
+    deleted = _clean(house, tables, unused)
+    sizes = {name: (before[name], table.upkeep().size()) for name, table in tables.items()}
     house.ledger.seal(load, lease)
     return Maintained(load.load_seq, feed, sizes, deleted)
+
+
+def _clean(house: House, tables: Mapping[str, LakeTable], unused: Mapping[str, Sequence[str]]) -> int:
+    """Deletes what is noted as unused, and old log files, unless a backup is reading them; how many of the former."""
+    try:
+        with house.leases.hold(UPKEEP, wait_s=0, on_wait=house.say):
+            for name, table in tables.items():
+                table.upkeep().delete(unused[name])
+                table.upkeep().shorten_log()
+    except LeaseHeldError:
+        house.say("a backup is being made: unused files stay until the tables are maintained again")
+        return 0
+    return sum(len(files) for files in unused.values())
 
 
 def _tables(house: House, contract: FeedContract) -> dict[str, LakeTable]:
