@@ -22,15 +22,15 @@ class Case:
 
 
 KILLED = Case(
-    "the embedded PostgreSQL is killed (SIGKILL, all its processes) while a load is between two stages",
+    "PostgreSQL is killed between two stages of a load",
     12,
     "store-away",
-    "the store does not answer (",
+    "the store does not answer",
     BRONZE,
     "run again: it starts PostgreSQL anew",
 )
 KILLED_IN_COMMIT = Case(
-    "the same right before a commit",
+    "PostgreSQL is killed right before a commit",
     13,
     "unknown-outcome",
     "the store's connection broke during a commit; run again: the receipt says whether it happened",
@@ -78,7 +78,7 @@ STORE_DISK_FULL = Case(
     "make room",
 )
 CLOCK = Case(
-    "the clock of the machine is 5 hours before or behind that of PostgreSQL",
+    "the clock is 5 hours before or behind that of PostgreSQL",
     0,
     "none",
     "",
@@ -86,7 +86,7 @@ CLOCK = Case(
     "nothing",
 )
 CLOCK_WAITS = Case(
-    "such a machine meets a run that is at work",
+    "a machine with such a clock meets a run that is at work",
     12,
     "lease-held",
     "feed/orders is being worked on by",

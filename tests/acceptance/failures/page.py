@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from tests.acceptance.failures.cases import CASES, Case
 
+_WIDTH = 120
 _TOP = """# Failures
 
 What a run says when something under it fails, and where the records are by then that it was about to load. In each of
@@ -18,17 +21,29 @@ these cases the cause is taken away, `tillage run` is called again and ends with
 
 This page is written by `tests/acceptance/test_failures.py`, which proves it.
 
-| case | exit | code | message | records | what to do |
-|---|---|---|---|---|---|
+| case | exit | code | records |
+|---|---|---|---|
+"""
+_MESSAGES = """
+PostgreSQL is the embedded one where it is killed (SIGKILL to all its processes) or its disk is full. A commit to the
+lake is refused before it begins where the disk has less than 8 MiB left. Where a larger commit fills the disk itself,
+code and message are the same, and the Delta library may print lines of its own before them.
+
+## What is said, and what to do
 """
 
 
 def written() -> str:
     """The whole page."""
-    return _TOP + "".join(map(_row, CASES))
+    return _TOP + "".join(map(_row, CASES)) + _MESSAGES + "".join(map(_message, CASES))
 
 
 def _row(case: Case) -> str:
     code = f"`{case.code}`" if case.exit_code else case.code
-    says = f"{case.says} ...".format(lake="PATH", store="PATH") if case.says else ""
-    return f"| {case.what} | {case.exit_code} | {code} | {says} | {case.where} | {case.mend} |\n"
+    return f"| {case.what} | {case.exit_code} | {code} | {case.where} |\n"
+
+
+def _message(case: Case) -> str:
+    says = f'"{case.says} ..."'.format(lake="PATH", store="PATH") if case.says else "Nothing is said, and what is to be done"
+    text = f"{case.what}. {says}: {case.mend}."
+    return "\n" + fill(f"- {text[0].upper()}{text[1:]}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False) + "\n"
