@@ -44,6 +44,10 @@ def _row(case: Case) -> str:
 
 
 def _message(case: Case) -> str:
-    says = f'"{case.says} ..."'.format(lake="PATH", store="PATH") if case.says else "Nothing is said, and what is to be done"
+    says = (
+        f'"{case.says} ..."'.format(lake="PATH", store="PATH")
+        if case.says
+        else "Nothing is said, and what is to be done"
+    )
     text = f"{case.what}. {says}: {case.mend}."
     return "\n" + fill(f"- {text[0].upper()}{text[1:]}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False) + "\n"
