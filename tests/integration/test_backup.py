@@ -26,6 +26,7 @@ from tillage.errors import BackupError, LakeError, LawBrokenError, LeaseHeldErro
 from tillage.lake.pinned import pinned_tables
 from tillage.pipelines.backup import UPKEEP, Backup, backup
 from tillage.pipelines.dump import dump
+from tillage.pipelines.maintain import maintain
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.status import status
 from tillage.ports.backup import Manifest
@@ -434,6 +435,39 @@ def test_a_backup_is_made_between_loads_and_never_while_files_are_removed(loaded
             with pytest.raises(LeaseHeldError, match=f"{lease} is being worked on by"):
                 back_up(loaded, tmp_path / "backup")
     assert back_up(loaded, tmp_path / "backup").manifest.lake
+
+
+def test_tables_that_are_maintained_during_the_copy_do_not_harm_it(
+    loaded: Shop, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dumped(loaded)
+
+    def maintain_first(*arguments: Any) -> Any:
+        with loaded.open() as house:
+            assert [done.deleted_files for done in maintain(house, wait_s=0, keep_h=0)] == [0]
+        return whole(*arguments)
+
+    whole = pipeline._copy_lake
+    monkeypatch.setattr(pipeline, "_copy_lake", maintain_first)
+    back_up(loaded, tmp_path / "backup")
+    other = emptied(loaded, server)
+    restore(other, tmp_path / "backup")
+    assert dumped(other) == before
+
+
+def test_a_maintained_house_is_backed_up_and_restored(loaded: Shop, server: str, tmp_path: Path) -> None:
+    before = back_up(loaded, tmp_path / "backup").manifest
+    with loaded.open() as house:
+        maintain(house, wait_s=0, keep_h=0)
+    made = back_up(loaded, tmp_path / "backup")
+    assert len(made.manifest.files()) != len(before.files())
+    other = emptied(loaded, server)
+    restore(other, tmp_path / "backup")
+    assert dumped(other) == dumped(loaded)
+    with other.open() as house:
+        maintain(house, wait_s=0, keep_h=0)
+    other.land("d.jsonl", customer("c3", order("o5")))
+    assert len(other.run().loads) == 1
 
 
 def test_a_load_that_ends_in_time_is_waited_for(loaded: Shop, tmp_path: Path) -> None:

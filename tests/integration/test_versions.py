@@ -26,6 +26,7 @@ from tillage.domain.load import LoadKind
 from tillage.errors import LakeError, StoreError
 from tillage.pipelines.audit import audit
 from tillage.pipelines.dump import dump
+from tillage.pipelines.maintain import maintain
 from tillage.pipelines.reconcile import reconcile
 from tillage.ports.lake import LAKE_FORMAT
 from tillage.stores.postgres.database import SCHEMA_VERSION
@@ -136,6 +137,19 @@ def test_old_and_new_files_of_bronze_are_read_together(old: Shop) -> None:
     assert [row["n"] for row in json.loads(found.stdout)] == [2, 2, 1, 1]
     protocol = DeltaTable(old.root / "data/lake/bronze/orders").protocol()
     assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
+
+
+def test_a_taken_up_house_is_maintained_with_old_files_alone_and_with_new_ones(old: Shop) -> None:
+    old.run()
+    spend = old.spend()
+    for number in range(2):
+        with old.open() as house:
+            maintain(house, wait_s=0, keep_h=0)
+        assert old.spend() == spend
+        assert is_sound(old)
+        old.land(f"d{number}.jsonl", customer("c1", order("o1")))  # seen before
+        old.run()
+    assert is_sound(old)
 
 
 def test_a_migrated_store_is_made_of_what_a_fresh_one_is(old: Shop, shop: Shop) -> None:
