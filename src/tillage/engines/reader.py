@@ -70,7 +70,7 @@ class Reader:
         """)
         self._keep_folders()
         self._connection.execute(f"""
-            create or replace temp table "#parsed" as
+            create or replace temp view "#parsed" as
             select _load_seq, _source, _ordinal, _offset, json_transform('{{}}', {empty}) as r, f, false as is_text
             from {RECORDS} left join "#folders" using (_load_seq, _source) where false
         """)
