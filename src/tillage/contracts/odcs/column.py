@@ -12,7 +12,7 @@ from tillage.contracts.contract import ClassMap, Column, FieldPath, Kind
 from tillage.contracts.document import Document, Path, nearest
 from tillage.contracts.odcs.limits import read_limits
 from tillage.contracts.odcs.money import read_money, read_vat
-from tillage.contracts.odcs.terms import column_name, only, own_terms, yes_or_no
+from tillage.contracts.odcs.terms import Terms, column_name, only, own_terms, yes_or_no
 
 COLUMN_KEYS = {
     *("name", "physicalName", "physicalType", "logicalType", "logicalTypeOptions", "primaryKey", "primaryKeyPosition"),
@@ -43,7 +43,7 @@ def read_column(
     name = column_name(document, path, item, "column")
     kind = _kind(document, path, item)
     terms = own_terms(document, path, item, COLUMN_TERMS)
-    money = read_money(document, path, kind, terms.get("tillage.money"))
+    money = read_money(document, terms.at("tillage.money"), kind, terms.get("tillage.money"))
     is_made = "tillage.amount" in terms or "tillage.map" in terms
     of_rows = kind is Kind.LIST and is_grouped and not is_inside_list
     paths: tuple[FieldPath, ...] = ()
@@ -54,23 +54,25 @@ def read_column(
     if is_made and ("physicalName" in item or "tillage.aliases" in terms):
         raise document.wrong(path, "a column made of others has no physicalName and no aliases")
     date_format, time_zone = _format(document, path, kind, item)
-    if yes_or_no(document, path, terms, "tillage.eventTime") and kind is not Kind.TIMESTAMP:
-        raise document.wrong(path, "tillage.eventTime needs `logicalType: timestamp`")
+    if yes_or_no(document, terms, "tillage.eventTime") and kind is not Kind.TIMESTAMP:
+        raise document.wrong(terms.at("tillage.eventTime"), "tillage.eventTime needs `logicalType: timestamp`")
     items, is_scalar_list = _items(document, path, item, kind, is_inside_list=is_inside_list)
     return Column(
         name=name,
         paths=paths,
         kind=kind,
         is_required=bool(item.get("required") or item.get("primaryKey")),
-        null_values=_null_values(document, path, kind, terms),
+        null_values=_null_values(document, kind, terms),
         limits=read_limits(document, path, kind, item, money),
         date_format=date_format,
         time_zone=time_zone,
         money=money,
-        vat=read_vat(document, path, money, terms["tillage.vat"]) if "tillage.vat" in terms else None,
-        is_control=yes_or_no(document, path, terms, "tillage.control"),
-        amount=_amount(document, path, money, terms),
-        class_map=_class_map(document, path, kind, terms),
+        vat=read_vat(document, terms.at("tillage.vat"), money, terms["tillage.vat"])
+        if "tillage.vat" in terms
+        else None,
+        is_control=yes_or_no(document, terms, "tillage.control"),
+        amount=_amount(document, money, terms),
+        class_map=_class_map(document, kind, terms),
         items=items,
         is_scalar_list=is_scalar_list,
         description=item.get("description") or "",
@@ -91,13 +93,13 @@ def _rows_path(document: Document, path: Path, item: Mapping[str, Any]) -> tuple
 
 
 def _paths(
-    document: Document, path: Path, item: Mapping[str, Any], terms: Mapping[str, Any], *, is_inside_list: bool
+    document: Document, path: Path, item: Mapping[str, Any], terms: Terms, *, is_inside_list: bool
 ) -> tuple[FieldPath, ...]:
     aliases = terms.get("tillage.aliases", [])
     if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
-        raise document.wrong(path, "tillage.aliases is a list of names")
+        raise document.wrong(terms.at("tillage.aliases"), "tillage.aliases is a list of names")
     if aliases and item.get("logicalType") == Kind.OBJECT:
-        raise document.wrong(path, "tillage.aliases: give them to the members of the object")
+        raise document.wrong(terms.at("tillage.aliases"), "tillage.aliases: give them to the members of the object")
     spellings = dict.fromkeys([item.get("physicalName", item["name"]), *aliases])
     paths = tuple(_path(document, path, spelling) for spelling in spellings)
     if is_inside_list and any(found.is_from_record for found in paths):
@@ -146,7 +148,8 @@ def _members(document: Document, path: Path, properties: Any, *, is_inside_list:
     )
 
 
-def _null_values(document: Document, path: Path, kind: Kind, terms: Mapping[str, Any]) -> tuple[str, ...]:
+def _null_values(document: Document, kind: Kind, terms: Terms) -> tuple[str, ...]:
+    path = terms.at("tillage.nullValues")
     values = terms.get("tillage.nullValues", [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise document.wrong(path, 'tillage.nullValues is a list of texts in quotes, like ["", "ERROR", "-1"]')
@@ -169,7 +172,8 @@ def _format(document: Document, path: Path, kind: Kind, item: Mapping[str, Any])
     return (None if pattern is None else str(pattern)), zone
 
 
-def _amount(document: Document, path: Path, money: Any, terms: Mapping[str, Any]) -> str | None:
+def _amount(document: Document, money: Any, terms: Terms) -> str | None:
+    path = terms.at("tillage.amount")
     if "tillage.amount" not in terms:
         return None
     if money is None:
@@ -182,17 +186,16 @@ def _amount(document: Document, path: Path, money: Any, terms: Mapping[str, Any]
     return expression
 
 
-def _class_map(document: Document, path: Path, kind: Kind, terms: Mapping[str, Any]) -> ClassMap | None:
-    value = terms.get("tillage.map")
+def _class_map(document: Document, kind: Kind, terms: Terms) -> ClassMap | None:
+    path, value = terms.at("tillage.map"), terms.get("tillage.map")
     if value is None:
         return None
     if kind is not Kind.STRING or not isinstance(value, dict):
         raise document.wrong(path, "tillage.map makes a string column: {column: product, values: {Cola: beverage}}")
     document.check_names(path, value, MAP_NAMES)
-    values, default = value.get("values"), value.get("default", "reject")
+    values = value.get("values")
+    default = document.text((*path, "default"), value.get("default", "reject"))
     if not isinstance(value.get("column"), str) or not isinstance(values, dict) or not values:
         raise document.wrong(path, "tillage.map needs `column: <column>` and `values: {spelling: class}`")
-    if not isinstance(default, str):
-        raise document.wrong(path, "tillage.map: `default` is `reject` or a class")
-    pairs = tuple((str(spelling), str(known)) for spelling, known in values.items())
+    pairs = tuple((spelling, document.text((*path, "values", spelling), known)) for spelling, known in values.items())
     return ClassMap(value["column"], pairs, None if default == "reject" else default)

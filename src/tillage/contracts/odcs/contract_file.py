@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES, Contract
-from tillage.contracts.document import Document, read_document
+from tillage.contracts.document import Document, Path, read_document
 from tillage.contracts.odcs.dataset import read_dataset
 from tillage.contracts.odcs.standard import check_standard
 from tillage.contracts.odcs.terms import only, own_terms
@@ -55,8 +55,8 @@ def read_contract(feed: str, name: str, text: str) -> Contract:
         if dataset in names[:index]:
             raise document.wrong(("schema", index), f"dataset '{dataset}' is described twice")
     unknown = terms.get("tillage.unknownFields", "ignore")
-    document.check_names((), [unknown], UNKNOWN_FIELDS)
-    limits = _limits(document, terms.get("tillage.limits", {}))
+    document.check_names(terms.at("tillage.unknownFields"), [unknown], UNKNOWN_FIELDS)
+    limits = _limits(document, terms.at("tillage.limits"), terms.get("tillage.limits", {}))
     return Contract(
         feed=feed,
         digest=digest_of(text),
@@ -68,11 +68,11 @@ def read_contract(feed: str, name: str, text: str) -> Contract:
     )
 
 
-def _limits(document: Document, value: Any) -> Mapping[str, int]:
+def _limits(document: Document, path: Path, value: Any) -> Mapping[str, int]:
     if not isinstance(value, dict):
-        raise document.wrong((), "tillage.limits must be a mapping like {maxRecordBytes: 1048576, maxDepth: 16}")
-    document.check_names((), value, LIMITS)
+        raise document.wrong(path, "tillage.limits must be a mapping like {maxRecordBytes: 1048576, maxDepth: 16}")
+    document.check_names(path, value, LIMITS)
     for key, found in value.items():
         if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= LIMITS[key]:
-            raise document.wrong((), f"tillage.limits: `{key}` is a whole number from 1 to {LIMITS[key]}")
+            raise document.wrong((*path, key), f"tillage.limits: `{key}` is a whole number from 1 to {LIMITS[key]}")
     return LIMITS | value

@@ -14,7 +14,7 @@ from tillage.contracts.odcs.column import read_column
 from tillage.contracts.odcs.merge import with_merge
 from tillage.contracts.odcs.references import check_references
 from tillage.contracts.odcs.rules import read_rules
-from tillage.contracts.odcs.terms import column_name, only, own_terms, yes_or_no
+from tillage.contracts.odcs.terms import Terms, column_name, only, own_terms, yes_or_no
 from tillage.contracts.types import stored
 
 DATASET_KEYS = {
@@ -35,7 +35,7 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
     only(document, path, item, DATASET_KEYS, "dataset")
     name = column_name(document, path, item, "dataset")
     terms = own_terms(document, path, item, DATASET_TERMS)
-    unit_path, group_by = _unit(document, path, terms.get("tillage.unit", "$"))
+    unit_path, group_by = _unit(document, terms.at("tillage.unit"), terms.get("tillage.unit", "$"))
     properties = item.get("properties") or []
     columns = tuple(
         read_column(document, (*path, "properties", index), entry, is_grouped=bool(group_by))
@@ -48,17 +48,17 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
         columns=columns,
         key=_key(document, path, properties, columns),
         group_by=group_by,
-        is_distinct=yes_or_no(document, path, terms, "tillage.distinct"),
+        is_distinct=yes_or_no(document, terms, "tillage.distinct"),
         description=item.get("description") or "",
     )
-    _check_group(document, path, dataset)
+    _check_group(document, terms.at("tillage.unit"), dataset)
     check_references(document, (*path, "properties"), dataset)
     names = {field for column in columns for field, _, _ in stored(column)}
     if "tillage.where" in terms:
         asked = _row_values(columns) if group_by else names
-        dataset = replace(dataset, where=_where(document, path, terms["tillage.where"], asked, columns))
+        dataset = replace(dataset, where=_where(document, terms, asked, columns))
     row_rules, dataset_rules = read_rules(document, path, item, dataset, names)
-    dataset = with_merge(document, path, terms, dataset)
+    dataset = with_merge(document, terms, dataset)
     if dataset.merge is not Merge.REJECT and dataset.version is None:
         notes.append(f"dataset '{name}' has no tillage.version: the version that came later stands, whichever is newer")
     if not dataset.key:
@@ -141,7 +141,8 @@ def _row_values(columns: tuple[Column, ...]) -> set[str]:
     return {column.stored_name for column in plain}
 
 
-def _where(document: Document, path: Path, sql: Any, names: set[str], columns: tuple[Column, ...]) -> RowRule:
+def _where(document: Document, terms: Terms, names: set[str], columns: tuple[Column, ...]) -> RowRule:
+    path, sql = terms.at("tillage.where"), terms["tillage.where"]
     if not isinstance(sql, str):
         raise document.wrong(path, "tillage.where is a SQL boolean in quotes")
     try:

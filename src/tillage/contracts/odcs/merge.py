@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from tillage.contracts.contract import Dataset, Kind, Merge
-from tillage.contracts.document import Document, Path
+from tillage.contracts.document import Document
+from tillage.contracts.odcs.terms import Terms
 
 VERSION_KINDS = (Kind.INTEGER, Kind.NUMBER, Kind.DATE, Kind.TIMESTAMP)
 """Texts are no versions: as text, 10 comes before 9."""
 
 
-def with_merge(document: Document, path: Path, terms: Mapping[str, Any], dataset: Dataset) -> Dataset:
+def with_merge(document: Document, terms: Terms, dataset: Dataset) -> Dataset:
     """The dataset with its merge; the column of the version is required then.
 
     Raises:
         ContractError: versions without a key, or a column that cannot tell which is newer.
     """
     named = terms.get("tillage.merge", Merge.REJECT.value)
+    path = terms.at("tillage.merge")
     document.check_names(path, [named], list(Merge))
     merge, version = Merge(named), terms.get("tillage.version")
     if merge is Merge.REJECT and version is not None:
@@ -32,6 +32,7 @@ def with_merge(document: Document, path: Path, terms: Mapping[str, Any], dataset
         )
     if version is None:
         return replace(dataset, merge=merge)
+    path = terms.at("tillage.version")
     document.check_names(path, [version], [column.name for column in dataset.columns])
     column = dataset.column(version)
     if column.kind not in VERSION_KINDS or column.money:

@@ -14,6 +14,7 @@ from tillage.domain import money
 
 MONEY_NAMES = {"currency", "currencyBy", "input", "excessDecimals"}
 INPUTS = ("major", "minor")
+_RATE = re.compile(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{0,9})?|\.[0-9]{1,9}")
 VAT_NAMES = {"rateBy", "rates", "rate", "basis", "level", "validFrom", "dateBy"}
 
 
@@ -48,12 +49,14 @@ def read_money(document: Document, path: Path, kind: Kind, value: Any) -> Money 
     return Money(currency, by, is_minor=form == "minor", excess=Excess(excess))
 
 
-def read_vat(document: Document, path: Path, amount: Money | None, value: Any) -> Vat:
-    """What `tillage.vat` says.
+def read_vat(document: Document, path: Path, amount: Money | None, value: Any) -> Vat | None:
+    """What `tillage.vat` says; None where it is not given.
 
     Raises:
         ContractError: no money on the column, no rates, or a rate that is none.
     """
+    if value is None:
+        return None
     if amount is None:
         raise document.wrong(path, "tillage.vat needs tillage.money on the same column")
     if not isinstance(value, dict):
@@ -72,14 +75,16 @@ def _rates(document: Document, path: Path, value: Mapping[str, Any]) -> tuple[st
     if "rate" in value:
         if "rates" in value or "rateBy" in value:
             raise document.wrong(path, "tillage.vat: either `rate` for all, or `rateBy` and `rates`")
-        return None, (("", _basis_points(document, path, value["rate"])),)
+        return None, (("", _basis_points(document, (*path, "rate"), value["rate"])),)
     if not isinstance(value.get("rateBy"), str) or not isinstance(rates, dict) or not rates:
         raise document.wrong(path, "tillage.vat needs `rateBy: <column>` and `rates: {class: percent}`")
-    return value["rateBy"], _listed(document, path, rates)
+    return value["rateBy"], _listed(document, (*path, "rates"), rates)
 
 
-def _listed(document: Document, path: Path, rates: Mapping[Any, Any]) -> Rates:
-    return tuple((str(name), _basis_points(document, path, rate)) for name, rate in rates.items())
+def _listed(document: Document, path: Path, rates: Mapping[str, Any]) -> Rates:
+    if any(not name.strip() for name in rates):
+        raise document.wrong(path, "a class is not blank; what stands for no class at all has no rate")
+    return tuple((name, _basis_points(document, (*path, name), rate)) for name, rate in rates.items())
 
 
 def _changes(
@@ -94,27 +99,32 @@ def _changes(
         )
     changes: list[tuple[str, Rates]] = []
     for day, rates in found.items():
-        since = _day(document, path, day)
+        here = (*path, "validFrom", day)
+        since = _day(document, here, day)
         if is_single:
-            changes.append((since, (("", _basis_points(document, path, rates)),)))
+            changes.append((since, (("", _basis_points(document, here, rates)),)))
         elif isinstance(rates, dict) and rates:
-            changes.append((since, _listed(document, path, rates)))
+            changes.append((since, _listed(document, here, rates)))
         else:
-            raise document.wrong(path, "tillage.vat: each day of `validFrom` has rates like {hot food: 7}")
+            raise document.wrong(here, "tillage.vat: each day of `validFrom` has rates like {hot food: 7}")
     return tuple(sorted(changes)), date_by
 
 
-def _day(document: Document, path: Path, day: Any) -> str:
+def _day(document: Document, path: Path, day: str) -> str:
     try:
-        return (day if isinstance(day, date) else date.fromisoformat(str(day))).isoformat()
+        return date.fromisoformat(day).isoformat()
     except ValueError:
         raise document.wrong(path, "tillage.vat: a day of `validFrom` is like 2021-01-01") from None
 
 
 def _basis_points(document: Document, path: Path, rate: Any) -> int:
-    if isinstance(rate, bool) or not isinstance(rate, int | float | str) or not re.fullmatch(r"\d+(\.\d+)?", str(rate)):
+    if (
+        isinstance(rate, bool)
+        or not isinstance(rate, int | float | str)
+        or not _RATE.fullmatch(text := document.text(path, rate))
+    ):
         raise document.wrong(path, "a rate is a percentage like 7 or 5.5")
-    points = Decimal(str(rate)) * 100
+    points = Decimal(text) * 100
     if points != int(points) or not 0 <= points < 10_000:
         raise document.wrong(path, "a rate is from 0 up to 99.99 percent with at most two decimals")
     return int(points)

@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tillage.contracts.document import Document, Path
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_MEANT = re.compile(r"tillage(?![a-z0-9])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """This product's own terms of one item by name, and where each stands; `path` is the item's."""
+
+    path: Path
+    values: Mapping[str, Any]
+    places: Mapping[str, Path]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a term, or what holds without it."""
+        return self.values.get(name, default)
+
+    def at(self, name: str) -> Path:
+        """Where the value of a term stands; the item where it does not."""
+        return self.places.get(name, self.path)
 
 
 def only(document: Document, path: Path, item: Mapping[str, Any], allowed: set[str], what: str) -> None:
@@ -26,30 +51,32 @@ def only(document: Document, path: Path, item: Mapping[str, Any], allowed: set[s
             )
 
 
-def own_terms(document: Document, path: Path, item: Mapping[str, Any], allowed: set[str]) -> dict[str, Any]:
-    """The values of this product's custom properties by name; those of other tools are passed over.
+def own_terms(document: Document, path: Path, item: Mapping[str, Any], allowed: set[str]) -> Terms:
+    """This product's custom properties; those of other tools are passed over.
 
     Raises:
         ContractError: an unknown one, with the nearest name, or one that is given twice.
     """
     found: dict[str, Any] = {}
+    places: dict[str, Path] = {}
     for index, entry in enumerate(item.get("customProperties") or ()):
         name = entry.get("property", "")
-        if not name.startswith("tillage."):
+        if not _MEANT.match(name):
             continue
         here = (*path, "customProperties", index)
         document.check_names(here, [name], allowed)
         if name in found:
             raise document.wrong(here, f"'{name}' is given twice; keep one")
         found[name] = entry.get("value")
-    return found
+        places[name] = (*here, "value")
+    return Terms(path, found, places)
 
 
-def yes_or_no(document: Document, path: Path, terms: Mapping[str, Any], name: str) -> bool:
+def yes_or_no(document: Document, terms: Terms, name: str) -> bool:
     """A custom property that is true or false; false when it is not there."""
     value = terms.get(name, False)
     if not isinstance(value, bool):
-        raise document.wrong(path, f"{name} is true or false")
+        raise document.wrong(terms.at(name), f"{name} is true or false")
     return value
 
 

@@ -100,7 +100,8 @@ def _only(document: Document, item: Mapping[str, Any], moved: Path, to: Path) ->
     """A contract of one dataset; the part at `moved` stands at `to` in it, and keeps its lines."""
     lines = {(*to, *path[len(moved) :]): line for path, line in document.lines.items() if path[: len(moved)] == moved}
     lines |= {to[:size]: lines.get(to, 1) for size in range(len(to))}
-    return replace(document, data={**_HEAD, "schema": [item]}, lines=lines)
+    texts = {(*to, *path[len(moved) :]): text for path, text in document.texts.items() if path[: len(moved)] == moved}
+    return replace(document, data={**_HEAD, "schema": [item]}, lines=lines, texts=texts)
 
 
 _HEAD = {"apiVersion": "v3.2.0", "kind": "DataContract", "id": "alone", "version": "1.0.0", "status": "draft"}
