@@ -3,7 +3,7 @@
 Readings chosen where the specification says nothing (those on single values and units stand in the other modules):
 
 * `where` is asked of the rows of a `groupBy` before they are grouped, and before anything else; a unit that is no
-  object is always kept. A `where` that fails on a row keeps it.
+  object is always kept.
 * A list of units that is no list is `type` in every dataset that takes the record itself; where no dataset does, it is
   one unit of each dataset whose list is meant. A record that is no object likewise.
 * Under `groupBy`, rows that disagree are `key_conflict` beside other codes, and the verdict is then a violation; the
@@ -96,6 +96,7 @@ class _Found:
     scope: Scope
     holder: Any
     codes: set[str] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
 
 
 def judge(document: Mapping[str, Any], files: Mapping[str, bytes | Rows]) -> list[Unit]:
@@ -218,9 +219,12 @@ def _is_wanted(dataset: Dataset, found: _Found) -> bool:
     if dataset.where is None or found.scope.is_wrong:
         return True
     condition = row_sql.parse(dataset.where)
+    if _reads_fault(dataset, dataset.where, found.scope):
+        found.unsure.add("rule:where")
     try:
         answer = condition.evaluate(found.scope.values())
     except row_sql.FailedError:
+        found.codes.add("rule:where")
         return True
     if answer is None:
         return any(
@@ -257,6 +261,7 @@ def _add_row(dataset: Dataset, unit: _Found, row: _Found) -> None:
         unit.codes.add("key_conflict")
     elements = row.scope.lists.pop(dataset.rows_list, []) if dataset.rows_list else []
     unit.codes |= row.codes | row.scope.all_codes()
+    unit.unsure |= row.unsure
     if dataset.rows_list:
         unit.scope.lists[dataset.rows_list] = [*unit.scope.lists[dataset.rows_list], *elements]
 
@@ -284,7 +289,7 @@ def _complete(dataset: Dataset, units: Sequence[_Found]) -> list[tuple[_Found, U
             warnings |= {rule.code for rule in broken if rule.is_warning}
         verdict = "violation" if codes - {"key_conflict"} else "conflict" if codes else "accepted"
         values = {} if codes else scope.values()
-        unsure = frozenset(rule.code for rule in dataset.rules if _reads_fault(dataset, rule.sql, scope))
+        unsure = frozenset(rule.code for rule in dataset.rules if _reads_fault(dataset, rule.sql, scope)) | found.unsure
         unit = found.place.of(dataset.name, verdict, codes=tuple(sorted(codes)), warnings=tuple(sorted(warnings)))
         complete.append((found, replace(unit, control=counted, values=values, unsure=unsure)))
     return complete

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tillage.contracts.compiler.condition import is_broken, is_met
+from tillage.contracts.compiler.codes import WHERE_CODE
+from tillage.contracts.compiler.condition import MET, UNKNOWN, answer, is_broken
 from tillage.contracts.compiler.elements import checked_elements, elements
 from tillage.contracts.compiler.group import grouped
 from tillage.contracts.compiler.leaves import Leaf
@@ -83,11 +84,15 @@ def _ruled(steps: Steps) -> str:
     masks = [name("mask:" + column) for column in where_columns(steps)]
     hidden = [*masks, *(["_wrong"] if dataset.where else []), "_codes", "_warnings"]
     units = outcome(steps, GATHERED)
-    found = f"select * exclude ({', '.join(hidden)}), {codes} as _codes, {warned} as _warnings from ({units})"
     if dataset.where is None or dataset.group_by:  # of rows to be grouped it has been asked before
-        return found
+        return f"select * exclude ({', '.join(hidden)}), {codes} as _codes, {warned} as _warnings from ({units})"
     undecided = " or ".join(f"{mask} <> 0" for mask in masks) or "false"
-    return f"{found} where _wrong or coalesce({is_met(dataset.where.sql)}, {undecided})"
+    failed = f"if(_answer is null and not _wrong, [{text(WHERE_CODE)}], []::varchar[])"
+    return f"""
+        select * exclude ({", ".join(hidden)}, _answer), list_concat({codes}, {failed}) as _codes, {warned} as _warnings
+        from (select *, {answer(dataset.where.sql)} as _answer from ({units}))
+        where _wrong or coalesce(_answer = {MET} or (_answer = {UNKNOWN} and ({undecided})), true)
+    """
 
 
 def _broken(rules: list[tuple[str, str]]) -> str:

@@ -24,8 +24,13 @@ ROUNDED = 1 << 20
 """No violation: a warning that decimals were rounded away."""
 BROKEN_OPERAND = 1 << 21
 """No violation of its own: the amount is made of a column that has one."""
+WHERE_FAILED = 1 << 22
+"""A row of a group for which nobody can say whether it belongs to the dataset."""
 NOT_COUNTABLE = BIT[Code.MISSING] | BIT[Code.TYPE] | BIT[Code.MONEY_SCALE] | BIT[Code.MONEY_OVERFLOW] | BROKEN_OPERAND
 """What keeps an amount from being counted; an unknown VAT class or a bound does not."""
+
+WHERE_CODE = "rule:where"
+"""Of a unit that is kept because `tillage.where` fails on it."""
 
 
 def code_list(mask: str) -> str:

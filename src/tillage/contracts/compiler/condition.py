@@ -114,15 +114,20 @@ def is_broken(sql: str) -> str:
     return f"not coalesce({_tried(f'coalesce(({_strict(sql)})::boolean, true)')}, false)"
 
 
-def is_met(sql: str, *, row: str = "", columns: Collection[str] = ()) -> str:
-    """SQL: true, false or null as the condition is; null where it fails. `row`: the struct that holds its `columns`."""
+MET, UNMET, UNKNOWN = 1, 0, 2
+
+
+def answer(sql: str, *, row: str = "", columns: Collection[str] = ()) -> str:
+    """SQL: MET, UNMET, or UNKNOWN where the condition is null; null where it fails. `row`: the struct that holds its
+    `columns`.
+    """
     if row:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
         for column in list(tree.find_all(exp.Column)):
             if column.parts[0].name in columns and not _is_bound(column):
                 column.replace(exp.Dot.build([exp.to_identifier(row), *(part.copy() for part in column.parts)]))
         sql = tree.sql(dialect="duckdb", comments=False)
-    return _tried(f"({_strict(sql)})::boolean")
+    return _tried(f"case ({_strict(sql)})::boolean when true then {MET} when false then {UNMET} else {UNKNOWN} end")
 
 
 def _tried(expression: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tillage.contracts.compiler import scalar
-from tillage.contracts.compiler.codes import BIT, VIOLATION
-from tillage.contracts.compiler.condition import is_met
+from tillage.contracts.compiler.codes import BIT, VIOLATION, WHERE_FAILED
+from tillage.contracts.compiler.condition import MET, UNKNOWN, answer
 from tillage.contracts.compiler.exploded import is_wrong
 from tillage.contracts.compiler.level import Level
 from tillage.contracts.compiler.scalar import noted
@@ -43,14 +43,14 @@ def grouped(steps: Steps, rows: str) -> str:
     alone = " or ".join(f"{scalar.final_field(level, level.find(key)[1])} is null" for key in dataset.group_by)
     alone = f"{alone} or {is_wrong('r')}"
     by = ", ".join(["_load_seq", "_source", *(name(key) for key in keys), "_alone"])
-    business = f"where {_is_business(steps, level)}" if dataset.where else ""
+    asked, failed, business = _business(steps, level)
     return f"""
         select _load_seq, _source, min(_ordinal) as _ordinal, arg_min(_offset, _ordinal) as _offset,
             struct_insert(arg_min(r, _ordinal), {name(ROWS)} := list(r order by _ordinal)) as r,
             any_value(f) as f, any_value(is_text) as is_text,
-            if({torn}, {BIT[Code.KEY_CONFLICT]}, 0) | bit_or({bits} | {unknown}) as row_bits
+            if({torn}, {BIT[Code.KEY_CONFLICT]}, 0) | bit_or({bits} | {unknown} | {failed}) as row_bits
         from (
-            select *, {columns(same)}, if({alone}, _ordinal, null) as _alone
+            select *, {columns(same)}, if({alone}, _ordinal, null) as _alone, {asked} as _answer
             from (select *, {columns(masks)} from (select *, {columns(valued)} from (select *, r as x from {rows})))
             {business}
         )
@@ -58,11 +58,14 @@ def grouped(steps: Steps, rows: str) -> str:
     """
 
 
-def _is_business(steps: Steps, level: Level) -> str:
+def _business(steps: Steps, level: Level) -> tuple[str, str, str]:
+    """What `where` says of a row, the bit of one on which it fails, and the condition for the rows that are kept."""
     where = steps.dataset.where
     if where is None:
-        return "true"
+        return "null", "0", ""
     finals = {leaf.column.stored_name: scalar.final_field(level, leaf) for leaf in level.leaves if "." not in leaf.key}
-    undecided = " or ".join(f"{name('mask:' + column)} & {VIOLATION} <> 0" for column in where.columns)
-    met = f"list_transform([{pack(finals)}], lambda _row: {is_met(where.sql, row='_row', columns=finals)})[1]"
-    return f"coalesce({met}, {undecided or 'false'}) or {is_wrong('r')}"
+    undecided = " or ".join(f"{name('mask:' + column)} & {VIOLATION} <> 0" for column in where.columns) or "false"
+    said = answer(where.sql, row="_row", columns=finals)
+    asked = f"list_transform([{pack(finals)}], lambda _row: {said})[1]"
+    kept = f"coalesce(_answer = {MET} or (_answer = {UNKNOWN} and ({undecided})), true) or {is_wrong('r')}"
+    return asked, f"if(_answer is null and not {is_wrong('r')}, {WHERE_FAILED}, 0)", f"where {kept}"

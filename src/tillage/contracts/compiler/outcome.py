@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from tillage.contracts.compiler import net
-from tillage.contracts.compiler.codes import BIT, BROKEN_OPERAND, NOT_COUNTABLE, ROUNDED, VIOLATION, code_list
+from tillage.contracts.compiler.codes import (
+    BIT,
+    BROKEN_OPERAND,
+    NOT_COUNTABLE,
+    ROUNDED,
+    VIOLATION,
+    WHERE_CODE,
+    WHERE_FAILED,
+    code_list,
+)
 from tillage.contracts.compiler.leaves import Leaf
 from tillage.contracts.compiler.number import MAX_MINOR
 from tillage.contracts.compiler.steps import PLACE, Steps
 from tillage.contracts.contract import Column, Kind
-from tillage.contracts.sql_text import columns, name, pack
+from tillage.contracts.sql_text import columns, name, pack, text
 from tillage.domain.verdict import Code
 
 _FINE = f"_mask & {VIOLATION} = 0"
@@ -26,6 +35,9 @@ def outcome(steps: Steps, units: str) -> str:
         fields |= _stored(column, "")
     countable = f"not is_wrong and abs(_control) <= {MAX_MINOR}"
     fields["_codes"] = code_list("_mask")
+    if steps.dataset.group_by and steps.dataset.where:
+        failed = f"if(_mask & {WHERE_FAILED} <> 0, [{text(WHERE_CODE)}], []::varchar[])"
+        fields["_codes"] = f"list_concat({fields['_codes']}, {failed})"
     fields["_warnings"] = f"if(_mask & {ROUNDED} <> 0, ['{Code.MONEY_SCALE}'], []::varchar[])"
     fields["_control_minor"] = f"if({countable}, _control, null)::decimal(38,0)"
     has_code = steps.dataset.currency_by is not None
