@@ -123,7 +123,7 @@ def _dataset(names: Names, version: str, unit: str) -> Property:
     if rng.randrange(2):
         _key(rng, properties)
     if not rng.randrange(4):
-        custom(found, "tillage.where", rng.choice(_conditions(rng, properties, can_fail=False)))
+        custom(found, "tillage.where", rng.choice(_conditions(rng, properties)))
     if not rng.randrange(6):
         custom(found, "tillage.distinct", True)
     _add_rules(rng, found)
@@ -154,7 +154,7 @@ def _grouped(names: Names, version: str) -> Property:
     if rng.randrange(2):
         by[0]["primaryKey"] = True
     if not rng.randrange(4):
-        custom(found, "tillage.where", rng.choice(_conditions(rng, by, can_fail=False)))
+        custom(found, "tillage.where", rng.choice(_conditions(rng, by)))
     _add_rules(rng, found)
     return found
 
@@ -264,6 +264,8 @@ def _moment_options(rng: Random, kind: str) -> Property:
     options = _bounds(rng, bounds[kind])
     if rng.randrange(2):
         options["format"] = rng.choice(DATE_FORMATS[kind])
+    if kind == "timestamp" and "format" not in options and not rng.randrange(4):
+        options["timezone"] = rng.choice((True, False))
     if kind == "timestamp" and not rng.randrange(4):
         options["defaultTimezone"] = rng.choice(("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Etc/UTC"))
     return options
@@ -419,7 +421,7 @@ def _currency(one: Property) -> str | None:
 def _add_rules(rng: Random, found: Property) -> None:
     for number in range(rng.choice((0, 0, 1, 1, 2))):
         rule = {"type": "custom", "engine": "tillage"}
-        rule["implementation"] = rng.choice(_conditions(rng, found["properties"], can_fail=True))
+        rule["implementation"] = rng.choice(_conditions(rng, found["properties"]))
         rule[rng.choice(("id", "name"))] = f"r{number}"
         severity = rng.choice(("", "error", "warning"))
         rule |= {"severity": severity} if severity else {}
@@ -427,12 +429,12 @@ def _add_rules(rng: Random, found: Property) -> None:
         holder.setdefault("quality", []).append(rule)
 
 
-def _conditions(rng: Random, properties: Sequence[Property], *, can_fail: bool) -> list[str]:
+def _conditions(rng: Random, properties: Sequence[Property]) -> list[str]:
     """SQL booleans over the columns; those that can fail on a row stand alone."""
     found = [text for one in properties for text in _simple(rng, one)]
     joined = f"({rng.choice(found)}) {rng.choice(('and', 'or'))} ({rng.choice(found)})"
     both = [*found, joined, f"not ({joined})"]
-    failing = [text for one in properties for text in _failing(one)] if can_fail else []
+    failing = [text for one in properties for text in _failing(one)]
     return [*both, *failing]
 
 

@@ -190,7 +190,8 @@ def _valid_values(item: Mapping[str, Any]) -> tuple[tuple[Any, ...] | None, tupl
     options = item.get("logicalTypeOptions") or {}
     patterns = [options["pattern"]] if "pattern" in options else []
     for one in item.get("quality") or ():
-        if "invalidValues" not in {one.get("metric"), one.get("rule")} or one.get("mustBe") != 0:
+        is_rejecting = one.get("mustBe") == 0 and one.get("severity", "error") == "error"
+        if "invalidValues" not in {one.get("metric"), one.get("rule")} or not is_rejecting:
             continue
         arguments = {**one, **(one.get("arguments") or {})}
         lists += [arguments["validValues"]] if "validValues" in arguments else []

@@ -106,6 +106,8 @@ def typed(column: Column, raw: Any, *, is_text: bool) -> Any:
     if not isinstance(raw, str):
         return WRONG
     options = column.options
+    if "timezone" in options and options["timezone"] != bool(re.search(r"(Z|[+-][0-9:]+)$", raw.strip(BLANKS)[10:])):
+        return WRONG
     try:
         return date_formats.parse(column.kind, raw.strip(BLANKS), options.get("format"), options.get("defaultTimezone"))
     except date_formats.WrongError:

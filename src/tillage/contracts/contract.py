@@ -132,6 +132,8 @@ class Column:
     limits: Limits = Limits()
     date_format: str | None = None
     time_zone: str | None = None
+    has_offset: bool | None = None
+    """Of a timestamp without a format: whether it must say its offset, or must not; None: it may."""
     """Zone of timestamps without an offset; None is UTC."""
     money: Money | None = None
     vat: Vat | None = None
@@ -176,6 +178,8 @@ class RowRule:
     sql: str
     columns: tuple[str, ...]
     severity: Severity = Severity.ERROR
+    line: int = field(default=1, compare=False)
+    """Of the contract file."""
 
     @property
     def code(self) -> str:
@@ -195,6 +199,8 @@ class DatasetRule:
     operand: tuple[Decimal, ...]
     """One number, or the two ends of a range, both of which belong to it."""
     severity: Severity = Severity.ERROR
+    line: int = field(default=1, compare=False)
+    """Of the contract file."""
 
     def holds(self, value: Any) -> bool:
         """Whether the query's answer is as it must be."""

@@ -62,12 +62,17 @@ def check_format(kind: Kind, pattern: str) -> str | None:  # noqa: PLR0911  (one
     return None
 
 
-def parsed(kind: Kind, value: str, pattern: str | None, zone: str | None) -> str:
+def says_offset(pattern: str) -> bool:
+    """Whether a good format holds an offset."""
+    return "offset" in _read(pattern).parts
+
+
+def parsed(kind: Kind, value: str, pattern: str | None, zone: str | None, *, has_offset: bool | None = None) -> str:
     """SQL: the DATE, the TIMESTAMP WITH TIME ZONE or the time as ISO text that the trimmed text `value` stands for.
 
-    Null where it does not fit. `pattern` None: ISO 8601.
+    Null where it does not fit. `pattern` None: ISO 8601, of a timestamp with or without an offset as `has_offset` says.
     """
-    found = _read(pattern) if pattern is not None else _ISO[kind]
+    found = _read(pattern) if pattern is not None else _ISO_OFFSET[has_offset] if kind is Kind.TIMESTAMP else _ISO[kind]
     names = ", ".join(text(part) for part in found.parts)
     match = f"regexp_extract({value}, {text(f'^(?:{found.regex})$')}, [{names}])"
     parts = {part: f"p.{part}" for part in found.parts}
@@ -84,10 +89,12 @@ def parsed(kind: Kind, value: str, pattern: str | None, zone: str | None) -> str
 _ISO = {
     Kind.DATE: _Pattern(_ISO_DATE, ("year", "month", "day")),
     Kind.TIME: _Pattern(_ISO_TIME, ("hour", "minute", "second", "fraction")),
-    Kind.TIMESTAMP: _Pattern(
-        f"{_ISO_DATE}[T ]{_ISO_TIME}({_OFFSET})?",
-        ("year", "month", "day", "hour", "minute", "second", "fraction", "offset"),
-    ),
+}
+_ISO_PARTS = ("year", "month", "day", "hour", "minute", "second", "fraction")
+_ISO_OFFSET = {
+    None: _Pattern(f"{_ISO_DATE}[T ]{_ISO_TIME}({_OFFSET})?", (*_ISO_PARTS, "offset")),
+    True: _Pattern(f"{_ISO_DATE}[T ]{_ISO_TIME}({_OFFSET})", (*_ISO_PARTS, "offset")),
+    False: _Pattern(f"{_ISO_DATE}[T ]{_ISO_TIME}", _ISO_PARTS),
 }
 
 
@@ -173,7 +180,7 @@ def _time(parts: dict[str, str]) -> str:
 
 def _timestamp(parts: dict[str, str], *, zone: str | None) -> str:
     naive = f"try_cast(({_date(parts)})::varchar || ' ' || ({_time(parts)}) as timestamp)"
-    local = f"timezone({text(zone or 'UTC')}, {naive})"
+    local = _in_zone(naive, zone) if zone and zone != "UTC" else f"timezone('UTC', {naive})"
     if "offset" not in parts:
         return _representable(local)
     offset = parts["offset"]
@@ -185,6 +192,24 @@ def _timestamp(parts: dict[str, str], *, zone: str | None) -> str:
     shifted = f"timezone('UTC', {naive} - to_minutes({minutes}))"
     utc = f"timezone('UTC', {naive})"
     return _representable(f"case when {offset} = '' then {local} when {offset} = 'Z' then {utc} else {shifted} end")
+
+
+def _in_zone(naive: str, zone: str) -> str:
+    """SQL: the one moment that a clock in the zone shows as `naive`; null where it shows it twice, or never.
+
+    The offsets of a day before and a day after are all that can hold: what both say, or what one of them says.
+    """
+    named = text(zone)
+
+    def with_offset_of(moment: str) -> str:
+        return f"n.v - (timezone({named}, {moment}) - timezone('UTC', {moment}))"
+
+    around = f"timezone({named}, n.v)"
+    both = [with_offset_of(f"({around} {sign} to_days(1))") for sign in "-+"]
+    tried = f"lambda u: timezone({named}, timezone('UTC', u)) = n.v"
+    fitting = f"list_distinct(list_filter([{', '.join(both)}], {tried}))"
+    found = f"list_transform([{fitting}], lambda f: if(len(f) = 1, timezone('UTC', f[1]), null))[1]"
+    return f"list_transform([struct_pack(v := {naive})], lambda n: if(n.v is null, null, {found}))[1]"
 
 
 def _representable(made: str) -> str:

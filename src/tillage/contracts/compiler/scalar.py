@@ -64,7 +64,7 @@ def _value(column: Column, e: str) -> str:
     if column.kind is Kind.STRING:
         return f"if({e}[1] = '\"', {decoded}, null)"
     if column.kind in MOMENTS:
-        made = moment.parsed(column.kind, "t", column.date_format, column.time_zone)
+        made = moment.parsed(column.kind, "t", column.date_format, column.time_zone, has_offset=column.has_offset)
         return f"if({e}[1] = '\"', list_transform([{plain}], lambda t: {made})[1], null)"
     if column.kind is Kind.BOOLEAN:
         spoken = f"case lower({plain}) {_BOOLEANS} end"

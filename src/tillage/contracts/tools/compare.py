@@ -159,7 +159,7 @@ def _sources(where: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(where, "it has more spellings", Breaks.NOBODY)
     if set(old.null_values) != set(new.null_values):
         yield Change(where, "other values stand for null", Breaks.SENDERS)
-    if (old.date_format, old.time_zone) != (new.date_format, new.time_zone):
+    if _clock(old) != _clock(new):
         yield Change(where, "format of dates or times is another one", Breaks.SENDERS)
 
 
@@ -210,6 +210,10 @@ def _order(bound: Decimal | str | int) -> tuple[Decimal, str]:
 
 def _is_multiple(new: Decimal | None, old: Decimal) -> bool:
     return new is not None and new % old == 0
+
+
+def _clock(column: Column) -> tuple[object, ...]:
+    return (column.date_format, column.time_zone, column.has_offset)
 
 
 def _reading(money: Money) -> tuple[object, ...]:
