@@ -76,11 +76,15 @@ class Document:
             raise self.wrong(path, "must be a text; put it in quotes")
         return self.texts[path]
 
-    def wrong(self, path: Path, message: str) -> OperatorError:
-        """An error of this document's kind: file, line, and what is wrong there."""
+    def line(self, path: Path) -> int:
+        """Where the node at `path` stands, or what holds it."""
         while path and path not in self.lines:
             path = path[:-1]
-        return self.error(f"{self.name}, line {self.lines.get(path, 1)}: {message}")
+        return self.lines.get(path, 1)
+
+    def wrong(self, path: Path, message: str) -> OperatorError:
+        """An error of this document's kind: file, line, and what is wrong there."""
+        return self.error(f"{self.name}, line {self.line(path)}: {message}")
 
     def check_names(self, path: Path, found: Iterable[Any], allowed: Iterable[str]) -> None:
         """Each of `found` is one of `allowed`.

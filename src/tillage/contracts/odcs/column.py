@@ -10,6 +10,7 @@ from tillage.contracts.compiler import amount, moment
 from tillage.contracts.compiler.shape import NOTE, ROWS
 from tillage.contracts.contract import ClassMap, Column, FieldPath, Kind
 from tillage.contracts.document import Document, Path, nearest
+from tillage.contracts.odcs.applied import check_applied, check_element, check_inside
 from tillage.contracts.odcs.limits import read_limits
 from tillage.contracts.odcs.money import read_money, read_vat
 from tillage.contracts.odcs.terms import Terms, column_name, only, own_terms, yes_or_no
@@ -32,9 +33,16 @@ _FORMATTED = {Kind.DATE, Kind.TIMESTAMP, Kind.TIME}
 
 
 def read_column(
-    document: Document, path: Path, item: Mapping[str, Any], *, is_inside_list: bool = False, is_grouped: bool = False
+    document: Document,
+    path: Path,
+    item: Mapping[str, Any],
+    *,
+    is_inside: bool = False,
+    is_inside_list: bool = False,
+    is_grouped: bool = False,
 ) -> Column:
-    """The column described at `path`. `is_grouped`: its dataset gathers rows, so that a list may be made of them.
+    """The column described at `path`; `is_inside`: a list or object. `is_grouped`: its dataset gathers rows, so that a
+    list may be made of them.
 
     Raises:
         ContractError: a wrong value, or a rule that this version cannot check.
@@ -45,15 +53,18 @@ def read_column(
     terms = own_terms(document, path, item, COLUMN_TERMS)
     money = read_money(document, terms.at("tillage.money"), kind, terms.get("tillage.money"))
     is_made = "tillage.amount" in terms or "tillage.map" in terms
+    check_applied(document, path, item, terms)
+    if is_inside:
+        check_inside(document, path, item)
     of_rows = kind is Kind.LIST and is_grouped and not is_inside_list
     paths: tuple[FieldPath, ...] = ()
     if of_rows:
-        paths = _rows_path(document, path, item)
+        paths = _rows_path(document, path, item, terms)
     elif not is_made:
         paths = _paths(document, path, item, terms, is_inside_list=is_inside_list)
     if is_made and ("physicalName" in item or "tillage.aliases" in terms):
         raise document.wrong(path, "a column made of others has no physicalName and no aliases")
-    date_format, time_zone = _format(document, path, kind, item)
+    date_format, time_zone, has_offset = _format(document, path, kind, item)
     if yes_or_no(document, terms, "tillage.eventTime") and kind is not Kind.TIMESTAMP:
         raise document.wrong(terms.at("tillage.eventTime"), "tillage.eventTime needs `logicalType: timestamp`")
     items, is_scalar_list = _items(document, path, item, kind, is_inside_list=is_inside_list)
@@ -66,6 +77,7 @@ def read_column(
         limits=read_limits(document, path, kind, item, money),
         date_format=date_format,
         time_zone=time_zone,
+        has_offset=has_offset,
         money=money,
         vat=read_vat(document, terms.at("tillage.vat"), money, terms["tillage.vat"])
         if "tillage.vat" in terms
@@ -86,8 +98,8 @@ def _kind(document: Document, path: Path, item: Mapping[str, Any]) -> Kind:
     return KINDS[logical]
 
 
-def _rows_path(document: Document, path: Path, item: Mapping[str, Any]) -> tuple[FieldPath, ...]:
-    if "physicalName" in item:
+def _rows_path(document: Document, path: Path, item: Mapping[str, Any], terms: Terms) -> tuple[FieldPath, ...]:
+    if "physicalName" in item or "tillage.aliases" in terms:
         raise document.wrong((*path, "physicalName"), "a list of a grouped unit is made of its rows; leave it out")
     return (FieldPath((ROWS,)),)
 
@@ -133,17 +145,18 @@ def _items(
     logical = inner.get("logicalType", "object")
     if is_inside_list or logical == Kind.LIST:
         raise document.wrong(here, "no lists inside lists in this version")
+    check_element(document, here, inner, COLUMN_TERMS, is_object=logical == Kind.OBJECT)
     if logical == Kind.OBJECT:
         return _members(document, (*here, "properties"), inner.get("properties"), is_inside_list=True), False
     element = {key: value for key, value in inner.items() if key != "properties"} | {"name": "value"}
-    return (read_column(document, here, element, is_inside_list=True),), True
+    return (read_column(document, here, element, is_inside=True, is_inside_list=True),), True
 
 
 def _members(document: Document, path: Path, properties: Any, *, is_inside_list: bool) -> tuple[Column, ...]:
     if not properties:
         raise document.wrong(path[:-1], "`properties` must list what it holds (of a list: under `items`)")
     return tuple(
-        read_column(document, (*path, index), entry, is_inside_list=is_inside_list)
+        read_column(document, (*path, index), entry, is_inside=True, is_inside_list=is_inside_list)
         for index, entry in enumerate(properties)
     )
 
@@ -158,9 +171,12 @@ def _null_values(document: Document, kind: Kind, terms: Terms) -> tuple[str, ...
     return tuple(values)
 
 
-def _format(document: Document, path: Path, kind: Kind, item: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def _format(
+    document: Document, path: Path, kind: Kind, item: Mapping[str, Any]
+) -> tuple[str | None, str | None, bool | None]:
+    """Format, time zone, and whether the offset must be there."""
     if kind not in _FORMATTED:
-        return None, None
+        return None, None, None
     options = item.get("logicalTypeOptions") or {}
     pattern, zone = options.get("format"), options.get("defaultTimezone")
     if pattern is not None:
@@ -169,7 +185,14 @@ def _format(document: Document, path: Path, kind: Kind, item: Mapping[str, Any])
             raise document.wrong((*path, "logicalTypeOptions", "format"), f"format '{pattern}': {wrong}")
     if zone is not None and not moment.is_zone(zone):
         raise document.wrong((*path, "logicalTypeOptions"), "`defaultTimezone` must be like Europe/Berlin or UTC")
-    return (None if pattern is None else str(pattern)), zone
+    has_offset = options.get("timezone")
+    if pattern is not None and has_offset is not None and moment.says_offset(str(pattern)) is not has_offset:
+        holds = "no offset (like XXX)" if has_offset else "an offset"
+        raise document.wrong(
+            (*path, "logicalTypeOptions", "timezone"),
+            f"`timezone: {str(has_offset).lower()}`, but the format has {holds}",
+        )
+    return (None if pattern is None else str(pattern)), zone, has_offset
 
 
 def _amount(document: Document, money: Any, terms: Terms) -> str | None:

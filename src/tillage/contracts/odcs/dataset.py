@@ -150,4 +150,5 @@ def _where(document: Document, terms: Terms, names: set[str], columns: tuple[Col
     except ValueError as wrong:
         raise document.wrong(path, f"tillage.where: {wrong}") from None
     by_stored = {field: column.name for column in columns for field, _, _ in stored(column)}
-    return RowRule("where", sql, tuple(dict.fromkeys(by_stored[name] for name in found)))
+    read = tuple(dict.fromkeys(by_stored[name] for name in found))
+    return RowRule("where", sql, read, line=document.line(path))

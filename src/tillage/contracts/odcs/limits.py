@@ -60,22 +60,24 @@ def read_limits(document: Document, path: Path, kind: Kind, item: Mapping[str, A
     highest, is_highest_excluded = _bound(
         document, here, kind, options, including="maximum", excluding="exclusiveMaximum"
     )
-    patterns = []
+    patterns: list[str] = []
     if kind is Kind.STRING:
-        patterns = [_pattern(document, here, options["pattern"])] if "pattern" in options else []
+        patterns = (
+            [read_pattern(document, (*here, "pattern"), kind, options["pattern"])] if "pattern" in options else []
+        )
         if "format" in options:
             document.check_names((*here, "format"), [options["format"]], FORMATS)
             patterns.append(FORMATS[options["format"]])
     step = options.get("multipleOf")
-    if step is not None and _decimal(document, here, step) <= 0:
+    if step is not None and read_decimal(document, here, step) <= 0:
         raise document.wrong(here, "`multipleOf` must be above 0")
-    patterns += _invalid_patterns(document, path, item)
+    patterns += _invalid_patterns(document, path, kind, item)
     return Limits(
         minimum=lowest,
         maximum=highest,
         is_minimum_excluded=is_lowest_excluded,
         is_maximum_excluded=is_highest_excluded,
-        multiple_of=None if step is None else _decimal(document, here, step),
+        multiple_of=None if step is None else read_decimal(document, here, step),
         min_length=_length(document, here, options.get("minItems" if kind is Kind.LIST else "minLength")),
         max_length=_length(document, here, options.get("maxItems" if kind is Kind.LIST else "maxLength")),
         patterns=tuple(patterns),
@@ -93,14 +95,19 @@ def _bound(
         return None, False
     value = options[key]
     if kind in {Kind.INTEGER, Kind.NUMBER}:
-        return _decimal(document, (*path, key), value), key == excluding
+        return read_decimal(document, (*path, key), value), key == excluding
     found = moment.iso(kind, str(value))
     if found is None:
         raise document.wrong((*path, key), f"`{key}` must be an ISO 8601 {kind}, in quotes")
     return found, key == excluding
 
 
-def _decimal(document: Document, path: Path, value: Any) -> Decimal:
+def read_decimal(document: Document, path: Path, value: Any) -> Decimal:
+    """The exact number.
+
+    Raises:
+        ContractError: it is none, or too long to be compared.
+    """
     try:
         found = Decimal("NaN" if isinstance(value, bool) else str(value))
     except InvalidOperation:
@@ -118,7 +125,14 @@ def _length(document: Document, path: Path, value: Any) -> int | None:
     return value
 
 
-def _pattern(document: Document, path: Path, pattern: Any) -> str:
+def read_pattern(document: Document, path: Path, kind: Kind, pattern: Any) -> str:
+    """The pattern of a string column.
+
+    Raises:
+        ContractError: another kind, or a pattern that RE2 cannot do.
+    """
+    if kind is not Kind.STRING:
+        raise document.wrong(path, f"`pattern` is for string columns, not for {kind}")
     try:
         pc.match_substring_regex(pa.array([""]), str(pattern))
     except pa.ArrowInvalid:
@@ -146,12 +160,17 @@ def _allowed(document: Document, path: Path, kind: Kind, item: Mapping[str, Any]
         return None
     if kind not in _ENUMERATED:
         raise document.wrong(path, f"allowed values are for strings, numbers and dates, not for {kind}")
-    return tuple(_value(document, path, kind, value) for value in found)
+    return tuple(read_value(document, path, kind, value) for value in found)
 
 
-def _value(document: Document, path: Path, kind: Kind, value: Any) -> str:
+def read_value(document: Document, path: Path, kind: Kind, value: Any) -> str:
+    """A value of the kind as text.
+
+    Raises:
+        ContractError: it is none.
+    """
     if kind in {Kind.INTEGER, Kind.NUMBER}:
-        return f"{_decimal(document, path, value):f}"
+        return f"{read_decimal(document, path, value):f}"
     if kind is Kind.STRING:
         if not isinstance(value, str):
             raise document.wrong(path, "an allowed value of a string column is a text: put it in quotes")
@@ -164,13 +183,14 @@ def _value(document: Document, path: Path, kind: Kind, value: Any) -> str:
 
 def is_row_enum(rule: Mapping[str, Any]) -> bool:
     """Whether a library rule says of each value what it may be: ODCS 3.0 and 3.1's way to an enumeration."""
-    return rule.get("metric") == "invalidValues" and rule.get("mustBe") == 0
+    is_rejecting = rule.get("severity", "error") == "error"
+    return is_rejecting and rule.get("metric") == "invalidValues" and rule.get("mustBe") == 0
 
 
-def _invalid_patterns(document: Document, path: Path, item: Mapping[str, Any]) -> list[str]:
+def _invalid_patterns(document: Document, path: Path, kind: Kind, item: Mapping[str, Any]) -> list[str]:
     found = []
     for index, rule in enumerate(item.get("quality") or ()):
         arguments = rule.get("arguments") or {}
         if is_row_enum(rule) and "pattern" in arguments:
-            found.append(_pattern(document, (*path, "quality", index), arguments["pattern"]))
+            found.append(read_pattern(document, (*path, "quality", index), kind, arguments["pattern"]))
     return found

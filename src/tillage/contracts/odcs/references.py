@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tillage.contracts.compiler.amount import operands
 from tillage.contracts.compiler.leaves import Leaf, leaves
@@ -86,11 +86,14 @@ def _check_amount(document: Document, path: Path, column: Column, known: _Known)
             raise document.wrong(path, f"tillage.amount: '{name}' is in another currency")
 
 
+def _every(columns: Iterable[Column]) -> Iterator[Column]:
+    for column in columns:
+        yield column
+        yield from _every(column.items)
+
+
 def _check_control(document: Document, path: Path, dataset: Dataset) -> None:
-    inner = [item for column in dataset.columns for item in column.items]
-    marked = [column for column in (*dataset.columns, *inner) if column.is_control]
-    if any(column.money is None for column in marked):
-        raise document.wrong(path, "tillage.control needs tillage.money on the same column")
+    marked = [column for column in _every(dataset.columns) if column.is_control]
     if len(marked) > 1:
         raise document.wrong(path, "tillage.control: one column of a dataset can be what the law counts")
     control = dataset.control()

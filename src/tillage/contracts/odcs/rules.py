@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +14,9 @@ from sqlglot import exp
 from tillage.contracts.compiler.condition import check_functions, read_condition
 from tillage.contracts.contract import Column, Dataset, DatasetRule, Kind, RowRule, Severity
 from tillage.contracts.document import Document, Path
-from tillage.contracts.odcs.limits import VALUE_ARGUMENTS, is_row_enum
+from tillage.contracts.odcs.limits import is_row_enum
+from tillage.contracts.odcs.metrics import Asked, metric_sql
 from tillage.contracts.sql_text import name as quoted
-from tillage.contracts.sql_text import text
 
 OPERATORS = (
     *("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan"),
@@ -27,8 +28,6 @@ RULE_KEYS = {
     "sql": _NOTES | {"type", "query", "severity", "unit", *OPERATORS},
     "library": _NOTES | {"type", "metric", "rule", "arguments", "severity", "unit", *OPERATORS},
 }
-METRICS = ("rowCount", "nullValues", "missingValues", "invalidValues", "duplicateValues")
-UNITS = ("rows", "percent")
 SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING, "info": Severity.WARNING}
 
 
@@ -42,21 +41,30 @@ def read_rules(
     """
     row_rules: list[RowRule] = []
     dataset_rules: list[DatasetRule] = []
-    for here, rule, column in _all(path, item, dataset):
+    for here, rule, asked in _all(path, item, dataset):
         kind = rule.get("type", "library")
-        if kind == "text" or (column is not None and is_row_enum(rule)):
-            continue  # words for people; and what `odcs_limits` has taken
+        if kind == "text" or (asked is not None and is_row_enum(rule)):
+            continue  # words for people; and what `odcs.limits` has taken
         document.check_names(here, rule, RULE_KEYS[kind])
+        if asked is not None and asked.is_in_list:
+            raise document.wrong(
+                here,
+                "inside a list only `invalidValues` with `mustBe: 0` is checked, which rejects; state other rules at "
+                "the dataset, where the list is a column",
+            )
         severity = rule.get("severity", "error")
         document.check_names(here, [severity], SEVERITIES)
         rule_name = _name(document, here, rule, kind)
+        if dataset.where is not None and rule_name == dataset.where.name:
+            raise document.wrong(here, "'where' is the code of units on which tillage.where fails; give another `id`")
         if kind == "custom":
-            row_rules.append(_row_rule(document, here, rule, names, name=rule_name, severity=SEVERITIES[severity]))
+            found = _row_rule(document, here, rule, names, name=rule_name)
+            row_rules.append(replace(found, severity=SEVERITIES[severity]))
         else:
             operator, operand = _operator(document, here, rule)
-            sql = _query(document, here, rule, dataset, column) if kind == "sql" else None
-            sql = sql or _metric(document, here, rule, dataset, column)
-            dataset_rules.append(DatasetRule(rule_name, sql, operator, operand, SEVERITIES[severity]))
+            make = _query if kind == "sql" else metric_sql
+            sql, line = make(document, here, rule, dataset, asked), document.line((*here, "query"))
+            dataset_rules.append(DatasetRule(rule_name, sql, operator, operand, SEVERITIES[severity], line))
     for every in (row_rules, dataset_rules):
         seen = [rule.name for rule in every]
         for rule_name in seen:
@@ -67,12 +75,29 @@ def read_rules(
 
 def _all(
     path: Path, item: Mapping[str, Any], dataset: Dataset
-) -> Iterator[tuple[Path, Mapping[str, Any], Column | None]]:
+) -> Iterator[tuple[Path, Mapping[str, Any], Asked | None]]:
     for index, rule in enumerate(item.get("quality") or ()):
         yield (*path, "quality", index), rule, None
-    for number, (entry, column) in enumerate(zip(item.get("properties") or (), dataset.columns, strict=True)):
+    for here, entry, asked in _columns((*path, "properties"), item.get("properties"), dataset.columns, dataset.name):
         for index, rule in enumerate(entry.get("quality") or ()):
-            yield (*path, "properties", number, "quality", index), rule, column
+            yield (*here, "quality", index), rule, asked
+
+
+def _columns(
+    path: Path, entries: Any, columns: tuple[Column, ...], *outer: str, is_in_list: bool = False
+) -> Iterator[tuple[Path, Mapping[str, Any], Asked]]:
+    """Each column, those inside objects and lists too; `outer` are the names that lead to it, the dataset's first."""
+    for number, (entry, column) in enumerate(zip(entries or (), columns, strict=True)):
+        here = (*path, number)
+        # Of members with the dataset, which may have the name of the object.
+        names = (*outer, column.stored_name) if len(outer) > 1 else (column.stored_name,)
+        yield here, entry, Asked(column, quoted(*names), is_in_list)
+        if column.kind is Kind.OBJECT:
+            inner = entry.get("properties")
+            yield from _columns((*here, "properties"), inner, column.items, *outer, column.name, is_in_list=is_in_list)
+        elif column.kind is Kind.LIST and not column.is_scalar_list:
+            inner = (entry.get("items") or {}).get("properties")
+            yield from _columns((*here, "items", "properties"), inner, column.items, column.name, is_in_list=True)
 
 
 def _name(document: Document, path: Path, rule: Mapping[str, Any], kind: str) -> str:
@@ -84,9 +109,7 @@ def _name(document: Document, path: Path, rule: Mapping[str, Any], kind: str) ->
     return found
 
 
-def _row_rule(
-    document: Document, path: Path, rule: Mapping[str, Any], names: set[str], *, name: str, severity: Severity
-) -> RowRule:
+def _row_rule(document: Document, path: Path, rule: Mapping[str, Any], names: set[str], *, name: str) -> RowRule:
     if rule.get("engine") != "tillage":
         raise document.wrong((*path, "engine"), "a custom rule is checked here with `engine: tillage` only")
     sql = rule.get("implementation")
@@ -96,7 +119,7 @@ def _row_rule(
         columns = read_condition(sql, names)
     except ValueError as wrong:
         raise document.wrong((*path, "implementation"), f"rule '{name}': {wrong}") from None
-    return RowRule(name, sql, columns, severity)
+    return RowRule(name, sql, columns, line=document.line((*path, "implementation")))
 
 
 def _operator(document: Document, path: Path, rule: Mapping[str, Any]) -> tuple[str, tuple[Decimal, ...]]:
@@ -110,13 +133,13 @@ def _operator(document: Document, path: Path, rule: Mapping[str, Any]) -> tuple[
     return operator, tuple(Decimal(str(value)) for value in values)
 
 
-def _query(document: Document, path: Path, rule: Mapping[str, Any], dataset: Dataset, column: Column | None) -> str:
+def _query(document: Document, path: Path, rule: Mapping[str, Any], dataset: Dataset, asked: Asked | None) -> str:
     sql = str(rule.get("query", ""))
     for spelling in ("${object}", "{object}", "${table}", "{table}"):
         sql = sql.replace(spelling, quoted(dataset.name))
     for spelling in ("${property}", "{property}", "${column}", "{column}"):
-        if column is not None:
-            sql = sql.replace(spelling, quoted(column.stored_name))
+        if asked is not None:
+            sql = sql.replace(spelling, asked.sql)
     try:
         _check_query(sql, sqlglot.parse(sql, dialect="duckdb"), dataset)
     except (ValueError, sqlglot.errors.ParseError, sqlglot.errors.TokenError) as wrong:
@@ -134,57 +157,3 @@ def _check_query(sql: str, trees: Sequence[exp.Expr | None], dataset: Dataset) -
         if table.name not in known or table.db:
             raise ValueError(f"it may read '{dataset.name}' only")
     check_functions(sql, tree, is_aggregate_allowed=True)
-
-
-def _metric(document: Document, path: Path, rule: Mapping[str, Any], dataset: Dataset, column: Column | None) -> str:
-    metric = rule.get("metric") or rule.get("rule")
-    document.check_names(path, [metric], METRICS)
-    unit = rule.get("unit", "rows")
-    document.check_names(path, [unit], UNITS)
-    table = quoted(dataset.name)
-    arguments = rule.get("arguments") or {}
-    if metric == "rowCount":
-        return f"select count(*) from {table}"
-    if metric == "duplicateValues":
-        columns = [column.stored_name] if column is not None else list(arguments.get("properties", ()))
-        stored = {one.name: one.stored_name for one in dataset.columns}
-        columns = [stored.get(one, one) for one in columns]
-        if not columns:
-            raise document.wrong(path, "duplicateValues of a dataset needs `arguments: {properties: [columns]}`")
-        document.check_names(path, columns, list(stored.values()))
-        by = ", ".join(quoted(one) for one in columns)
-        counted = f"count(*) - count(distinct ({by}))"
-        return _share(counted, table, unit, " and ".join(f"{quoted(one)} is not null" for one in columns))
-    if column is None:
-        raise document.wrong(path, f"{metric} is a rule of a column")
-    value = quoted(column.stored_name)
-    if metric == "nullValues":
-        return _share(f"count(*) filter ({value} is null)", table, unit)
-    if column.kind in {Kind.LIST, Kind.OBJECT}:
-        raise document.wrong(path, f"{metric} is for values, not for a {column.kind}")
-    if metric == "missingValues":
-        missing = [text(str(one)) for one in arguments.get("missingValues", ["", None]) if one is not None]
-        among = f" or {value}::varchar in ({', '.join(missing)})" if missing else ""
-        return _share(f"count(*) filter ({value} is null{among})", table, unit)
-    return _share(f"count(*) filter ({_invalid(document, path, arguments, value)})", table, unit)
-
-
-def _invalid(document: Document, path: Path, arguments: Mapping[str, Any], value: str) -> str:
-    document.check_names(path, arguments, VALUE_ARGUMENTS)
-    wrong = []
-    if arguments.get("validValues"):
-        valid = ", ".join(text(str(one)) for one in arguments["validValues"])
-        wrong.append(f"{value}::varchar not in ({valid})")
-    if "pattern" in arguments:
-        wrong.append(f"not regexp_matches({value}::varchar, {text(str(arguments['pattern']))})")
-    if not wrong:
-        raise document.wrong(path, "invalidValues needs `arguments` with `validValues` or `pattern`")
-    return " or ".join(wrong)
-
-
-def _share(counted: str, table: str, unit: str, where: str = "true") -> str:
-    """Rows, or percent of all rows as an exact decimal; none of no rows is 0 percent."""
-    if unit == "rows":
-        return f"select {counted} from {table} where {where}"
-    share = f"({counted}) * 100::decimal(18,6) / nullif(count(*), 0)"
-    return f"select coalesce({share}, 0) from {table} where {where}"
