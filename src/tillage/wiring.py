@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from tillage.backups.folder import Folder
 from tillage.backups.target import Target, refuse_half_restored
 from tillage.contracts.compiler.check import Check, compile_check
-from tillage.contracts.contract import Dataset
+from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import Project, read_project
 from tillage.domain.load import CommitPoint
@@ -36,6 +37,8 @@ from tillage.stores.postgres.database import SCHEMA_VERSION, Database
 from tillage.stores.postgres.folds import Folds
 from tillage.stores.postgres.leases import Leases
 from tillage.stores.postgres.ledger import Ledger
+
+_LINT_BYTES = 256 * 1024 * 1024
 
 
 class CommitLog:
@@ -133,6 +136,14 @@ def make_engine(root: Path, settings: Settings, datasets: Mapping[str, Dataset])
     spill = root / "data" / "tmp"
     spill.mkdir(parents=True, exist_ok=True)
     return DuckEngine(spill, memory_bytes=settings.memory_bytes, threads=settings.threads, datasets=datasets)
+
+
+def unasked_rules(contract: Contract) -> list[tuple[int, str]]:
+    """Line and words for each rule of a contract that the engine cannot ask."""
+    datasets = {dataset.name: dataset for dataset in contract.datasets}
+    with tempfile.TemporaryDirectory(prefix="tillage-") as spill:
+        engine = DuckEngine(Path(spill), memory_bytes=_LINT_BYTES, threads=1, datasets=datasets)
+        return engine.unasked_rules(contract)
 
 
 @contextmanager

@@ -63,6 +63,7 @@ def lint(
         found = [lint_text(feed, name, text)]
     else:
         found = _lint_project(project)
+    found = _with_rules_asked(found)
     if as_json:
         _print_json([_plain(one) for one in found])
     else:
@@ -229,6 +230,20 @@ def _lint_project(project: Path) -> list[Linted]:
             one = _noted(one, f"no feed of {PROJECT_FILE} is called '{feed}', so nothing is checked by it")
         found.append(one)
     return _with_unique_datasets(found)
+
+
+def _with_rules_asked(found: list[Linted]) -> list[Linted]:
+    """Only the engine can tell whether the types of a rule fit."""
+    from dataclasses import replace
+
+    from tillage.wiring import unasked_rules
+
+    return [
+        replace(one, problems=tuple(f"{one.name}, line {line}: {what}" for line, what in unasked_rules(one.contract)))
+        if one.contract and not one.problems
+        else one
+        for one in found
+    ]
 
 
 def _noted(one: Linted, note: str) -> Linted:

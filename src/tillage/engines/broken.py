@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import duckdb
 
@@ -11,6 +12,15 @@ from tillage.contracts.sql_text import name
 from tillage.contracts.types import silver_columns
 from tillage.engines.relations import current_relation, silver_relation
 from tillage.ports.engine import BrokenRule, Silver
+
+_MOST_DIGITS = 60
+
+
+def _shown(answer: object) -> str:
+    """A number as it is; anything else may be a value of a record, which no message and no ledger may hold."""
+    is_number = isinstance(answer, int | float | Decimal) and not isinstance(answer, bool)
+    shown = str(answer) if is_number else ""
+    return shown if 0 < len(shown) <= _MOST_DIGITS else "no number"
 
 
 def broken_rules(
@@ -36,5 +46,5 @@ def broken_rules(
         if len(answer) != 1 or len(answer[0]) != 1 or answer[0][0] is None:
             yield BrokenRule(dataset.name, rule, "no answer (not one value)")
         elif not rule.holds(answer[0][0]):
-            yield BrokenRule(dataset.name, rule, str(answer[0][0]))
+            yield BrokenRule(dataset.name, rule, _shown(answer[0][0]))
     connection.execute(f"drop view {name(dataset.name)}")

@@ -12,11 +12,12 @@ from typing import Any
 import duckdb
 
 from tillage.contracts.compiler.check import Check
-from tillage.contracts.contract import Dataset
+from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import control_amount, empty_relation
 from tillage.domain.conservation import Counts, Minor
 from tillage.engines.auditing import bronze_counts, disagreements
+from tillage.engines.binding import unasked
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
 from tillage.engines.versions import changes_relation, history_relation
 from tillage.engines.workspace import DuckWorkspace
@@ -59,6 +60,10 @@ class DuckEngine:
     def workspace(self, load_seq: int, check: Check, folders: Folders) -> Iterator[DuckWorkspace]:
         with self.connect() as connection:
             yield DuckWorkspace(connection, load_seq, check, self._datasets, folders, threads=self._threads)
+
+    def unasked_rules(self, contract: Contract) -> list[tuple[int, str]]:
+        with self.connect() as connection:
+            return list(unasked(connection, contract))
 
     def column_types(self, fold: Fold) -> list[tuple[str, str]]:
         with self.connect() as connection:

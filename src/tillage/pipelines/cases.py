@@ -18,6 +18,7 @@ from tillage.domain.load import SourceFile
 from tillage.errors import OperatorError, TillageError
 from tillage.models.fold import ROWS, Fold
 from tillage.models.scope import is_by_column
+from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.case_differences import Difference, row_differences
 from tillage.pipelines.house import FeedContract
 from tillage.ports.door import Door
@@ -79,6 +80,7 @@ def run_case(bench: Bench, case: Case) -> Outcome:
 def _run(bench: Bench, case: Case) -> list[Difference]:
     contract = bench.feeds[case.feed]
     feed, check = contract.feed, contract.check
+    refuse_unasked(bench.engine, contract)
     with bench.laid(feed, case.given) as door:
         sources = _sources(door, feed, case)
         folders = {(_LOAD, source.source): json.loads(source.members) for source in sources if source.members}

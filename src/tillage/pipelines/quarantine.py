@@ -23,6 +23,7 @@ from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState
 from tillage.errors import OperatorError, ReplayRefusedError
 from tillage.pipelines.belonging import refuse_torn_history
+from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.failing import failed_before, what_is_wrong
 from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
@@ -82,6 +83,7 @@ def replay(
             waiting = house.ledger.waiting(contract.feed.name, wanted)
             if not waiting.num_rows:
                 continue
+            refuse_unasked(house.engine, contract)
             if is_trial:
                 load = Load(0, contract.feed.name, LoadState.OPEN, contract.check.contract.digest)
             else:

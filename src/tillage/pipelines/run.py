@@ -16,6 +16,7 @@ from tillage.errors import (
     TillageError,
 )
 from tillage.pipelines.belonging import refuse_torn_history
+from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.failing import failed_before
 from tillage.pipelines.history import refuse_renamed, say_news
 from tillage.pipelines.house import FeedContract, House
@@ -67,7 +68,10 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
     """
     report = RunReport()
     refuse_renamed(house)
-    for contract in _chosen(house, feeds):
+    chosen = _chosen(house, feeds)
+    for contract in chosen:
+        refuse_unasked(house.engine, contract)
+    for contract in chosen:
         with house.leases.hold(f"feed/{contract.feed.name}", wait_s=wait_s, on_wait=house.say) as lease:
             refuse_renamed(house)  # again: another process may have loaded under other files until now
             refuse_torn_history(house, contract.feed.name)

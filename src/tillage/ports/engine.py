@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from tillage.contracts.compiler.check import Check
-from tillage.contracts.contract import Dataset, DatasetRule
+from tillage.contracts.contract import Contract, Dataset, DatasetRule
 from tillage.domain.conservation import Counts, Minor
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
@@ -169,6 +169,10 @@ class Engine(Protocol):
 
     def workspace(self, load_seq: int, check: Check, folders: Folders) -> AbstractContextManager[Workspace]:
         """Room for one load; what is in it is gone on leaving."""
+        ...
+
+    def unasked_rules(self, contract: Contract) -> list[tuple[int, str]]:
+        """Line and words for each rule or `where` of a contract that cannot be asked of what it describes."""
         ...
 
     def column_types(self, fold: Fold) -> list[tuple[str, str]]:

@@ -57,6 +57,11 @@ def examine_texts(texts: Texts, settings: Settings) -> Iterator[Finding]:
     yield from texts.findings
     engine = DuckEngine(Path(), memory_bytes=settings.memory_bytes, threads=settings.threads, datasets=texts.datasets())
     is_running = True
+    for contract in texts.contracts:
+        for line, what in engine.unasked_rules(contract):
+            is_running = False
+            name = f"contracts/{contract.feed}.odcs.yaml"
+            yield _wrong("contract", ContractError(f"{name}, line {line}: {what}"), name)
     for fold in texts.folds:
         try:
             engine.column_types(fold)
