@@ -132,7 +132,8 @@ class _Watcher:
             self._say("failed", name, text, **figures)
         elif not outcome.loads:
             more = "; files that are being written are looked at again" if outcome.is_more_coming else ""
-            self._say("done", name, f"nothing new{more}{_next(trigger.due_at)}")
+            what = "nothing new" if trigger.job.feed else "maintained"
+            self._say("done", name, f"{what}{more}{_next(trigger.due_at)}")
 
     def _say_stopping(self) -> None:
         self._say("stopping", None, "the work under way is finished first; a second signal ends it at once")
