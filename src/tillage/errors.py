@@ -126,13 +126,16 @@ class SourceChangedError(TransientError):
 
 
 class FileRejectedError(DataError):
-    """A file cannot be unpacked as a whole: nothing of it is loaded, it stays where it is, the others are loaded."""
+    """A file cannot be unpacked as a whole, or no record of it could be right: nothing of it is loaded, it stays where
+    it is, the others are loaded. `others` are further files of the load with such a fault of their own.
+    """
 
     code = "file-rejected"
 
-    def __init__(self, path: str, message: str) -> None:
+    def __init__(self, path: str, message: str, *, others: tuple[FileRejectedError, ...] = ()) -> None:
         super().__init__(message)
         self.path = path
+        self.others = others
 
 
 class ReplayRefusedError(DataError):

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 from tests.integration.shops import Shop, customer, order
 from tillage.pipelines.run import run
-
-
-def test_a_file_without_a_readable_record_is_loaded_and_what_it_looks_like_is_said(shop: Shop) -> None:
-    path = shop.root / "landing/orders/a.jsonl"
-    path.write_text(json.dumps([customer("c1", order("o1"))], indent=1))
-    report = shop.run()
-    assert (len(report.loads), report.problems()) == (1, [])
-    assert [line for line in shop.said if line.startswith("landing/orders/a.jsonl: ") and "format: json" in line]
 
 
 def test_what_is_left_alone_is_said_with_its_reason_and_stops_nothing(shop: Shop) -> None:

@@ -11,15 +11,17 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tillage.doors.batch import SCHEMA
 from tillage.doors.json_document import read_documents, whole_document
+from tillage.doors.refused import MisdescribedError
 from tillage.errors import ProjectFileError
 
 MAX_DEPTH = 64
 LIMIT = 16 * 1024 * 1024
+MISDESCRIBED = "the document is not as `records` says"
 BROKEN = "the document is broken"
 
 
@@ -59,17 +61,26 @@ def expected(document: bytes, records: str | None) -> Any:
     body = document.removeprefix(b"\xef\xbb\xbf")
     if not body.strip(b" \t\n\r"):
         return []
+    names = (records or "$[*]")[:-3].split(".")[1:]
+    if records not in {None, "$"} and body.strip(b" \t\n\r").startswith(b"[" if names else b"{"):
+        return MISDESCRIBED  # whatever follows
     try:
         value = strict(body)
     except (ValueError, RecursionError):
         return BROKEN
     if records == "$" or (records is None and not isinstance(value, list)):
         return [(value, None)]
-    for name in (records or "$[*]")[:-3].split(".")[1:]:
+    return _inside(value, names)
+
+
+def _inside(value: Any, names: list[str]) -> Any:
+    for name in names:
         if value is None:
             return []
         if not isinstance(value, dict):
             return [(value, "null")]
+        if value and name not in value:
+            return MISDESCRIBED
         value = value.get(name)
     if value is None:
         return []
@@ -96,7 +107,11 @@ def rows(
 def judged(document: bytes, records: str | None, **sizes: int) -> Any:
     """The records as the check would see them; broken if the door or the check says so."""
     found = []
-    for row in rows(document, records, **sizes):
+    try:
+        delivered = rows(document, records, **sizes)
+    except MisdescribedError:
+        return MISDESCRIBED
+    for row in delivered:
         if row["code"] == "unreadable":
             return BROKEN
         assert row["raw"] == document[row["offset"] : row["offset"] + row["size_bytes"]]
@@ -201,6 +216,7 @@ def test_document_is_broken_exactly_when_a_strict_reader_says_so(
 def test_record_over_the_limit_is_cut_and_no_other_changes(
     document: bytes, records: str | None, chunk: int, limit: int
 ) -> None:
+    assume(expected(document, records) != MISDESCRIBED)
     whole = rows(document, records)
     found = rows(document, records, chunk=chunk, limit=limit)
     if any(row["code"] == "unreadable" for row in found):
@@ -255,8 +271,13 @@ def test_element_at_the_depth_limit_is_left_to_the_check() -> None:
     assert (row["raw"], row["code"]) == (element, None)
 
 
-@pytest.mark.parametrize("records", [None, "$[*]", "$.a[*]", "$"])
-@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"b":', b'["', b'{"b":["'])
+@pytest.mark.parametrize(
+    ("opening", "records"),
+    [
+        *((opening, records) for opening in (b"[", b'["') for records in (None, "$[*]", "$")),
+        *((opening, records) for opening in (b'{"a":', b'{"b":', b'{"b":["') for records in (None, "$.a[*]", "$")),
+    ],
+)
 def test_unclosed_nesting_ends_in_bounded_time(opening: bytes, records: str | None) -> None:
     document = opening * 100_000
     found = rows(document, records)
@@ -281,6 +302,30 @@ def test_broken_document_is_still_read_to_its_end() -> None:
     blocks = pieces(b"[1,,2]" + b" " * 100_000, 10)
     list(read_documents(blocks, 0, records=None, max_record_bytes=LIMIT, chunk_bytes=16))
     assert next(blocks, None) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "records", "says"),
+    [
+        (b'{"orders": [{"a": 1}]}', "$.order[*]", "has no member where `records`"),
+        (b'{"data": {"orders": [{"a": 1}]}}', "$.data.order[*]", "has no member where `records`"),
+        (b'{"data": {"orders": [{"a": 1}]}}', "$.datum.orders[*]", "has no member where `records`"),
+        (b'[{"a": 1}]', "$.orders[*]", r"is a list, .*; set `\$\[\*\]`"),
+        (b'{"orders": [{"a": 1}]}', "$[*]", "is an object, where `records`"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused_and_not_taken_for_no_records(
+    document: bytes, records: str, says: str
+) -> None:
+    with pytest.raises(MisdescribedError, match=says):
+        rows(document, records)
+
+
+@pytest.mark.parametrize(
+    "document", [b"{}", b"null", b'{"a": {}}', b'{"a": null}', b'{"x": 1, "a": {"b": []}}', b'{"a": {"b": null}}']
+)
+def test_a_path_to_something_empty_gives_no_records(document: bytes) -> None:
+    assert rows(document, "$.a.b[*]") == []
 
 
 def test_object_where_the_list_should_be_is_one_record_that_is_no_object() -> None:

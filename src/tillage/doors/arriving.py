@@ -15,7 +15,7 @@ from tillage.doors.csv_dialect import DoubtfulDialectError, sniffed
 from tillage.doors.folders import Candidate, candidates, folder_members
 from tillage.doors.opening import is_being_written, opened, signature
 from tillage.doors.packing import packing
-from tillage.doors.refused import RefusedStreamError
+from tillage.doors.refused import MisdescribedError, RefusedStreamError
 from tillage.doors.stored import Hashing, archive_at, file_blocks, hashed, hashing
 from tillage.errors import FileRejectedError, OperatorError
 from tillage.ports.door import Arrivals, LeftAlone
@@ -39,9 +39,9 @@ def arrivals(root: Path, feed: Feed, known: Known) -> Arrivals:
 
 def rejected(path: str, wrong: RefusedStreamError) -> FileRejectedError:
     """The error that names the file."""
+    mend = "Correct tillage.yaml or the contract" if isinstance(wrong, MisdescribedError) else "Replace it"
     return FileRejectedError(
-        path,
-        f"file {path} {wrong}; nothing of it is loaded. Replace it, or move it out of the folder, then: tillage run",
+        path, f"file {path} {wrong}; nothing of it is loaded. {mend}, or move it out of the folder, then: tillage run"
     )
 
 

@@ -9,7 +9,7 @@ UTF-16 becomes UTF-8 first, and `raw` and offsets are those of that form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from tillage.doors.csv_fields import Fields, blank_separated, fields, lone_retur
 from tillage.doors.csv_scan import LINE_FEED, Rows, scan
 from tillage.doors.csv_text import decoded, member_name, texts
 from tillage.doors.lines import pass_line
-from tillage.doors.refused import RefusedStreamError
+from tillage.doors.refused import MisdescribedError, RefusedStreamError
 from tillage.doors.start import start
 from tillage.ports.door import RecordBatch
 
@@ -35,14 +35,29 @@ _NAME_THEM = "name all columns by `csv: {columns: [..]}` in tillage.yaml"
 
 
 def read_csv(
-    blocks: Iterator[bytes], source: int, *, feed: Feed, max_record_bytes: int, chunk_bytes: int
+    blocks: Iterator[bytes],
+    source: int,
+    *,
+    feed: Feed,
+    max_record_bytes: int,
+    chunk_bytes: int,
+    members: Collection[str] = (),
 ) -> Iterator[RecordBatch]:
     """The rows behind the header; a delimiter that is not stated is a comma.
 
+    Args:
+        blocks: the decoded stream.
+        source: number of the file in the load.
+        feed: how the rows are written.
+        max_record_bytes: a longer row has code `too_large`.
+        chunk_bytes: of rows looked at at once.
+        members: of which a column must be one, where any are given.
+
     Raises:
         RefusedStreamError: the header is none that columns can be told by.
+        MisdescribedError: it, or the names that stand for it, is not as `tillage.yaml` or `members` say.
     """
-    reader = _Reader(source, feed.csv, max_record_bytes, chunk_bytes)
+    reader = _Reader(source, feed.csv, max_record_bytes, chunk_bytes, members)
     begun = start(blocks, encoding=feed.csv.encoding, skip_rows=feed.csv.skip_rows)
     blocks, reader.ordinal, reader.offset = begun.blocks, begun.ordinal, begun.offset
     rest = bytearray()
@@ -52,6 +67,8 @@ def read_csv(
             yield from reader.take(rest, blocks, is_end=False)
     while rest:
         yield from reader.take(rest, blocks, is_end=True)
+    if begun.offset and feed.csv.skip_rows and feed.csv.has_header and reader.names is None:
+        raise MisdescribedError(f"has no header behind the {feed.csv.skip_rows:,} lines that `skip` passes over")
 
 
 def cut_fields(data: Any, csv: Csv, *, is_end: bool, limit_bytes: int, is_grown: bool = False) -> tuple[Rows, Fields]:
@@ -72,6 +89,7 @@ class _Reader:
     csv: Csv
     limit_bytes: int
     chunk_bytes: int
+    members: Collection[str] = ()
     window_bytes: int = 0
     """How much is looked at: a chunk, or more while one row is longer than that."""
     ordinal: int = 1
@@ -125,6 +143,8 @@ class _Reader:
             number, count = int(numbers[0]), int(counts[numbers[0]])
             has_return = count > 0 and not is_whole[number]
             self.names = self._header(data, rows, cut, number=number, count=count, has_return=has_return)
+            if self.members and not set(self.members) & set(self.names):
+                raise MisdescribedError("has no column that the contract reads, by the names in its header or in `csv`")
             begin = int(self.csv.has_header)
         numbers = numbers[begin:]
         if self.names is None or not len(numbers):
@@ -177,7 +197,7 @@ class _Reader:
             raise RefusedStreamError("has a header with a quote in a wrong place, or one that is too long")
         if columns:
             if len(columns) != count:
-                raise RefusedStreamError(
+                raise MisdescribedError(
                     f"has {count} columns, but `csv: {{columns: ..}}` in tillage.yaml names {len(columns)}"
                 )
             return columns
@@ -191,16 +211,16 @@ class _Reader:
             try:
                 name = data[place:end].tobytes().decode(encoding)
             except UnicodeDecodeError:
-                raise RefusedStreamError(
+                raise MisdescribedError(
                     f"has a header that is not {encoding}; say `csv: {{encoding: ..}}` in tillage.yaml"
                 ) from None
             names.append(name.replace(quote * 2, quote) if quote else name)
         for position, name in enumerate(names):
             if not name:
-                raise RefusedStreamError(f"has no name for column {position + 1}; {_NAME_THEM}")
+                raise MisdescribedError(f"has no name for column {position + 1}; {_NAME_THEM}")
             if name in names[:position]:
                 # By position, since the first row of a file without a header is values.
-                raise RefusedStreamError(
+                raise MisdescribedError(
                     f"has one name for columns {names.index(name) + 1} and {position + 1}; {_NAME_THEM}"
                 )
         return names

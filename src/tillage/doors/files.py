@@ -5,8 +5,9 @@ Nothing is judged here but what makes no record at all. What cannot be read whol
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from tillage.doors.arriving import arrivals, rejected
 from tillage.doors.csv_dialect import pinned
 from tillage.doors.parquet_rows import read_parquet
 from tillage.doors.passing import whole_document
-from tillage.doors.refused import RefusedStreamError
+from tillage.doors.refused import MisdescribedError, RefusedStreamError
+from tillage.doors.start import beginning
 from tillage.doors.stored import Shelf, hashed, hashing
-from tillage.errors import SourceChangedError
-from tillage.ports.door import Arrivals, RecordBatch
+from tillage.errors import FileRejectedError, SourceChangedError
+from tillage.ports.door import Arrivals, Hint, RecordBatch
 from tillage.ports.store import Known
 
 _CHUNK_BYTES = 16 * 1024 * 1024  # of unpacked records in one batch: large enough for vectors, small against memory
@@ -47,23 +49,37 @@ class FilesDoor:
         return arrivals(self._root, feed, known)
 
     def read(
-        self, feed: Feed, sources: Iterable[SourceFile], *, max_record_bytes: int = MAX_RECORD_BYTES
+        self,
+        feed: Feed,
+        sources: Iterable[SourceFile],
+        *,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+        members: Collection[str] = (),
     ) -> Iterator[RecordBatch]:
         # Small files share a batch: what a batch costs at least is paid once for many of them.
         sources = list(sources)
         total_bytes = sum(source.size_bytes for source in sources)
         waiting: list[pa.RecordBatch] = []
+        refused: list[FileRejectedError] = []
         size = done_bytes = 0
         with Shelf(self._root, feed.folder) as shelf:
             for source in sources:
                 self._on_bytes(done_bytes, total_bytes)
                 done_bytes += source.size_bytes
-                for batch in self._records(shelf, feed, source, max_record_bytes):
-                    waiting.append(batch)
-                    size += batch.nbytes
-                    if size >= self._chunk_bytes:
-                        yield _one(waiting)
-                        waiting, size = [], 0
+                try:
+                    for batch in self._records(shelf, feed, source, max_record_bytes, members):
+                        if refused:
+                            continue  # it is only read to find all that are refused at once
+                        waiting.append(batch)
+                        size += batch.nbytes
+                        if size >= self._chunk_bytes:
+                            yield _one(waiting)
+                            waiting, size = [], 0
+                except FileRejectedError as wrong:
+                    refused.append(wrong)
+                    waiting = []
+        if refused:
+            raise FileRejectedError(refused[0].path, str(refused[0]), others=tuple(refused[1:]))
         if waiting:
             yield _one(waiting)
 
@@ -71,27 +87,38 @@ class FilesDoor:
         with Shelf(self._root, feed.folder) as shelf, _stream(shelf, source) as blocks:
             return whole_document(blocks, source.source)
 
-    def hint(self, feed: Feed, source: SourceFile) -> str | None:
-        start = bytearray()
-        with Shelf(self._root, feed.folder) as shelf, _stream(shelf, source, is_whole=False) as blocks:
-            for block in blocks:
-                start += block
-                if len(start) > hints.HINT_BYTES:
-                    break
-        return hints.hint(pinned(feed, source.form), bytes(start), is_whole=len(start) <= hints.HINT_BYTES)
+    def hint(self, feed: Feed, source: SourceFile, *, is_unread: bool, members: Collection[str]) -> Hint | None:
+        start, is_whole = self._start(feed, source)
+        feed = pinned(feed, source.form)
+        return hints.hint(feed, start, is_whole=is_whole, is_unread=is_unread, members=_read(source, members))
 
-    def _records(self, shelf: Shelf, feed: Feed, source: SourceFile, max_record_bytes: int) -> Iterator[RecordBatch]:
+    def _start(self, feed: Feed, source: SourceFile) -> tuple[bytes, bool]:
+        """The beginning of the decoded stream, and whether that is all of it."""
+        with Shelf(self._root, feed.folder) as shelf, _stream(shelf, source, is_whole=False) as blocks:
+            start, is_whole = beginning(blocks, hints.HINT_BYTES + 1)
+        return bytes(start), is_whole
+
+    def _records(
+        self, shelf: Shelf, feed: Feed, source: SourceFile, max_record_bytes: int, members: Collection[str]
+    ) -> Iterator[RecordBatch]:
         if feed.format == "parquet":
             yield from self._parquet_rows(shelf, source, max_record_bytes)
             return
+        feed, members = pinned(feed, source.form), _read(source, members)
         with _stream(shelf, source) as blocks:
-            yield from formats.read(
-                blocks,
-                source.source,
-                feed=pinned(feed, source.form),
-                max_record_bytes=max_record_bytes,
-                chunk_bytes=self._chunk_bytes,
-            )
+            try:
+                yield from formats.read(
+                    blocks,
+                    source.source,
+                    feed=feed,
+                    max_record_bytes=max_record_bytes,
+                    chunk_bytes=self._chunk_bytes,
+                    members=members,
+                )
+            except MisdescribedError as wrong:
+                start, is_whole = self._start(feed, source)
+                more = hints.more(feed, start, is_whole=is_whole, members=members)
+                raise MisdescribedError(f"{wrong}{more}") from None
 
     def _parquet_rows(self, shelf: Shelf, source: SourceFile, max_record_bytes: int) -> Iterator[RecordBatch]:
         """Parquet is read back and forth, so the file is hashed before, and must not have changed after."""
@@ -111,6 +138,11 @@ class FilesDoor:
             after = os.fstat(descriptor)
             if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
                 raise _changed(source)
+
+
+def _read(source: SourceFile, members: Collection[str]) -> Collection[str]:
+    """Of the members that a contract reads, those that no folder of the source says."""
+    return set(members) - json.loads(source.members).keys() if source.members else members
 
 
 def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

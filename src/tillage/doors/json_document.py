@@ -39,6 +39,7 @@ from tillage.doors.json_scan import (
     strict,
 )
 from tillage.doors.passing import Passing, limited, unreadable_part, whole_document
+from tillage.doors.refused import MisdescribedError
 from tillage.errors import ProjectFileError
 from tillage.ports.door import RecordBatch
 
@@ -60,9 +61,9 @@ def read_documents(
 ) -> Iterator[RecordBatch]:
     """The records of one document, each once and in order, or at last a part with the code `unreadable`.
 
-    A document of blanks has no records. With a path, a list that is absent or null has none; if something else stands
-    there, or on the way there, that value is the one record: its `text` is `null`, so that the check says `type`.
-    The blocks are always read to their end.
+    A document of blanks has no records. With a path, a list that is null has none, nor one that is absent from an empty
+    object; if something else stands there, or on the way there, that value is the one record: its `text` is `null`, so
+    that the check says `type`. The blocks are always read to their end, unless the document is refused.
 
     Args:
         blocks: the decoded stream, in pieces of any size.
@@ -74,6 +75,7 @@ def read_documents(
 
     Raises:
         ProjectFileError: `records` is none of these.
+        MisdescribedError: the path begins otherwise than the document, or leads to a member that is not there.
     """
     rest = iter(blocks)
     path = _path(records)
@@ -113,6 +115,8 @@ class _Walk:
         self._chunk_bytes = chunk_bytes
         self._piece_bytes = min(_PIECE_BYTES, chunk_bytes)
         self._names = 0
+        self._is_absent: bool | None = None
+        """Whether the object in which the path ended has members, but none of the path's; None before its end."""
 
     def document(self, path: list[str] | None) -> Iterator[RecordBatch]:
         first = self._stream.next_byte()
@@ -121,9 +125,15 @@ class _Walk:
         if path is None and first != LIST:
             yield from self.whole()
             return
+        if path and first == LIST:
+            raise MisdescribedError("is a list, where `records` in tillage.yaml begins with a member; set `$[*]`")
+        if path == [] and first == OBJECT:
+            raise MisdescribedError("is an object, where `records` in tillage.yaml is a list")
         yield from self._target(path or [], depth=0)
         if self._stream.next_byte() is not None:
             raise BrokenError
+        if self._is_absent:
+            raise MisdescribedError("has no member where `records` in tillage.yaml leads")
 
     def whole(self) -> Iterator[RecordBatch]:
         if self._stream.next_byte() is not None:
@@ -139,8 +149,13 @@ class _Walk:
         first = self._stream.hold[0]
         if first == (OBJECT if path else LIST):
             self._stream.drop(1)
-            yield from self._container(OBJECT_END, path, depth + 1) if path else self._elements()
+            if path:
+                yield from self._container(OBJECT_END, path, depth + 1)
+            else:
+                self._is_absent = False
+                yield from self._elements()
             return
+        self._is_absent = False
         offset = self._stream.offset
         passing = self._pass(Level() if depth else None)
         if passing.raw() == b"null":
@@ -265,8 +280,14 @@ class _Walk:
             else:
                 continue
             if self._is_closed(closing):
+                self._end_object(path, names)
                 return
             level, is_first = Level(), False
+
+    def _end_object(self, path: list[str], names: set[str]) -> None:
+        """The innermost object on the path ends first: if the path goes on, its member was not there."""
+        if path and self._is_absent is None:
+            self._is_absent = bool(names)
 
     def _find(self, level: Level, path: list[str]) -> int | None:
         """Where the member that leads to the records begins, among the items that were seen to begin."""

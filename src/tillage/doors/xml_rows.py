@@ -28,6 +28,7 @@ import pyarrow as pa
 from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES
 from tillage.doors.batch import build
 from tillage.doors.passing import Passing, unreadable_part, whole_document
+from tillage.doors.refused import MisdescribedError
 from tillage.doors.start import steps
 from tillage.errors import ProjectFileError
 from tillage.ports.door import RecordBatch
@@ -53,8 +54,8 @@ def read_xml(
 ) -> Iterator[RecordBatch]:
     """The elements at the path `records`, each once and in order, or at last a part with the code `unreadable`.
 
-    A document of blanks has no records, and neither has one without such elements. The blocks are always read to their
-    end.
+    A document of blanks has no records, and neither has one of no other elements than those that the path names. The
+    blocks are always read to their end.
 
     Args:
         blocks: the decoded stream, in pieces of any size.
@@ -65,6 +66,7 @@ def read_xml(
 
     Raises:
         ProjectFileError: `records` is no such path.
+        MisdescribedError: there are other elements, and none at the path.
     """
     rest = iter(blocks)
     reader = _Reader(_path(records), source, max_record_bytes)
@@ -80,6 +82,8 @@ def read_xml(
         if not is_blank:
             reader.feed(b"", is_last=True)
         yield from reader.batches()
+        if reader.has_others and not reader.delivered:
+            raise MisdescribedError("has elements, but none where `records` in tillage.yaml leads")
     except _BrokenError:
         for _ in rest:  # who hashes the file while it is read needs all of it
             pass
@@ -140,6 +144,7 @@ class _Reader:
 
     def __init__(self, path: list[str], source: int, max_record_bytes: int) -> None:
         self.delivered = 0
+        self.has_others = False  # elements beside the path
         self.offset = 0  # of the first byte held
         self._path = path
         self._source = source
@@ -232,6 +237,8 @@ class _Reader:
                 self._open.append(_Element(attributes))
                 self._is_bare = True
                 self._drop(self._start)
+        else:
+            self.has_others = True
 
     def _on_text(self, text: str) -> None:
         if self._open and not self._beyond:

@@ -158,11 +158,17 @@ class DuckWorkspace:
             for one in broken_rules(self._connection, dataset, self.silver_sql(dataset), silver.get(dataset.name))
         ]
 
-    def unread_sources(self) -> list[int]:
+    def fruitless_sources(self) -> list[tuple[int, bool]]:
+        broken = f"{text(Verdict.UNREADABLE)}, {text(Verdict.VIOLATION)}"
+        passed = " union ".join(
+            f"select _source from {decided(dataset)} where _verdict not in ({broken})" for dataset in self._datasets
+        )
         rows = self._connection.execute(f"""
-            select _source from {RECORDS} group by _source having count(*) = count(code) order by 1
+            select _source, count(*) = count(code)
+            from {RECORDS} left join (select _source, true as is_passed from ({passed})) using (_source)
+            group by _source having any_value(is_passed) is null or count(code) * 2 > count(*) order by _source
         """).fetchall()
-        return [int(source) for (source,) in rows]
+        return [(int(source), bool(is_unread)) for source, is_unread in rows]
 
     def bronze_rows(self) -> Rows:
         return bronze_rows(self._connection, self._datasets, self._load_seq, is_replay=self._is_replay)

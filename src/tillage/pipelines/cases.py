@@ -21,6 +21,7 @@ from tillage.models.scope import is_by_column
 from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.case_differences import Difference, row_differences
 from tillage.pipelines.house import FeedContract
+from tillage.pipelines.refusing import read_members
 from tillage.ports.door import Door
 from tillage.ports.engine import Engine, Workspace
 from tillage.ports.lake import Rows
@@ -85,7 +86,8 @@ def _run(bench: Bench, case: Case) -> list[Difference]:
         sources = _sources(door, feed, case)
         folders = {(_LOAD, source.source): json.loads(source.members) for source in sources if source.members}
         with bench.engine.workspace(_LOAD, check, folders) as workspace:
-            batches = door.read(feed, sources, max_record_bytes=check.contract.max_record_bytes)
+            limit_bytes = check.contract.max_record_bytes
+            batches = door.read(feed, sources, max_record_bytes=limit_bytes, members=read_members(check))
             workspace.decide(batches, {}, lambda source: door.document(feed, sources[source]))
             names = {source.source: source.path.removeprefix(f"{feed.folder}/") for source in sources}
             return [one for expected in case.expected for one in _compared(bench, workspace, expected, files=names)]

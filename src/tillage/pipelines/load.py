@@ -24,11 +24,10 @@ from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
 from tillage.pipelines.bounds import broken_bounds
 from tillage.pipelines.failing import fail, what_is_wrong
 from tillage.pipelines.house import FeedContract, House
+from tillage.pipelines.refusing import read_members, refuse_misdescribed, refused_before, rejections
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import BrokenRule, Silver, Workspace
-from tillage.ports.store import Known, PublishedFold, Rejection, Waiting
-
-_MOST_HINTS = 3  # of many files that are wrong in the same way
+from tillage.ports.store import PublishedFold, Rejection, Waiting
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Found:
 
     fresh: tuple[SourceFile, ...]
     rejected: tuple[FileRejectedError, ...]
-    """Files that cannot be unpacked, most of them known for it from an earlier run."""
+    """Files that are refused whole, most of them known for it from an earlier run."""
     left_alone: dict[str, str]
     """By path as it may be shown, why it is not looked at."""
     is_more_coming: bool = False
@@ -56,17 +55,13 @@ def look(house: House, contract: FeedContract, lease: Lease) -> Found:
     if touched:
         house.ledger.refresh(feed.name, touched, lease)
     unknown = [source for source in arrived.sources if source.digest not in known.digests.get(source.path, ())]
-    rejected = [known.rejected[source.path] for source in unknown if _is_rejected(known, source)]
+    refused = [(source, refused_before(known, contract, source)) for source in unknown]
     return Found(
-        fresh=tuple(source for source in unknown if not _is_rejected(known, source)),
-        rejected=(*arrived.rejected, *(FileRejectedError(one.path, one.message) for one in rejected)),
+        fresh=tuple(source for source, wrong in refused if wrong is None),
+        rejected=(*arrived.rejected, *(wrong for _, wrong in refused if wrong)),
         left_alone={one.path: one.reason for one in arrived.left_alone},
         is_more_coming=any(one.is_passing for one in arrived.left_alone),
     )
-
-
-def _is_rejected(known: Known, source: SourceFile) -> bool:
-    return source.path in known.rejected and known.rejected[source.path].digest == source.digest
 
 
 def plan(house: House, contract: FeedContract, fresh: Iterable[SourceFile], lease: Lease) -> Load:
@@ -79,7 +74,8 @@ def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], 
     """Takes a planned load through all its stages; its counts by dataset, and the rules that it breaks and may.
 
     Raises:
-        SourceChangedError, FileRejectedError: a file is not what was planned, or not whole; the load is voided.
+        SourceChangedError, FileRejectedError: a file is not what was planned, not whole, or not as is said of it; the
+            load is voided.
         LoadFailedError: it breaks a rule of a dataset or a bound of its feed; it is failed, with nothing in bronze.
         LeaseLostError: another process took over; it will finish the load.
         LawBrokenError: a stage holds other figures than the verdicts; the load stays open.
@@ -90,12 +86,12 @@ def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], 
         house.say(f"load {load.load_seq}: reading {len(load.sources)} files of feed {load.feed}")
         try:
             workspace.decide(_records(house, load, check), silver, partial(_document, house, load))
-            _say_hints(house, load, workspace)
+            refuse_misdescribed(house, load, workspace)
         except SourceChangedError:
             void(house, load, lease)
             raise
         except FileRejectedError as wrong:
-            void(house, load, lease, _rejection(load, wrong))
+            void(house, load, lease, rejections(house, load, wrong))
             raise
         warnings = _refuse_broken_rules(house, load, lease, workspace, silver)
         house.lake.bronze(load.feed).append(workspace.bronze_rows(), load.load_seq, CommitPoint.BRONZE)
@@ -109,25 +105,12 @@ def standing_silver(house: House, feed: str, datasets: Sequence[Dataset]) -> dic
 
 
 def _records(house: House, load: Load, check: Check) -> Iterator[RecordBatch]:
-    feed = house.feeds[load.feed].feed
-    return house.door.read(feed, load.sources, max_record_bytes=check.contract.max_record_bytes)
+    feed, limit_bytes = house.feeds[load.feed].feed, check.contract.max_record_bytes
+    return house.door.read(feed, load.sources, max_record_bytes=limit_bytes, members=read_members(check))
 
 
 def _document(house: House, load: Load, source: int) -> RecordBatch:
     return house.door.document(house.feeds[load.feed].feed, load.sources[source])
-
-
-def _say_hints(house: House, load: Load, workspace: Workspace) -> None:
-    """Of a file without one readable record, what `tillage.yaml` should perhaps say of it."""
-    for source in workspace.unread_sources()[:_MOST_HINTS]:
-        hint = house.door.hint(house.feeds[load.feed].feed, load.sources[source])
-        if hint:
-            house.say(f"{load.sources[source].path}: {hint}")
-
-
-def _rejection(load: Load, wrong: FileRejectedError) -> Rejection | None:
-    digests = {source.path: source.digest for source in load.sources}
-    return Rejection(wrong.path, digests[wrong.path], str(wrong)) if wrong.path in digests else None
 
 
 def _refuse_broken_rules(
@@ -173,14 +156,14 @@ def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
         return repeat(house, load, datasets, workspace, lease)
 
 
-def void(house: House, load: Load, lease: Lease, rejection: Rejection | None = None) -> bool:
+def void(house: House, load: Load, lease: Lease, rejected: Iterable[Rejection] = ()) -> bool:
     """Gives up a load that has no receipt in bronze, so that it can never get one; False if it has one after all.
 
-    A file that is the reason is remembered in the same commit, and not tried again until its bytes change.
+    Files that are the reason are remembered in the same commit, see `refusing`.
     """
     if not house.lake.bronze(load.feed).fence(house.ledger.next_fence(), load.load_seq):
         return False
-    house.ledger.void(load, lease, rejection)
+    house.ledger.void(load, lease, rejected)
     return True
 
 

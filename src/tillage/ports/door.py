@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -50,6 +50,15 @@ class Arrivals:
     """Zip files of which no member may be loaded."""
 
 
+@dataclass(frozen=True)
+class Hint:
+    """What `tillage.yaml` or the contract should say of a file of which hardly anything came in."""
+
+    text: str
+    is_refused: bool
+    """The file is something else than they say, so nothing of it should be loaded."""
+
+
 class Door(Protocol):
     """Files, in this version."""
 
@@ -61,13 +70,21 @@ class Door(Protocol):
         """
         ...
 
-    def read(self, feed: Feed, sources: Iterable[SourceFile], *, max_record_bytes: int) -> Iterator[RecordBatch]:
+    def read(
+        self, feed: Feed, sources: Iterable[SourceFile], *, max_record_bytes: int, members: Collection[str] = ()
+    ) -> Iterator[RecordBatch]:
         """The records of the sources, each once, in bounded batches that may span sources. After the last batch the
         bytes are known to be those that were planned.
 
+        Args:
+            feed: how they are written.
+            sources: in any order.
+            max_record_bytes: of a longer record only the beginning is kept.
+            members: what the contract reads of a record, if a table without any of that should be refused.
+
         Raises:
             SourceChangedError: they are not, or the file is gone.
-            FileRejectedError: it cannot be unpacked, or no row of it could be right.
+            FileRejectedError: it cannot be unpacked, or no record of it could be right; says it of all such files.
         """
         ...
 
@@ -79,8 +96,14 @@ class Door(Protocol):
         """
         ...
 
-    def hint(self, feed: Feed, source: SourceFile) -> str | None:
-        """What `tillage.yaml` should say of a file of which no record is readable, as far as its start shows it.
+    def hint(self, feed: Feed, source: SourceFile, *, is_unread: bool, members: Collection[str]) -> Hint | None:
+        """What should be said otherwise of a file of which hardly anything came in, as far as its start shows it.
+
+        Args:
+            feed: how it was read.
+            source: the file.
+            is_unread: whether no record of it is readable.
+            members: what the contract reads of a record.
 
         Raises:
             SourceChangedError, FileRejectedError: as `read`.

@@ -106,8 +106,8 @@ class Workspace(Protocol):
         """The dataset rules that would not hold if this load were published beside `silver`."""
         ...
 
-    def unread_sources(self) -> list[int]:
-        """Sources that hold records of which none is readable."""
+    def fruitless_sources(self) -> list[tuple[int, bool]]:
+        """Sources without a unit that keeps the contract, or with most records unreadable; and whether all are."""
         ...
 
     def take_up(self, bronze: Snapshot, waiting: Rows, silver: Mapping[str, Silver], patched: Patched | None) -> None:

@@ -19,10 +19,11 @@ PublishedFold = tuple[Fold, Rows]
 
 @dataclass(frozen=True)
 class Rejection:
-    """A file that cannot be unpacked as a whole, as long as it has this digest."""
+    """A file that is refused whole, as long as it has this digest."""
 
     path: str
     digest: str
+    """Of its bytes, and of what is said about reading them."""
     message: str
 
 
@@ -236,8 +237,8 @@ class Ledger(Protocol):
         """A number above that of every load there is."""
         ...
 
-    def void(self, load: Load, lease: Lease, rejection: Rejection | None = None) -> None:
-        """Marks an open load voided; its files count as never read. One that caused it is remembered with it."""
+    def void(self, load: Load, lease: Lease, rejected: Iterable[Rejection] = ()) -> None:
+        """Marks an open load voided; its files count as never read. Those that caused it are remembered with it."""
         ...
 
     def fail(self, load: Load, lease: Lease, *, counts: Mapping[str, Counts], broken: Iterable[RuleFound]) -> None:

@@ -175,10 +175,10 @@ class Ledger:
     def next_fence(self) -> int:
         return self._database.next_seq()
 
-    def void(self, load: Load, lease: Lease, rejection: Rejection | None = None) -> None:
+    def void(self, load: Load, lease: Lease, rejected: Iterable[Rejection] = ()) -> None:
         with self._database.transaction(CommitPoint.VOID, lease) as transaction:
             transaction.run("void", load_seq=load.load_seq)
-            if rejection:
+            for rejection in rejected:
                 transaction.run("forget_rejected", feed=load.feed, path=rejection.path)
                 transaction.run("insert_rejected", feed=load.feed, **asdict(rejection))
 

@@ -56,11 +56,11 @@ create table tillage.sources (
 );
 create index on tillage.sources using hash (path);  -- a path may be longer than a B-tree takes
 
--- Files that cannot be unpacked as a whole; not tried again until their bytes change.
+-- Files that are refused whole; not tried again until their bytes change, or what is said about reading them.
 create table tillage.rejected (
     feed text not null,
     path text not null,
-    digest text not null,
+    digest text not null,             -- of both
     message text not null
 );
 create index on tillage.rejected using hash (path);
