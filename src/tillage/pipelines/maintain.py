@@ -29,7 +29,9 @@ from tillage.ports.upkeep import TableSize
 KEEP_H = 1
 """How long files that are in use no more are kept for readers that still hold an older version."""
 DUE_LOADS = 100
-"""After so many loads a run maintains a feed by itself."""
+"""After so many loads a run maintains a feed by itself. With as many small files in each table a run was measured to
+take about a quarter more processor time than with one file; earlier it would hardly be felt.
+"""
 
 
 @dataclass(frozen=True)
