@@ -70,6 +70,9 @@ class Names:
         return found
 
 
+UNITS = """$.body["line items"]['all'][*]"""
+
+
 def contract(rng: Random) -> dict[str, Any]:
     """One to three datasets; `schema[0]` may take the record itself, rows of it, or the elements of a list."""
     names = Names(rng)
@@ -88,7 +91,7 @@ def contract(rng: Random) -> dict[str, Any]:
     elif shape < 9:
         document["schema"].append(_dataset(names, version, ""))
     if shape == 9 or (shape > 2 and rng.randrange(2)):
-        document["schema"].append(_dataset(names, version, rng.choice(("$.orders[*]", "$.body.orders[*]"))))
+        document["schema"].append(_dataset(names, version, rng.choice(("$.orders[*]", "$.body.orders[*]", UNITS))))
         _share(rng, document["schema"])
     if 2 < shape < 9 and not rng.randrange(4):
         document["schema"].append(_dataset(names, version, ""))
@@ -280,6 +283,9 @@ def _allow(rng: Random, found: Property, version: str, values: Sequence[Any]) ->
         if found["logicalType"] == "string" and not rng.randrange(3):
             arguments["pattern"] = rng.choice(list(PATTERNS))
         found["quality"] = [{"type": "library", "metric": "invalidValues", "arguments": arguments, "mustBe": 0}]
+        if version.startswith("v3.0") and "pattern" not in arguments:
+            older: Property = {"type": "library", "rule": "invalidValues", "mustBe": 0}
+            found["quality"] = [older | {"validValues": list(values)}]
 
 
 def _object(names: Names, version: str) -> Property:

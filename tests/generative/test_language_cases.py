@@ -82,3 +82,65 @@ def test_timezone_says_whether_a_timestamp_has_an_offset(connection: duckdb.Duck
     for asked, wanted in (("true", "type accepted accepted type"), ("false", "accepted type type accepted")):
         document = one(f"{{name: t, logicalType: timestamp, logicalTypeOptions: {{timezone: {asked}}}}}")
         assert said(connection, document, *({"t": text} for text in texts)) == wanted.split()
+
+
+def test_an_amount_in_an_object_names_what_stands_beside_it(connection: duckdb.DuckDBPyConnection) -> None:
+    members = (
+        f"{{name: amount, logicalType: number, {custom(money={'currencyBy': 'currency'})}}}, "
+        "{name: currency, logicalType: string}, {name: n, logicalType: integer}, {name: p, logicalType: number}, "
+        f"{{name: made, logicalType: number, {custom(money='EUR', amount='n * p')}}}, "
+        f"{{name: class, logicalType: string, {custom(map={'column': 'product', 'values': {'Cola': 'drink'}})}}}, "
+        "{name: product, logicalType: string, required: true}, "
+        f"{{name: gross, logicalType: number, {custom(money='EUR', vat={'rateBy': 'class', 'rates': {'drink': 19}})}}}"
+    )
+    document = one(f"{{name: price, logicalType: object, properties: [{members}]}}")
+    prices: list[dict[str, object]] = [
+        {"amount": 1.25, "currency": "EUR", "n": 2, "p": 1.5, "product": "Cola", "gross": 1.19},
+        {"amount": 1.25, "currency": "JPY", "product": "Cola"},
+        {"amount": 1, "currency": "JPY", "n": 2, "p": 1.333, "product": "Cola"},
+        {"amount": 1, "currency": "XXZ", "product": "Cola"},
+        {"product": "Soup", "gross": 1.19},
+    ]
+    wanted: list[str | None] = ["accepted", "money_scale", "accepted", "enum", "enum"]
+    assert said(connection, document, *({"price": price} for price in prices)) == wanted
+    files = {"a.jsonl": json.dumps({"price": prices[0]}).encode()}
+    ((_, unit),) = expected(document, files).items()
+    assert (unit.values["price"]["made_minor"], unit.values["price"]["net_minor"]) == (300, 100)
+
+
+def test_an_object_inside_a_list_has_its_own_currency(connection: duckdb.DuckDBPyConnection) -> None:
+    price = (
+        f"{{name: price, logicalType: object, properties: [{{name: currency, logicalType: string}}, "
+        f"{{name: amount, logicalType: number, {custom(money={'currencyBy': 'currency'})}}}]}}"
+    )
+    document = one(f"{{name: lines, logicalType: array, items: {{logicalType: object, properties: [{price}]}}}}")
+    lines = [{"price": {"amount": 1, "currency": "JPY"}}, {"price": {"amount": 1.25, "currency": "EUR"}}]
+    wrong = [{"price": {"amount": 1.5, "currency": "JPY"}}]
+    assert said(connection, document, {"lines": lines}, {"lines": wrong}) == ["accepted", "money_scale"]
+
+
+def test_names_in_brackets_lead_to_members_that_a_point_cannot_name(connection: duckdb.DuckDBPyConnection) -> None:
+    document = one(
+        """{name: a, logicalType: integer, physicalName: "$['Order ID']"}, """
+        """{name: b, logicalType: integer, physicalName: "$.x[\\"it's\\"]['a.b']"}, """
+        """{name: c, logicalType: integer, physicalName: "$['it\\\\'s']"}"""
+    )
+    records = [
+        {"Order ID": 1, "x": {"it's": {"a.b": 1}}, "it's": 5},
+        {"Order ID": "x"},
+        {"x": {"it's": {"a.b": "x"}}},
+        {"it's": "x"},
+    ]
+    assert said(connection, document, *records) == ["accepted", "type", "type", "type"]
+
+
+def test_units_lie_in_lists_that_a_point_cannot_name(connection: duckdb.DuckDBPyConnection) -> None:
+    document = one("{name: a, logicalType: integer}", custom(unit="$['line items'][*]"))
+    assert said(
+        connection, document, {"line items": [{"a": 1}]}, {"line items": [{"a": "x"}]}, {}, {"line items": 5}
+    ) == [
+        "accepted",
+        "type",
+        None,
+        "type",
+    ]

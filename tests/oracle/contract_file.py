@@ -136,7 +136,7 @@ def _dataset(item: Mapping[str, Any]) -> Dataset:
     rules = [rule for one in (item, *properties) for rule in _rules(one)]
     return Dataset(
         item["name"],
-        tuple(unit[2:-3].split(".")) if isinstance(unit, str) and unit != "$" else (),
+        _names(unit) if isinstance(unit, str) and unit != "$" else (),
         group_by,
         made_of_rows[0] if group_by and made_of_rows else None,
         custom.get("tillage.where"),
@@ -181,7 +181,27 @@ def _column(item: Mapping[str, Any], name: str = "") -> Column:
 
 
 def _spelling(text: str) -> Spelling:
-    return Spelling(tuple(text[2:].split(".")), True) if text.startswith("$.") else Spelling((text,))
+    return Spelling(_names(text), True) if text.startswith("$") else Spelling((text,))
+
+
+def _names(path: str) -> tuple[str, ...]:
+    """The members in a path, letter by letter: after a point up to the next sign, or in brackets and quotes."""
+    names, at = [], 1
+    while at < len(path) and not path.startswith("[*]", at):
+        if path[at] == ".":
+            end = min([path.find(sign, at + 1) for sign in ".[" if path.find(sign, at + 1) > 0] or [len(path)])
+            names.append(path[at + 1 : end])
+        else:
+            quote, name = path[at + 1], ""
+            end = at + 2
+            while path[end] != quote:
+                end += path[end] == "\\"
+                name += path[end]
+                end += 1
+            names.append(name)
+            end += 2
+        at = end
+    return tuple(names)
 
 
 def _valid_values(item: Mapping[str, Any]) -> tuple[tuple[Any, ...] | None, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tillage.contracts import json_path
 from tillage.contracts.document import Document, Path, read_document
 from tillage.contracts.schedule import Schedule, read_schedule, read_zone
 from tillage.domain.bound import QuarantineBound, read_bound
@@ -24,7 +25,7 @@ ROUTE_NAMES = {"from", "fields"}
 MAINTAIN_NAMES = {"schedule"}
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _PATH_PART = re.compile(r"[^/\\\x00-\x1f]+")
-JSON_RECORDS = re.compile(r"\$|\$(?:\.[^.\[\]*$\s\x00-\x1f]+)*\[\*\]")
+JSON_RECORDS = re.compile(rf"\$|\$(?:{json_path.STEP})*\[\*\]")
 XML_RECORDS = re.compile(r"(?:/[\w][\w.:-]*)+")
 FEED_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 ROUTE = re.compile(r"(?:/[A-Za-z0-9_-]+)+/\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -210,8 +211,11 @@ def _records(document: Document, path: Path, kind: str, records: Any) -> str | N
         return None
     elif kind != "json":
         raise document.wrong(path, f"`records` is for json and xml; each record of {kind} is found without it")
-    elif not isinstance(records, str) or not JSON_RECORDS.fullmatch(records):
-        raise document.wrong(path, "`records` is `$` for the whole document, or a list in it like $.customers[*]")
+    elif not isinstance(records, str) or (records != "$" and json_path.elements(records) is None):
+        raise document.wrong(
+            path,
+            "`records` is `$` for the whole document, or a list in it like $.customers[*] or \"$['all rows'][*]\"",
+        )
     return str(records)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tillage.contracts import json_path
 from tillage.contracts.contract import MAX_DEPTH
 from tillage.doors.batch import build
 from tillage.doors.json_scan import (
@@ -49,7 +50,6 @@ _BATCH_ROWS = 1 << 18  # a list of tiny elements would otherwise make batches ma
 _NAMES = 1 << 20  # of objects read by pieces, which have to be remembered to find one twice
 _BLANK_RUN = re.compile(rb"[ \t\n\r]*")
 _MEMBER = re.compile(rb'[ \t\n\r]*+("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\n\r]*+:[ \t\n\r]*+(?=[^ \t\n\r])', re.DOTALL)
-_PATH = re.compile(r"\$((?:\.[^.\[\]*]+)*)\[\*\]")
 _CLOSING = {LIST: LIST_END, OBJECT: OBJECT_END}
 __all__ = ["read_documents", "whole_document"]
 _IS_BLANK = np.zeros(256, dtype=np.bool_)
@@ -95,13 +95,13 @@ def read_documents(
 def _path(records: str | None) -> list[str] | None:
     if records is None or records == "$":
         return None
-    found = _PATH.fullmatch(records)
+    found = json_path.elements(records)
     if found is None:
         raise ProjectFileError(
             f"records: {records!r} is no path to a list; write `$` for the whole document or, for a list in it, a path "
             "like `$.customers[*]`; correct tillage.yaml, then: tillage run"
         )
-    return found[1].split(".")[1:]
+    return list(found)
 
 
 class _Walk:

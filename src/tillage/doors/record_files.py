@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tillage.contracts import json_path
 from tillage.contracts.cases.yaml_rows import Number, json_text
 from tillage.contracts.project import WHITESPACE, Csv, Feed
 from tillage.errors import OperatorError
@@ -37,8 +38,7 @@ def _document(records: Sequence[Any], path: str | None) -> str:
     if path == "$":
         return json_text(records[0])
     document: Any = list(records)
-    steps = (path or "$[*]").removeprefix("$").removesuffix("[*]").strip(".")
-    for step in reversed(steps.split(".") if steps else []):
+    for step in reversed(json_path.elements(path or "$[*]") or ()):
         document = {step: document}
     return json_text(document)
 

@@ -5,6 +5,7 @@ An operand is read as HUGEINT of its own decimals; a product adds decimals up, a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -30,7 +31,7 @@ class _Scaled:
 
 
 def read_amount(expression: str) -> exp.Expr:
-    """The expression, of `+ - *`, parentheses, decimal literals and names only.
+    """The expression, of `+ - *`, parentheses, decimal literals and names only; a member of an object is one name.
 
     Raises:
         ValueError: says what is not allowed.
@@ -39,6 +40,7 @@ def read_amount(expression: str) -> exp.Expr:
         tree = sqlglot.parse_one(expression, dialect="duckdb")
     except sqlglot.errors.ParseError:
         raise ValueError("it is no arithmetic expression") from None
+    tree = tree.transform(lambda node: _named(_key(node)) if isinstance(node, exp.Column) and node.table else node)
     for node in tree.walk():
         if isinstance(node, exp.Literal) and not node.is_string and _is_plain(node.name):
             continue
@@ -54,6 +56,21 @@ def read_amount(expression: str) -> exp.Expr:
 def operands(expression: str) -> list[str]:
     """Names of the columns in it, each once."""
     return list(dict.fromkeys(column.name for column in read_amount(expression).find_all(exp.Column)))
+
+
+def renamed(expression: str, keys: Mapping[str, str]) -> str:
+    """The expression with other names for its columns."""
+    tree = read_amount(expression)
+    made = tree.transform(lambda node: _named(keys[node.name]) if isinstance(node, exp.Column) else node)
+    return made.sql(dialect="duckdb")
+
+
+def _key(column: exp.Column) -> str:
+    return ".".join(part.name for part in column.parts)
+
+
+def _named(key: str) -> exp.Column:
+    return exp.column(exp.to_identifier(key, quoted=True))
 
 
 def _is_plain(literal: str) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from tillage.contracts import json_path
 from tillage.contracts.compiler import amount, moment
 from tillage.contracts.compiler.shape import NOTE, ROWS
 from tillage.contracts.contract import ClassMap, Column, FieldPath, Kind
@@ -120,12 +120,13 @@ def _paths(
 
 
 def _path(document: Document, path: Path, physical: str) -> FieldPath:
-    if not physical.startswith("$"):
-        found = FieldPath((physical,))
-    elif re.fullmatch(r"\$(\.[A-Za-z_][\w-]*)+", physical):
-        found = FieldPath(tuple(physical[2:].split(".")), is_from_record=True)
-    else:
-        raise document.wrong((*path, "physicalName"), "must be a member's name, or like '$.customerId' from the record")
+    steps = json_path.member(physical) if physical.startswith("$") else (physical,)
+    if steps is None:
+        raise document.wrong(
+            (*path, "physicalName"),
+            "must be a member's name, or like '$.customerId' or \"$['Customer ID']\" from the record",
+        )
+    found = FieldPath(steps, is_from_record=physical.startswith("$"))
     if {NOTE, ROWS} & set(found.steps) or not all(found.steps):
         raise document.wrong((*path, "physicalName"), f"a member's name cannot be empty, '{NOTE}' or '{ROWS}'")
     return found

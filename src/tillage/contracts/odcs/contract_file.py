@@ -14,7 +14,7 @@ from typing import Any
 from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES, Contract
 from tillage.contracts.document import Document, Path, read_document
 from tillage.contracts.odcs.dataset import read_dataset
-from tillage.contracts.odcs.standard import check_standard
+from tillage.contracts.odcs.standard import check_standard, read_older_rules
 from tillage.contracts.odcs.terms import only, own_terms
 from tillage.errors import ContractError
 
@@ -33,13 +33,24 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def contract_document(name: str, text: str) -> Document:
+    """The YAML of a contract, its rules as ODCS 3.2 writes them.
+
+    Raises:
+        ContractError: it is no YAML mapping.
+    """
+    document = read_document(name, text, ContractError)
+    read_older_rules(document.data)
+    return document
+
+
 def read_contract(feed: str, name: str, text: str) -> Contract:
     """The contract of `feed` in `text`; `name` is how messages call the file.
 
     Raises:
         ContractError: not valid ODCS, a wrong value, or a rule that this version cannot check.
     """
-    document = read_document(name, text, ContractError)
+    document = contract_document(name, text)
     check_standard(document)
     only(document, (), document.data, CONTRACT_KEYS, "contract")
     terms = own_terms(document, (), document.data, CONTRACT_TERMS)

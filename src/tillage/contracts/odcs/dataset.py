@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tillage.contracts import json_path
 from tillage.contracts.compiler.condition import read_condition
 from tillage.contracts.contract import Column, Dataset, Kind, Merge, RowRule
 from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.column import read_column
 from tillage.contracts.odcs.merge import with_merge
-from tillage.contracts.odcs.references import check_references
+from tillage.contracts.odcs.references import with_references
 from tillage.contracts.odcs.rules import read_rules
 from tillage.contracts.odcs.terms import Terms, column_name, only, own_terms, yes_or_no
 from tillage.contracts.types import stored
@@ -22,7 +22,7 @@ DATASET_KEYS = {
     *("businessName", "tags", "id", "authoritativeDefinitions", "dataGranularityDescription", "quality"),
 }
 UNIT_NAMES = {"groupBy"}
-UNIT_PATH = re.compile(r"\$((?:\.[A-Za-z_][\w-]*)+)\[\*\]")
+UNIT_PATH = rf"\$(?:{json_path.STEP})+\[\*\]"
 DATASET_TERMS = {"tillage.unit", "tillage.where", "tillage.distinct", "tillage.merge", "tillage.version"}
 
 
@@ -52,7 +52,8 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
         description=item.get("description") or "",
     )
     _check_group(document, terms.at("tillage.unit"), dataset)
-    check_references(document, (*path, "properties"), dataset)
+    dataset = with_references(document, (*path, "properties"), dataset)
+    columns = dataset.columns
     names = {field for column in columns for field, _, _ in stored(column)}
     if "tillage.where" in terms:
         asked = _row_values(columns) if group_by else names
@@ -76,12 +77,14 @@ def _unit(document: Document, path: Path, value: Any) -> tuple[tuple[str, ...], 
         if not isinstance(by, list) or not by or not all(isinstance(one, str) for one in by):
             raise document.wrong(path, "tillage.unit: `groupBy` is a list of column names")
         return (), tuple(by)
-    match = UNIT_PATH.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    steps = json_path.elements(value) if isinstance(value, str) else None
+    if not steps:
         raise document.wrong(
-            path, "tillage.unit must be '$', like '$.orders[*]' (the elements of one list), or {groupBy: [column]}"
+            path,
+            "tillage.unit must be '$', like '$.orders[*]' or \"$['line items'][*]\" (the elements of one list), or "
+            "{groupBy: [column]}",
         )
-    return tuple(match[1][1:].split(".")), ()
+    return steps, ()
 
 
 def _key(

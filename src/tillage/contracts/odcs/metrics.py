@@ -9,11 +9,11 @@ from typing import Any
 from tillage.contracts.contract import Column, Dataset, Kind
 from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.limits import VALUE_ARGUMENTS, read_decimal, read_pattern, read_value
+from tillage.contracts.odcs.standard import METRICS
 from tillage.contracts.sql_text import name as quoted
 from tillage.contracts.sql_text import text
 from tillage.domain import money
 
-METRICS = ("rowCount", "nullValues", "missingValues", "invalidValues", "duplicateValues")
 UNITS = ("rows", "percent")
 _DECIMALS = 6
 

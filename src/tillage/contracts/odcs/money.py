@@ -36,8 +36,6 @@ def read_money(document: Document, path: Path, kind: Kind, value: Any) -> Money 
     currency, by = value.get("currency"), value.get("currencyBy")
     if (currency is None) == (by is None) or not isinstance(currency or by, str):
         raise document.wrong(path, "tillage.money needs either `currency: EUR` or `currencyBy: <column>`")
-    if by is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", by):
-        raise document.wrong(path, f"currencyBy '{by}': a reference to another dataset is not checked yet")
     if currency is not None:
         try:
             money.exponent(currency)

@@ -16,12 +16,9 @@ from tillage.contracts.contract import Column, Dataset, DatasetRule, Kind, RowRu
 from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.limits import is_row_enum
 from tillage.contracts.odcs.metrics import Asked, metric_sql
+from tillage.contracts.odcs.standard import OPERATORS
 from tillage.contracts.sql_text import name as quoted
 
-OPERATORS = (
-    *("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan"),
-    *("mustBeLessOrEqualTo", "mustBeBetween", "mustNotBeBetween"),
-)
 _NOTES = {"id", "name", "description", "dimension", "businessImpact", "method", "tags", "authoritativeDefinitions"}
 RULE_KEYS = {
     "custom": _NOTES | {"type", "engine", "implementation", "severity"},
@@ -61,7 +58,7 @@ def read_rules(
             found = _row_rule(document, here, rule, names, name=rule_name)
             row_rules.append(replace(found, severity=SEVERITIES[severity]))
         else:
-            operator, operand = _operator(document, here, rule)
+            operator, operand = _operator(rule)
             make = _query if kind == "sql" else metric_sql
             sql, line = make(document, here, rule, dataset, asked), document.line((*here, "query"))
             dataset_rules.append(DatasetRule(rule_name, sql, operator, operand, SEVERITIES[severity], line))
@@ -122,15 +119,10 @@ def _row_rule(document: Document, path: Path, rule: Mapping[str, Any], names: se
     return RowRule(name, sql, columns, line=document.line((*path, "implementation")))
 
 
-def _operator(document: Document, path: Path, rule: Mapping[str, Any]) -> tuple[str, tuple[Decimal, ...]]:
-    found = [(operator, rule[operator]) for operator in OPERATORS if operator in rule]
-    if len(found) != 1:
-        raise document.wrong(path, f"a rule has one operator of: {', '.join(OPERATORS)}")
-    operator, operand = found[0]
-    values = operand if isinstance(operand, list) else [operand]
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
-        raise document.wrong((*path, operator), f"`{operator}` takes a number")
-    return operator, tuple(Decimal(str(value)) for value in values)
+def _operator(rule: Mapping[str, Any]) -> tuple[str, tuple[Decimal, ...]]:
+    operator = next(operator for operator in OPERATORS if operator in rule)  # the standard has one, with its numbers
+    operand = rule[operator]
+    return operator, tuple(Decimal(str(value)) for value in (operand if isinstance(operand, list) else [operand]))
 
 
 def _query(document: Document, path: Path, rule: Mapping[str, Any], dataset: Dataset, asked: Asked | None) -> str:

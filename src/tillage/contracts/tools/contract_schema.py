@@ -19,8 +19,9 @@ from tillage.contracts.odcs.column import COLUMN_KEYS, ITEMS_KEYS, KINDS
 from tillage.contracts.odcs.contract_file import CONTRACT_KEYS
 from tillage.contracts.odcs.dataset import DATASET_KEYS
 from tillage.contracts.odcs.limits import FORMATS, OPTIONS, VALUE_ARGUMENTS
-from tillage.contracts.odcs.metrics import METRICS, UNITS
-from tillage.contracts.odcs.rules import OPERATORS, RULE_KEYS, SEVERITIES
+from tillage.contracts.odcs.metrics import UNITS
+from tillage.contracts.odcs.rules import RULE_KEYS, SEVERITIES
+from tillage.contracts.odcs.standard import METRICS, OPERATORS
 from tillage.contracts.odcs.terms import NAME
 from tillage.contracts.tools.project_schema import DIALECT, Schema
 from tillage.contracts.tools.terms_schema import term_definitions

@@ -14,13 +14,13 @@ from typing import Any
 
 from tillage.contracts.compiler.check import compile_check
 from tillage.contracts.contract import Contract
-from tillage.contracts.document import Document, Path, read_document
+from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.column import read_column
-from tillage.contracts.odcs.contract_file import read_contract
+from tillage.contracts.odcs.contract_file import contract_document, read_contract
 from tillage.contracts.odcs.dataset import read_dataset
 from tillage.contracts.odcs.standard import check_standard
 from tillage.contracts.tools.infer import doubts
-from tillage.errors import ContractError, TillageError
+from tillage.errors import TillageError
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _line(problem: str) -> int:
 def _parts(name: str, text: str) -> Iterator[str]:
     """What is wrong with the columns and datasets, each looked at alone."""
     try:
-        document = read_document(name, text, ContractError)
+        document = contract_document(name, text)
     except TillageError:
         return
     schema = document.data.get("schema")

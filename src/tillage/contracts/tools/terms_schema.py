@@ -26,7 +26,7 @@ _PERCENT: Schema = {
 _RATES: Schema = {"type": "object", "minProperties": 1, "additionalProperties": _PERCENT}
 _MONEY: Mapping[str, Schema] = {
     "currency": {"$ref": "#/$defs/tillage.currency"},
-    "currencyBy": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
+    "currencyBy": {"type": "string", "pattern": r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"},
     "input": {"enum": list(INPUTS), "default": "major"},
     "excessDecimals": {"enum": [one.value for one in Excess], "default": Excess.REJECT.value},
 }
@@ -53,7 +53,7 @@ _VALUES: Mapping[str, Schema] = {
     "tillage.unit": {
         "anyOf": [
             {"const": "$"},
-            {"type": "string", "pattern": f"^{UNIT_PATH.pattern}$"},
+            {"type": "string", "pattern": f"^{UNIT_PATH}$"},
             closed(_UNIT, UNIT_NAMES, required=("groupBy",)),
         ]
     },
