@@ -124,9 +124,7 @@ def test_a_wrong_reference_names_column_and_term_at_its_line(name: str, value: s
 def test_a_slip_is_named_at_its_line(text: str, line: int, says: str) -> None:
     before = "  properties:\n  - name: a\n    logicalType: string\n"
     with pytest.raises(ContractError, match=f"f.odcs.yaml, line {line}: .*{says}"):
-        _read(
-            f"  properties:\n  - name: a\n    logicalType: string\n  - name: b\n    logicalType: string\n    {text}\n"
-        )
+        _read(f"{before}  - name: b\n    logicalType: string\n    {text}\n")
 
 
 def test_library_rules_of_older_versions_are_read() -> None:

@@ -33,7 +33,7 @@ from tillage.contracts.yaml_text import quoted
 from tillage.doors import formats
 from tillage.doors.sample import Sample, read_sample
 from tillage.engines.reader import Reader
-from tillage.errors import OperatorError
+from tillage.errors import ContractError, OperatorError
 from tillage.wiring import compile_text
 
 LIMIT_BYTES = 2**24
@@ -345,7 +345,11 @@ schema:
       - {name: kind, logicalType: string, required: true, enum: [{value: a}, {value: b}]}
       - {name: price, logicalType: number, customProperties: [{property: tillage.money, value: EUR}]}
       - {name: day, logicalType: date}
+      - {name: at, logicalType: date, logicalTypeOptions: {format: dd/MM/yyyy}}
+      - {name: seen, logicalType: timestamp, logicalTypeOptions: {defaultTimezone: UTC}}
+      - {name: note, logicalType: string, customProperties: [{property: tillage.aliases, value: [a, b]}]}
 """
+SPELLED = "{property: tillage.aliases, value: [a, b]}"
 
 
 @pytest.mark.parametrize(
@@ -355,7 +359,18 @@ schema:
         ("      - {name: day, logicalType: date}\n", "", "sales.day", {"readers"}),
         ("logicalType: date}", "logicalType: string}", "sales.day", {"readers", "senders"}),
         ("value: EUR", "value: USD", "sales.price", {"readers"}),
-        ("value: EUR", "value: {currency: EUR, input: minor}", "sales.price", {"senders"}),
+        ("value: EUR", "value: {currency: EUR, input: minor}", "sales.price", {"readers", "senders"}),
+        ("value: EUR", "value: {currency: EUR, excessDecimals: round}", "sales.price", {"readers", "senders"}),
+        ("price, logicalType: number", "price, logicalType: integer", "sales.price", set()),
+        (SPELLED, SPELLED.replace("[a, b]", "[b, a]"), "sales.note", {"readers", "senders"}),
+        (SPELLED, SPELLED.replace("[a, b]", "[c, a, b]"), "sales.note", {"readers", "senders"}),
+        (SPELLED, SPELLED.replace("[a, b]", "[a, b, c]"), "sales.note", {"nobody"}),
+        (SPELLED, SPELLED.replace("[a, b]", "[a]"), "sales.note", {"senders"}),
+        ("format: dd/MM/yyyy", "format: MM/dd/yyyy", "sales.at", {"readers", "senders"}),
+        ("format: dd/MM/yyyy", "format: d/M/yyyy", "sales.at", {"senders"}),
+        ("format: dd/MM/yyyy", "format: dd.MM.yyyy", "sales.at", {"senders"}),
+        ("defaultTimezone: UTC", "defaultTimezone: Europe/Berlin", "sales.seen", {"readers", "senders"}),
+        ("defaultTimezone: UTC", "defaultTimezone: UTC, timezone: true", "sales.seen", {"senders"}),
         (", customProperties: [{property: tillage.money, value: EUR}]", "", "sales.price", {"readers"}),
         ("required: true, ", "", "sales.kind", {"readers"}),
         ("logicalType: date}", "logicalType: date, required: true}", "sales.day", {"senders"}),
@@ -457,3 +472,26 @@ def test_json_schema_refuses_what_the_contract_refuses_by_type() -> None:
     for wrong in ({"qty": 0}, {"qty": True}, {"kind": "c"}, {"kind": None}, {"price": "1,50"}, {"id": 1}):
         with pytest.raises(jsonschema.ValidationError, match=r"is not|is less|does not match"):
             jsonschema.validate(right | wrong, schema)
+
+
+def test_json_schema_lets_pass_what_an_earlier_spelling_makes_irrelevant() -> None:
+    text = BEFORE.replace("name: note, logicalType: string", "name: note, logicalType: string, required: true")
+    schema = jsonschema.Draft202012Validator(json_schema(read_contract("x", "x", text)))
+    record = {"id": "1", "kind": "a", "note": "x", "qty": 1}
+    assert schema.is_valid(record | {"a": 2, "b": []})
+    assert schema.is_valid(record | {"note": None, "a": "x"})
+    assert not schema.is_valid(record | {"note": 5})
+
+
+def test_bounds_between_which_nothing_lies_are_refused() -> None:
+    for options in ("minimum: 5, maximum: 1", "minimum: 5, exclusiveMaximum: 5"):
+        with pytest.raises(ContractError, match=r"line 11: the lower bound is above the upper one"):
+            read_contract("x", "x", BEFORE.replace("{minimum: 1}", f"{{{options}}}"))
+    options = "string, logicalTypeOptions: {minLength: 2, maxLength: 1}, primary"
+    with pytest.raises(ContractError, match=r"line 10: the least length is above the greatest"):
+        read_contract("x", "x", BEFORE.replace("string, primary", options))
+
+
+def test_a_key_that_is_a_number_is_seldom_meant() -> None:
+    found = lint("x", "x", BEFORE.replace("{name: id, logicalType: string", "{name: id, logicalType: number"))
+    assert any("1 and 1.0000001 are one key" in note for note in found.notes)

@@ -62,6 +62,12 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
     dataset = with_merge(document, terms, dataset)
     if dataset.merge is not Merge.REJECT and dataset.version is None:
         notes.append(f"dataset '{name}' has no tillage.version: the version that came later stands, whichever is newer")
+    notes.extend(
+        f"dataset '{name}': key column '{column.name}' is a number, kept with six decimals: 1 and 1.0000001 are one "
+        "key; make it an integer or a string"
+        for column in columns
+        if column.stored_name in dataset.key and column.kind is Kind.NUMBER and column.money is None
+    )
     if not dataset.key:
         notes.append(f"dataset '{name}' has no primaryKey: the same record sent twice counts twice")
     return replace(dataset, row_rules=row_rules, dataset_rules=dataset_rules)

@@ -60,6 +60,9 @@ def read_limits(document: Document, path: Path, kind: Kind, item: Mapping[str, A
     highest, is_highest_excluded = _bound(
         document, here, kind, options, including="maximum", excluding="exclusiveMaximum"
     )
+    is_one_excluded = is_lowest_excluded or is_highest_excluded
+    if _is_empty(lowest, highest, is_one_excluded=is_one_excluded):
+        raise document.wrong(here, "the lower bound is above the upper one: no value would be accepted")
     patterns: list[str] = []
     if kind is Kind.STRING:
         patterns = (
@@ -72,17 +75,30 @@ def read_limits(document: Document, path: Path, kind: Kind, item: Mapping[str, A
     if step is not None and read_decimal(document, here, step) <= 0:
         raise document.wrong(here, "`multipleOf` must be above 0")
     patterns += _invalid_patterns(document, path, kind, item)
+    shortest = _length(document, here, options.get("minItems" if kind is Kind.LIST else "minLength"))
+    longest = _length(document, here, options.get("maxItems" if kind is Kind.LIST else "maxLength"))
+    if shortest is not None and longest is not None and shortest > longest:
+        raise document.wrong(here, "the least length is above the greatest: no value would be accepted")
     return Limits(
         minimum=lowest,
         maximum=highest,
         is_minimum_excluded=is_lowest_excluded,
         is_maximum_excluded=is_highest_excluded,
         multiple_of=None if step is None else read_decimal(document, here, step),
-        min_length=_length(document, here, options.get("minItems" if kind is Kind.LIST else "minLength")),
-        max_length=_length(document, here, options.get("maxItems" if kind is Kind.LIST else "maxLength")),
+        min_length=shortest,
+        max_length=longest,
         patterns=tuple(patterns),
         allowed=_allowed(document, path, kind, item),
     )
+
+
+def _is_empty(lowest: Decimal | str | None, highest: Decimal | str | None, *, is_one_excluded: bool) -> bool:
+    """Whether nothing lies between two bounds; dates and times are text that sorts as they do."""
+    if isinstance(lowest, Decimal) and isinstance(highest, Decimal):
+        return lowest > highest or (is_one_excluded and lowest == highest)
+    if isinstance(lowest, str) and isinstance(highest, str):
+        return lowest > highest or (is_one_excluded and lowest == highest)
+    return False
 
 
 def _bound(

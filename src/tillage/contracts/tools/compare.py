@@ -6,12 +6,13 @@ on what was accepted: whatever is refused from now on breaks senders. What does 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from tillage.contracts.contract import Column, Contract, Dataset, DatasetRule, Limits, Money, RowRule, Severity
+from tillage.contracts.contract import Column, Contract, Dataset, DatasetRule, Excess, Limits, Money, RowRule, Severity
 from tillage.contracts.types import duckdb_type
 
 
@@ -131,7 +132,7 @@ def _columns(where: str, old: tuple[Column, ...], new: tuple[Column, ...]) -> It
 def _column(where: str, old: Column, new: Column) -> Iterator[Change]:
     if old.items and new.items and old.kind is new.kind and old.is_scalar_list == new.is_scalar_list:
         yield from _columns(where, old.items, new.items)
-    elif old.kind is not new.kind or duckdb_type(old) != duckdb_type(new):
+    elif duckdb_type(old) != duckdb_type(new) or (old.kind is not new.kind and not (old.money and new.money)):
         yield Change(where, f"type: {duckdb_type(old)} -> {duckdb_type(new)}", Breaks.READERS)
         if old.kind is not new.kind or (new.money and not old.money):
             yield Change(where, "values are read as another type", Breaks.SENDERS)
@@ -141,6 +142,8 @@ def _column(where: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(where, f"currency: {_currency(old)} -> {_currency(new)}", Breaks.READERS)
     if old.money and new.money and _reading(old.money) != _reading(new.money):
         yield Change(where, "amounts are read otherwise (input, excessDecimals)", Breaks.SENDERS)
+        if old.money.is_minor != new.money.is_minor or new.money.excess is not Excess.REJECT:
+            yield Change(where, "the same text is another amount now", Breaks.READERS)
     if old.is_required != new.is_required:
         what, breaks = ("required now", Breaks.SENDERS) if new.is_required else ("optional now", Breaks.READERS)
         yield Change(where, what, breaks)
@@ -153,14 +156,19 @@ def _column(where: str, old: Column, new: Column) -> Iterator[Change]:
 def _sources(where: str, old: Column, new: Column) -> Iterator[Change]:
     if (old.amount, old.class_map) != (new.amount, new.class_map):
         yield Change(where, "it is made of other columns otherwise", Breaks.READERS)
-    if not set(old.paths) <= set(new.paths) or (old.paths[:1] != new.paths[:1] and set(old.paths) == set(new.paths)):
+    if not set(old.paths) <= set(new.paths):
         yield Change(where, "its values come from elsewhere", Breaks.SENDERS)
+    elif old.paths != new.paths[: len(old.paths)]:
+        yield Change(where, "another spelling counts first", Breaks.SENDERS)
+        yield Change(where, "where several spellings are sent, another one is kept", Breaks.READERS)
     elif old.paths != new.paths:
         yield Change(where, "it has more spellings", Breaks.NOBODY)
     if set(old.null_values) != set(new.null_values):
         yield Change(where, "other values stand for null", Breaks.SENDERS)
     if _clock(old) != _clock(new):
         yield Change(where, "format of dates or times is another one", Breaks.SENDERS)
+        if old.time_zone != new.time_zone or _is_read_otherwise(old.date_format or _ISO, new.date_format or _ISO):
+            yield Change(where, "the same text is another day or time now", Breaks.READERS)
 
 
 def _limits(where: str, old: Limits, new: Limits) -> Iterator[Change]:
@@ -210,6 +218,16 @@ def _order(bound: Decimal | str | int) -> tuple[Decimal, str]:
 
 def _is_multiple(new: Decimal | None, old: Decimal) -> bool:
     return new is not None and new % old == 0
+
+
+_ISO = "yyyy-MM-dd"
+
+
+def _is_read_otherwise(old: str, new: str) -> bool:
+    """Whether two formats have the same signs between the parts, and not the same parts there."""
+    if re.sub("[A-Za-z]+", "a", old) != re.sub("[A-Za-z]+", "a", new):
+        return False
+    return [part[0] for part in re.findall("[A-Za-z]+", old)] != [part[0] for part in re.findall("[A-Za-z]+", new)]
 
 
 def _clock(column: Column) -> tuple[object, ...]:

@@ -49,21 +49,33 @@ def _add(record: dict[str, Any], unit: dict[str, Any], columns: Iterable[Column]
         if column.kind is Kind.LIST and column.paths[0].steps == (ROWS,):
             _add(record, unit, column.items)
             continue
-        for path in column.paths:
+        for path in column.paths[1:]:  # what stands there is not looked at where an earlier spelling counts
+            (record if path.is_from_record else unit)["properties"].setdefault(path.steps[0], True)
+        for path in column.paths[:1]:
             node = record if path.is_from_record else unit
             for step in path.steps[:-1]:
+                if node["properties"].get(step) is True:
+                    node["properties"][step] = _object(null=True)
                 node = node["properties"].setdefault(step, _object(null=True))
             last = path.steps[-1]
-            _put(node["properties"], last, _value(column))
+            _put(node["properties"], last, _value(column) if len(column.paths) == 1 else _or_null(_value(column)))
             is_only = len(column.paths) == 1 and len(path.steps) == 1 and is_needed
             if column.is_required and is_only and last not in node["required"]:
                 node["required"].append(last)
 
 
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """With null a later spelling counts."""
+    null = {"type": "null"}
+    if set(schema) == {"anyOf"}:
+        return schema if null in schema["anyOf"] else {"anyOf": [*schema["anyOf"], null]}
+    return {"anyOf": [schema, null]}
+
+
 def _put(properties: dict[str, Any], name: str, found: dict[str, Any]) -> None:
-    """A member that several columns read keeps what each of them asks for."""
+    """A member that several columns read keeps what each of them asks for; `True` asks for nothing."""
     before = properties.get(name)
-    if before is None or before == found:
+    if before is None or before == found or before is True:
         properties[name] = found
     elif "properties" in before and "properties" in found:
         for inner, schema in found["properties"].items():
