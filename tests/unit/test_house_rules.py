@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tillage.domain import money
-from tillage.domain.conservation import Counts, total
+from tillage.domain.conservation import Counts, Kept, for_all_time, total
 from tillage.domain.load import CommitPoint
 from tillage.errors import OperatorError
 from tillage.settings import Crash, read_settings
@@ -94,3 +94,10 @@ def test_the_law_shows_its_difference() -> None:
     assert not Counts(read_rows=1, accepted_rows=1, read_minor=7, accepted_minor=6).balances()
     assert total([fine, fine]).read_minor == 14
     assert total([]).read_minor is None
+
+
+def test_an_amount_that_is_nowhere_is_zero_where_there_is_money() -> None:
+    euro, plain, mixed = Counts(1, 1, read_minor=7, accepted_minor=7), Counts(1, 1), Counts(1, 1, read_minor={"EUR": 7})
+    assert [for_all_time([one], Kept()).waiting_minor for one in (euro, plain, mixed)] == [0, None, {}]
+    assert [for_all_time([one], Kept()).discarded_minor for one in (euro, plain, mixed)] == [0, None, {}]
+    assert for_all_time([euro], Kept(waiting_rows=1, waiting_minor=3)).waiting_minor == 3

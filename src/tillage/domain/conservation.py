@@ -113,7 +113,6 @@ def for_all_time(loads: Iterable[Counts], kept: Kept) -> Law:
     """The law over all loads of a dataset, whatever each of them took up."""
     counts = list(loads)
     every = total(counts)
-    has_money = every.read_minor is not None
     return Law(
         read_rows=sum(one.new_rows() for one in counts),
         accepted_rows=every.accepted_rows,
@@ -123,15 +122,22 @@ def for_all_time(loads: Iterable[Counts], kept: Kept) -> Law:
         discarded_rows=kept.discarded_rows,
         read_minor=added(one.new_minor() for one in counts),
         accepted_minor=every.accepted_minor,
-        waiting_minor=kept.waiting_minor if has_money else None,
+        waiting_minor=_like(every.read_minor, kept.waiting_minor),
         duplicate_minor=every.duplicate_minor,
         suppressed_minor=every.suppressed_minor,
-        discarded_minor=kept.discarded_minor if has_money else None,
+        discarded_minor=_like(every.read_minor, kept.discarded_minor),
         not_countable_rows=every.not_countable_rows - every.taken_not_countable_rows,
         closed_rows=every.closed_rows,
         closed_minor=every.closed_minor,
         warning_rows=every.warning_rows,
     )
+
+
+def _like(read: Minor, kept: Minor) -> Minor:
+    """What is kept, where nothing is as an amount of the kind that is read: 0, no currency, or None without money."""
+    if read is None or kept is not None:
+        return None if read is None else kept
+    return {} if isinstance(read, dict) else 0
 
 
 def _difference_rows(figures: Counts | Law, parts: Iterable[str]) -> int:
