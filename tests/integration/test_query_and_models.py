@@ -55,6 +55,12 @@ def _rows(house: House, sql: str) -> list[dict[str, Any]]:
     return rows
 
 
+def test_tables_of_the_store_may_be_given_other_names(house: House) -> None:
+    sql = """select s.customer_id, count(q.unit) as units from gold.customer_spend as s
+        left join quarantine.orders "a AS b" on false left join quarantine.customers q on false group by all"""
+    assert sorted(row["customer_id"] for row in _rows(house, sql)) == ["a", "b", "c"]
+
+
 def test_columns_of_one_name_are_all_there_with_their_own_values(house: House) -> None:
     assert _rows(house, "select 1 as a, 2 as a, 3 as b, 4 as c") == [{"a": 1, "a_1": 2, "b": 3, "c": 4}]
     assert _rows(house, "select 1 as a, 2 as a, 3 as a_1") == [{"a": 1, "a_2": 2, "a_1": 3}]

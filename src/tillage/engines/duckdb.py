@@ -178,7 +178,9 @@ class DuckEngine:
     def table_names(self, sql: str) -> set[str]:
         with self.connect() as connection:
             try:
-                return set(connection.get_table_names(sql, qualified=True))
+                # With an alias DuckDB 2.0 gives the table as `gold.customer_spend AS s`.
+                found = connection.get_table_names(sql, qualified=True)
+                return {name.partition(" AS ")[0] for name in found}
             except duckdb.Error:
                 return set()
 
