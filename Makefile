@@ -1,7 +1,7 @@
 # `make` alone lists what there is. Only Python 3.11 to 3.14 and make are needed; everything else goes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-services check accept bench hourly lock clean
+.PHONY: help setup demo test test-services check accept torture bench hourly lock clean
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 # The first interpreter that fits; choose another with `make setup PYTHON=/path/to/python`.
@@ -47,6 +47,9 @@ check: setup  ## lint, format, types, import rules, lock files; reports every fa
 
 accept: setup  ## one line for each numbered claim: number, claim, seconds, result
 	$(PY) -m pytest -m accept -q
+
+torture: setup  ## random houses, killed and stopped at random, beside a model in plain Python; SEED=7 ROUNDS=50
+	$(PY) -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 bench: setup $(BENCH)/.installed  ## our time by that of others on one file, into BENCHMARKS.md; SCALE=1 takes 1 GB
 	$(PY) -m benchmarks $(if $(SCALE),--scale $(SCALE))

@@ -102,14 +102,25 @@ class _Found:
 def judge(document: Mapping[str, Any], files: Mapping[str, bytes | Rows]) -> list[Unit]:
     """Every unit of `files` as one load, by dataset, file, line and unit; `document` is the contract's YAML."""
     contract = read(document)
+    found = check(document, files)
+    units = [unit for one in found.values() for unit in one if unit.verdict == "unreadable"]
+    for dataset in contract.datasets:
+        units += _decided(dataset, [unit for unit in found[dataset.name] if unit.verdict != "unreadable"])
+    return sorted(units, key=lambda unit: (unit.dataset, unit.file, unit.line, unit.unit))
+
+
+def check(document: Mapping[str, Any], files: Mapping[str, bytes | Rows]) -> dict[str, list[Unit]]:
+    """By dataset, the units of `files` as each is by itself, before it is compared with others."""
+    contract = read(document)
     records = [record for file in sorted(files) for record in _records(contract, file, files[file])]
-    units = [_unreadable(contract.datasets[0], record) for record in records if record.code]
+    units: dict[str, list[Unit]] = {dataset.name: [] for dataset in contract.datasets}
+    units[contract.datasets[0].name] += [_unreadable(contract.datasets[0], record) for record in records if record.code]
     readable = [record for record in records if not record.code]
     tree = _read_members(contract)
     for dataset in contract.datasets:
         found = [one for record in readable for one in _units(contract, dataset, record, tree)]
-        units += _decided(dataset, _complete(dataset, _grouped(dataset, found) if dataset.group_by else found))
-    return sorted(units, key=lambda unit: (unit.dataset, unit.file, unit.line, unit.unit))
+        units[dataset.name] += _complete(dataset, _grouped(dataset, found) if dataset.group_by else found)
+    return units
 
 
 def _unreadable(dataset: Dataset, record: _Record) -> Unit:
@@ -270,7 +281,7 @@ def _heads(dataset: Dataset, scope: Scope) -> Any:
     return plain({name: value for name, value in scope.values().items() if name != dataset.rows_list})
 
 
-def _complete(dataset: Dataset, units: Sequence[_Found]) -> list[tuple[_Found, Unit]]:
+def _complete(dataset: Dataset, units: Sequence[_Found]) -> list[Unit]:
     """Adds what only the whole unit says: the length of a list of rows, taxes, control amount and row rules."""
     complete = []
     for found in units:
@@ -291,7 +302,7 @@ def _complete(dataset: Dataset, units: Sequence[_Found]) -> list[tuple[_Found, U
         values = {} if codes else scope.values()
         unsure = frozenset(rule.code for rule in dataset.rules if _reads_fault(dataset, rule.sql, scope)) | found.unsure
         unit = found.place.of(dataset.name, verdict, codes=tuple(sorted(codes)), warnings=tuple(sorted(warnings)))
-        complete.append((found, replace(unit, control=counted, values=values, unsure=unsure)))
+        complete.append(replace(unit, control=counted, values=values, unsure=unsure))
     return complete
 
 
@@ -302,11 +313,11 @@ def _is_broken(sql: str, scope: Scope) -> bool:
         return True
 
 
-def _decided(dataset: Dataset, units: Sequence[tuple[_Found, Unit]]) -> Iterator[Unit]:
+def _decided(dataset: Dataset, units: Sequence[Unit]) -> Iterator[Unit]:
     """The verdicts by what came before: repeats of a distinct dataset are left out, then keys are compared."""
     seen: set[str] = set()
     standing: dict[str, Any] = {}
-    for _, unit in units:
+    for unit in units:
         if unit.verdict != "accepted":
             yield unit
             continue

@@ -1,14 +1,15 @@
 """Starts runs of `child.py` from one process that has imported everything, since half of a short run is imports.
 
-    python -m tests.acceptance.crash.nursery SOCKET
+    python -m tests.acceptance.crash.nursery SOCKET [MODULE]
 
-Each connection starts one run. It sends one line of JSON, [arguments, environment, file for the output], and is told,
-a line each: the process id, "stopped" each time that the run stops, and last its exit code, negative for a signal.
-Says "ready" when it is, and ends when its standard input does.
+Each connection starts one run, of `main` of the module if one is given. It sends one line of JSON, [arguments,
+environment, file for the output], and is told, a line each: the process id, "stopped" each time that the run stops, and
+last its exit code, negative for a signal. Says "ready" when it is, and ends when its standard input does.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
@@ -16,12 +17,14 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from typing import TextIO
 
-from tests.acceptance.crash import child
+Main = Callable[[list[str]], int]
 
 
-def main(address: str) -> None:
+def main(address: str, module: str = "tests.acceptance.crash.child") -> None:
+    child: Main = importlib.import_module(module).main
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
@@ -31,16 +34,16 @@ def main(address: str) -> None:
             connection, _ = server.accept()
             with connection:
                 if os.fork() == 0:
-                    keep(connection.makefile("rw"))
+                    keep(connection.makefile("rw"), child)
 
 
-def keep(client: TextIO) -> None:
+def keep(client: TextIO, child: Main) -> None:
     """Starts the run that the client asks for, tells the client what becomes of it, and ends this process."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     arguments, environment, output = json.loads(client.readline())
     run = os.fork()
     if run == 0:
-        os._exit(code_of(arguments, environment, output))
+        os._exit(code_of(child, arguments, environment, output))
     print(run, file=client, flush=True)
     status = os.waitpid(run, os.WUNTRACED)[1]
     while os.WIFSTOPPED(status):
@@ -50,14 +53,14 @@ def keep(client: TextIO) -> None:
     os._exit(0)
 
 
-def code_of(arguments: list[str], environment: dict[str, str], output: str) -> int:
+def code_of(child: Main, arguments: list[str], environment: dict[str, str], output: str) -> int:
     """The exit code of a run in this process."""
     os.environ |= environment
     file = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(file, sys.stdout.fileno())
     os.dup2(file, sys.stderr.fileno())
     try:
-        return child.main(arguments)
+        return child(arguments)
     except BaseException:  # noqa: BLE001 whatever it is, it must not get into the loop of the process above
         traceback.print_exc()
         return 1
@@ -67,4 +70,4 @@ def code_of(arguments: list[str], environment: dict[str, str], output: str) -> i
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -87,14 +87,15 @@ def open_places() -> Iterator[Places]:
     """All of it is gone at the end; the path is short, as a socket's must be."""
     with tempfile.TemporaryDirectory(prefix="tl-") as name:
         folder = Path(name)
-        with EmbeddedPostgres(folder / "store") as dsn, _nursery(folder / "nursery") as nursery:
+        with EmbeddedPostgres(folder / "store") as dsn, open_nursery(folder / "nursery") as nursery:
             yield Places(folder, dsn, nursery)
 
 
 @contextmanager
-def _nursery(address: Path) -> Iterator[Path]:
+def open_nursery(address: Path, module: str = "tests.acceptance.crash.child") -> Iterator[Path]:
+    """Where processes that run a module's `main` are started."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.acceptance.crash.nursery", str(address)],
+        [sys.executable, "-m", "tests.acceptance.crash.nursery", str(address), module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -9,11 +9,11 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
@@ -43,8 +43,83 @@ class Ended:
         return self.code == -signal.SIGKILL
 
 
-class Run:
-    """One run of a place's project, ended by force on leaving."""
+class Process:
+    """A process that the nursery starts, ended by force on leaving."""
+
+    def __init__(
+        self, nursery: Path, arguments: list[str], environment: Mapping[str, str], *, limit_s: float = LIMIT_S
+    ) -> None:
+        handle, output = tempfile.mkstemp(dir=nursery.parent)
+        os.close(handle)
+        self._output = Path(output)
+        self._ended: Ended | None = None
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(limit_s)
+        self._socket.connect(str(nursery))
+        self._nursery = self._socket.makefile("rw")
+        print(json.dumps([arguments, dict(environment), output]), file=self._nursery, flush=True)
+        self.pid = int(self._nursery.readline())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, at: TracebackType | None) -> None:
+        if self._ended is None:
+            os.kill(self.pid, signal.SIGKILL)
+            while self._nursery.readline():
+                pass
+        self._nursery.close()
+        self._socket.close()
+
+    def until_stopped(self) -> None:
+        """Returns when the process has stopped where it was told to."""
+        told = self._nursery.readline()
+        if told != "stopped\n":
+            self._end(told)
+            raise AssertionError(f"it ended and did not stop: {self.said()}")
+
+    def has_stopped(self) -> bool:
+        """Waits until the process has stopped where it was told to, or ended without coming there."""
+        told = self._nursery.readline()
+        if told != "stopped\n":
+            self._end(told)
+        return self._ended is None
+
+    def until_says(self, text: str) -> None:
+        until(lambda: text in self.said())
+
+    def said(self) -> str:
+        """Its output so far."""
+        return self._output.read_text()
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def is_over(self, *, within_s: float = 0) -> bool:
+        if self._ended is None and select.select([self._socket], [], [], within_s)[0]:
+            told = self._nursery.readline()
+            if told != "stopped\n":
+                self._end(told)
+        return self._ended is not None
+
+    def ended(self) -> Ended:
+        """Waits for the end, which a traceback is not: that is neither the product's word nor a seeded bug's effect."""
+        while self._ended is None:
+            told = self._nursery.readline()
+            if told != "stopped\n":
+                self._end(told)
+        assert self._ended.did or self._ended.code < 0, self._ended.said
+        return self._ended
+
+    def _end(self, told: str) -> None:
+        said = self.said()
+        lines = said.splitlines()
+        did = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+        self._ended = Ended(int(told), did, said)
+
+
+class Run(Process):
+    """One run of a place's project."""
 
     def __init__(
         self,
@@ -84,64 +159,7 @@ class Run:
             "TILLAGE_CRASH": crash,
             "PGAPPNAME": name,
         }
-        handle, output = tempfile.mkstemp(dir=place.nursery.parent)
-        os.close(handle)
-        self._output = Path(output)
-        self._ended: Ended | None = None
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(LIMIT_S)
-        self._socket.connect(str(place.nursery))
-        self._nursery = self._socket.makefile("rw")
-        print(json.dumps([arguments, environment, output]), file=self._nursery, flush=True)
-        self.pid = int(self._nursery.readline())
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, at: TracebackType | None) -> None:
-        if self._ended is None:
-            os.kill(self.pid, signal.SIGKILL)
-            while self._nursery.readline():
-                pass
-        self._nursery.close()
-        self._socket.close()
-
-    def until_stopped(self) -> None:
-        """Returns when the process has stopped where it was told to."""
-        told = self._nursery.readline()
-        if told != "stopped\n":
-            self._end(told)
-            raise AssertionError(f"it ended and did not stop: {self.said()}")
-
-    def until_says(self, text: str) -> None:
-        until(lambda: text in self.said())
-
-    def said(self) -> str:
-        """Its output so far."""
-        return self._output.read_text()
-
-    def go_on(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
-
-    def is_over(self) -> bool:
-        if self._ended is None and select.select([self._socket], [], [], 0)[0]:
-            self._end(self._nursery.readline())
-        return self._ended is not None
-
-    def ended(self) -> Ended:
-        """Waits for the end, which a traceback is not: that is neither the product's word nor a seeded bug's effect."""
-        while self._ended is None:
-            told = self._nursery.readline()
-            if told != "stopped\n":
-                self._end(told)
-        assert self._ended.did or self._ended.code < 0, self._ended.said
-        return self._ended
-
-    def _end(self, told: str) -> None:
-        said = self.said()
-        lines = said.splitlines()
-        did = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-        self._ended = Ended(int(told), did, said)
+        super().__init__(place.nursery, arguments, environment)
 
 
 def run(place: Place, **options: Any) -> Ended:

@@ -1,0 +1,131 @@
+"""One command in a process of its own, which the torture kills, stops, or lets run out of disk.
+
+    main([JSON]) with {root, do, crash, stop, full, bug, ...}
+
+Prints what is said and, last, what it did as one line of JSON. Ends with the exit code that the command has.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import resource
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.crash.bugs import SEEDS
+from tests.acceptance.crash.child import StoppingLog
+from tests.torture.inspection import inspect
+from tillage import __version__
+from tillage.domain.conservation import Counts
+from tillage.domain.load import CommitPoint
+from tillage.errors import TillageError
+from tillage.pipelines.backup import backup
+from tillage.pipelines.house import House
+from tillage.pipelines.maintain import maintain
+from tillage.ports.store import Waiting
+from tillage.settings import read_settings
+from tillage.wiring import backup_folder, open_house, restore_house
+
+WAIT_S = 40.0
+running = importlib.import_module("tillage.pipelines.run")
+quarantine = importlib.import_module("tillage.pipelines.quarantine")
+Did = dict[str, Any]
+
+
+class TightLog(StoppingLog):
+    """Also lets no file of this process grow beyond some bytes from the n-th commit on, as on a disk that is full."""
+
+    def __init__(self, wanted: Mapping[str, Any]) -> None:
+        super().__init__(*(read_settings({"TILLAGE_CRASH": wanted.get(one) or ""}).crash for one in ("crash", "stop")))
+        self._full_at, self._full_bytes = wanted.get("full") or (0, 0)
+        self._hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+
+    @contextmanager
+    def at(self, point: CommitPoint) -> Iterator[None]:
+        if self._full_at and self.passed.total() + 1 >= self._full_at:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self._full_bytes, self._hard))
+        with super().at(point):
+            yield
+
+    def lift(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self._hard, self._hard))
+
+
+def main(words: list[str]) -> int:
+    wanted = json.loads(words[0])
+    if wanted.get("bug"):
+        SEEDS[wanted["bug"]]()
+    commits, root = TightLog(wanted), Path(wanted["root"])
+    said: list[str] = []
+    did: Did = {"error": None, "loads": {}}
+    code = 0
+    try:
+        if wanted["do"] == "restore":
+            restore_house(root, Path(wanted["backup"]), read_settings(), say=said.append, commits=commits)
+        else:
+            with open_house(root, read_settings(), say=said.append, commits=commits) as house:
+                code = DO[wanted["do"]](house, wanted, did)
+    except TillageError as wrong:
+        said.append(str(wrong))
+        did["error"], code = wrong.code, wrong.exit_code
+    finally:
+        commits.lift()  # what is printed goes to a file too
+        print(*said, sep="\n", flush=True)
+    did["passed"] = {str(point): count for point, count in commits.passed.items()}
+    print(json.dumps(did), flush=True)
+    return code
+
+
+def _run(house: House, _: Mapping[str, Any], did: Did) -> int:
+    report = running.run(house, wait_s=WAIT_S)
+    did["loads"] = _plain(report.loads)
+    did["left_out"] = sorted(report.left_out)
+    return max((wrong.exit_code for wrong in report.problems()), default=0)
+
+
+def _replay(house: House, wanted: Mapping[str, Any], did: Did) -> int:
+    report = quarantine.replay(house, Waiting(**wanted["waiting"]), wait_s=WAIT_S)
+    did["loads"] = _plain(report.counts)
+    return 0
+
+
+def _discard(house: House, wanted: Mapping[str, Any], did: Did) -> int:
+    did["discarded"] = quarantine.discard(house, Waiting(**wanted["waiting"]), reason="torture", wait_s=WAIT_S)
+    return 0
+
+
+def _inspect(house: House, wanted: Mapping[str, Any], did: Did) -> int:
+    Path(wanted["into"]).write_text(
+        json.dumps(inspect(house, Path(wanted["root"]), is_last=wanted["is_last"]), default=str)
+    )
+    return 0
+
+
+def _plain(loads: Mapping[int, Mapping[str, Counts]]) -> dict[str, Any]:
+    return {str(load): {name: asdict(one) for name, one in counts.items()} for load, counts in loads.items()}
+
+
+def _maintain(house: House, wanted: Mapping[str, Any], did: Did) -> int:
+    done = maintain(house, wait_s=WAIT_S, keep_h=wanted["waiting"]["keep_h"])
+    did["deleted_files"] = sum(one.deleted_files for one in done)
+    return 0
+
+
+def _backup(house: House, wanted: Mapping[str, Any], did: Did) -> int:
+    folder = backup_folder(Path(wanted["root"]), Path(wanted["backup"]), read_settings())
+    did["kept_files"] = backup(house, folder, wait_s=WAIT_S, version=__version__).kept_files
+    return 0
+
+
+DO: Mapping[str, Callable[[House, Mapping[str, Any], Did], int]] = {
+    "run": _run,
+    "replay": _replay,
+    "discard": _discard,
+    "maintain": _maintain,
+    "backup": _backup,
+    "inspect": _inspect,
+}

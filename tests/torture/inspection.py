@@ -1,0 +1,86 @@
+"""All that a house holds, as JSON: read past the product's code where that is possible, and by it as a user would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+from deltalake import DeltaTable
+
+from tillage.pipelines.audit import audit
+from tillage.pipelines.house import House
+from tillage.pipelines.query import query
+from tillage.pipelines.reconcile import reconcile
+from tillage.pipelines.status import status
+from tillage.settings import read_settings
+from tillage.wiring import store_dsn
+
+_TABLES = {
+    "loads": "select load_seq, feed, state, kind, contract_digest, manifest from tillage.loads order by 1",
+    "sources": "select load_seq, source, path, digest from tillage.sources order by 1, 2",
+    "texts": "select digest, body from tillage.texts",
+    "quarantine": """select dataset, load_seq, source, ordinal, unit, codes, control_minor::text, judged_load,
+        discarded_by from tillage.quarantine""",
+    "receipts": "select load_seq, stage from tillage.receipts",
+    "leases": "select resource from tillage.leases where holder is not null or expires_at is not null",
+    "rejected": "select path, digest from tillage.rejected",
+}
+_COUNTS = (
+    "read_rows accepted_rows quarantined_rows duplicate_rows suppressed_rows not_countable_rows taken_rows "
+    "taken_not_countable_rows closed_rows read_minor accepted_minor quarantined_minor duplicate_minor "
+    "suppressed_minor taken_minor closed_minor"
+).split()
+
+
+def inspect(house: House, root: Path, *, is_last: bool) -> dict[str, Any]:
+    """What costs most, to compute all sums from the bytes, is done for the last time only."""
+    with store_dsn(root, read_settings()) as dsn, psycopg.connect(dsn) as store:
+        found: dict[str, Any] = {name: store.execute(sql.encode()).fetchall() for name, sql in _TABLES.items()}
+        columns = ", ".join(["load_seq", "dataset", *_COUNTS])
+        rows = store.execute(f"select {columns} from tillage.counts".encode()).fetchall()
+    found["counts"] = [[load, dataset, dict(zip(_COUNTS, row, strict=True))] for load, dataset, *row in rows]
+    with closing(duckdb.connect()) as engine:
+        engine.execute("set timezone = 'UTC'")
+        found["bronze"] = {feed: _rows(engine, root / "data/lake/bronze" / feed) for feed in house.feeds}
+        found["silver"] = {name: _rows(engine, root / "data/lake/silver" / name) for name in house.datasets()}
+    for feed in found["bronze"].values():
+        for row in feed:
+            del row["raw"], row["text"]
+    found |= _as_shown(house)
+    law = status(house)
+    found["law"] = {name: asdict(one) for name, one in law.datasets.items()}
+    found["balances"] = law.balances()
+    found["audit"] = [asdict(one) for one in audit(house).findings]
+    found["differ"] = {one.model: one.comparison.differ for one in reconcile(house)} if is_last else {}
+    return found
+
+
+def _as_shown(house: House) -> dict[str, Any]:
+    """What stands, and the states of the models, as a reader sees them; by one query, since each opens an engine."""
+    tables = [("standing", "silver", name) for name in house.datasets()]
+    tables += [("gold", "gold", name) for name in house.models]
+    parts = [
+        f"select '{kind}' as kind, '{name}' as name, to_json(t)::varchar as shown from {schema}.\"{name}\" as t"
+        for kind, schema, name in tables
+    ]
+    found: dict[str, Any] = {"standing": {name: [] for name in house.datasets()}, "gold": {}}
+    for row in query(house, " union all ".join(parts)).to_pylist():
+        found[row["kind"]].setdefault(row["name"], []).append(json.loads(row["shown"]))
+    return found
+
+
+def _rows(engine: duckdb.DuckDBPyConnection, table: Path) -> list[Mapping[str, Any]]:
+    """All rows of the newest version of a table, whatever load they are of."""
+    if not (table / "_delta_log").is_dir():
+        return []
+    files = DeltaTable(table).file_uris()
+    if not files:
+        return []
+    found = engine.read_parquet(files)
+    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]

@@ -1,0 +1,79 @@
+"""The model of the house by hand-made cases: what it says must not come from the product."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.oracle.house.figures import Branch, FoldSpec, counts, folded, law
+from tests.oracle.house.loads import FeedHouse
+from tests.oracle.house.terms import Place
+from tests.torture.projects import FeedSpec, document
+
+VERSIONED = FeedSpec("f", "flat", "upsert", is_versioned=True)
+LATEST = FeedSpec("f", "flat", "upsert")
+FOLD = FoldSpec("of_f", "grp", (Branch("f_items", "shop", {"items": 1, "amount": "price_minor"}),))
+
+
+def item(sku: str, revision: int, price: float, **others: object) -> dict[str, object]:
+    return {"sku": sku, "shop": "north", "price": price, "revision": revision} | others
+
+
+def file(*records: object) -> bytes:
+    return "\n".join(map(json.dumps, records)).encode()
+
+
+def verdicts(house: FeedHouse, load: int) -> list[str]:
+    return [unit.codes[0] if unit.codes else unit.verdict for unit in house.datasets["f_items"].judged[load]]
+
+
+def test_newer_closes_older_is_stale_and_the_same_version_contradicts() -> None:
+    house = FeedHouse()
+    house.read(1, document(VERSIONED, 0), [file(item("a", 2, 1.00), item("a", 1, 9.00), item("a", 2, 3.00))])
+    house.read(2, document(VERSIONED, 0), [file(item("a", 2, 1.00), item("a", 3, 5.00))])
+    assert verdicts(house, 1) == ["accepted", "stale", "key_conflict"]
+    assert verdicts(house, 2) == ["duplicate", "accepted"]
+    kept, terms = house.datasets["f_items"], house.terms["f_items"]
+    assert kept.closed == {Place(1, 0, 1, 0): 2}
+    assert (counts(kept, terms, 2)["closed_minor"], counts(kept, terms, 2)["accepted_minor"]) == (100, 500)
+    assert folded(FOLD, {"f": house}) == {"north": {"items": 1, "amount": 500}}
+
+
+def test_what_waited_comes_back_and_is_stale_where_later_ones_stand() -> None:
+    house = FeedHouse()
+    waits = item("a", 1, 1.00) | {"class": "tea"}
+    house.read(1, document(LATEST, 0), [file(waits, item("b", 1, 2.00) | {"class": "tea"}, item("c", 1, "odd"))])
+    house.read(2, document(LATEST, 0), [file(item("a", 1, 4.00))])
+    house.replay(3, document(LATEST, 1), {})
+    assert verdicts(house, 3) == ["stale", "accepted", "type"]
+    house.discard(4, {"code": "type"})
+    kept, terms = house.datasets["f_items"], house.terms["f_items"]
+    whole = law(kept, terms)
+    figures = ("read_rows", "accepted_rows", "waiting_rows", "duplicate_rows", "discarded_rows")
+    assert [whole[name] for name in figures] == [4, 2, 0, 1, 1]
+    assert [whole[name.replace("rows", "minor")] for name in figures] == [700, 600, 0, 100, 0]
+    assert folded(FOLD, {"f": house}) == {"north": {"items": 2, "amount": 600}}
+
+
+@pytest.mark.parametrize("wanted", [{"dataset": "f_orders"}, {"code": "missing"}, {"load_seq": 9}])
+def test_only_what_is_meant_is_taken_up(wanted: dict[str, object]) -> None:
+    house = FeedHouse()
+    house.read(1, document(LATEST, 0), [file(item("a", 1, 1.00) | {"class": "tea"})])
+    house.replay(2, document(LATEST, 1), wanted)
+    assert house.datasets["f_items"].judged[2] == []
+    assert len(house.datasets["f_items"].waiting()) == 1
+
+
+def test_unreadable_record_is_one_unit_until_it_can_be_read() -> None:
+    nested = FeedSpec("f", "nested")
+    line = {"product_id": "p", "product_type": "bread", "gross": 1.07}
+    deep = {"customerId": "c", "orders": [{"orderId": "o", "basket": [line]}], "extra": [[[[[[1]]]]]]}
+    house = FeedHouse()
+    house.read(1, document(nested, 0), [file(deep)])
+    assert [len(house.datasets[name].quarantine) for name in nested.datasets] == [1, 0]
+    house.replay(2, document(nested, 1), {"code": "too_deep"})
+    people, orders = (house.datasets[name] for name in nested.datasets)
+    assert [len(one.standing()) for one in (people, orders)] == [1, 1]
+    assert law(people, house.terms["f_people"])["read_rows"] == 1
+    assert law(orders, house.terms["f_orders"])["accepted_minor"] == 107
