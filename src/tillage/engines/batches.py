@@ -127,7 +127,7 @@ class Batches:
         """).fetchall()
         rows: list[tuple[int, int, int, str | None, str | None, bool]] = []
         for load_seq, source, ordinal, raw, is_made in suspects:
-            bounds = replace(self._bounds, is_one_a_list=True) if is_made else self._bounds
+            bounds = replace(self._bounds, is_text=True) if is_made else self._bounds
             try:
                 rows.append((load_seq, source, ordinal, look(raw, self._check.shape, bounds), None, False))
             except UnreadableError as wrong:

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tillage.contracts.compiler.shape import NOTE, Shape
+from tillage.contracts.compiler.text_members import read_as
 from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES
 from tillage.domain.verdict import Code
 
@@ -55,14 +56,14 @@ class _Number(str):
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a record may be; `is_unknown_noted`: a member that is not in the shape is noted; `is_one_a_list`: a value
-    that stands where a list is read is a list of one, as in XML.
+    """What a record may be; `is_unknown_noted`: a member that is not in the shape is noted; `is_text`: it was made of
+    text, by `text_members`.
     """
 
     record_bytes: int = MAX_RECORD_BYTES
     depth: int = MAX_DEPTH
     is_unknown_noted: bool = False
-    is_one_a_list: bool = False
+    is_text: bool = False
 
 
 def look(raw: bytes, shape: Shape, bounds: Bounds = Bounds()) -> str:
@@ -144,7 +145,9 @@ def _note(value: Any, shape: Shape, bounds: Bounds) -> tuple[Any, bool]:
     wrong: dict[str, str] = {}
     has_unknown = bool(value.keys() - shape.members.keys())
     for name, member in shape.members.items():
-        found = None if name == NOTE else _listed(value.get(name), member, bounds)
+        found = None if name == NOTE else value.get(name)
+        if bounds.is_text:
+            found = read_as(found, member)
         if found is None:
             continue
         if member.is_leaf:
@@ -168,11 +171,6 @@ def _inside(found: Any, shape: Shape, bounds: Bounds) -> tuple[Any, bool]:
         return [_unit(element, shape, bounds) for element in found], False
     elements = [_note(element, shape, bounds) for element in found]
     return [noted for noted, _ in elements], any(has_unknown for _, has_unknown in elements)
-
-
-def _listed(value: Any, shape: Shape, bounds: Bounds) -> Any:
-    is_one = bounds.is_one_a_list and shape.is_list and value is not None and not isinstance(value, list)
-    return [value] if is_one else value
 
 
 def _leaf(value: Any) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tillage.contracts.compiler.shape import NOTE, ROWS
+from tillage.contracts.compiler.text_members import TEXT, is_leaf
 from tillage.contracts.tools.guess import Guess, Seen, guess, is_named_as_key, words
 from tillage.contracts.yaml_text import listed, quoted, word
 from tillage.errors import OperatorError
@@ -66,7 +67,7 @@ def infer_contract(feed: str, records: Sequence[Mapping[str, Any]], *, is_text: 
     Raises:
         OperatorError: no column can be made of them, or far too many.
     """
-    members = _members(records)
+    members = _members(records, is_text=is_text)
     units = {name: member for name, member in members.items() if _is_unit(name, member)}
     plain = {name: member for name, member in members.items() if name not in units}
     place = _Place(is_text, len(records), key=_key(feed, plain, len(records), is_text=is_text))
@@ -121,7 +122,7 @@ def column_name(member: str, taken: set[str]) -> str:
     return unique
 
 
-def _members(records: Iterable[Mapping[str, Any]]) -> dict[str, _Member]:
+def _members(records: Iterable[Mapping[str, Any]], *, is_text: bool) -> dict[str, _Member]:
     """By name, in the order in which they are met."""
     found: dict[str, _Member] = {}
     for record in records:
@@ -131,7 +132,21 @@ def _members(records: Iterable[Mapping[str, Any]]) -> dict[str, _Member]:
                 member = found[name] = _Member()
             if value is not None:
                 _take(member, value)
-    return found
+    return {name: _as_read(member) for name, member in found.items()} if is_text else found
+
+
+def _as_read(member: _Member) -> _Member:
+    """As the check reads what is made of elements: one of a list, a blank one, and one with attributes and text."""
+    texts = member.seen.texts
+    if member.list_count:
+        ones = [*(text for text in texts if text.strip()), *member.objects]
+        return _Member(member.count, list_count=member.list_count, elements=[*member.elements, *ones])
+    if texts and member.objects:
+        if all(is_leaf(one) for one in member.objects):
+            return _Member(member.count, Seen([*texts, *(str(one.get(TEXT, "")) for one in member.objects)]))
+        if not any(text.strip() for text in texts):
+            return _Member(len(member.objects), objects=member.objects)
+    return member
 
 
 def _take(member: _Member, value: Any) -> None:
@@ -162,7 +177,7 @@ def _is_unit(name: str, member: _Member) -> bool:
 def _unit(name: str, member: _Member, place: _Place, plain: Mapping[str, _Member], names: set[str]) -> list[str]:
     """A dataset whose units are the elements of a list; with the key of the record that they lie in."""
     dataset = column_name(name, names)
-    members = _members(member.elements)
+    members = _members(member.elements, is_text=place.is_text)
     key = _key(dataset, members, len(member.elements), is_text=place.is_text)
     inner = replace(place, records=len(member.elements), key=key)
     taken: set[str] = set()
@@ -275,7 +290,7 @@ def _object(name: str, head: Sequence[str], member: _Member, place: _Place) -> l
         is_always=place.is_always and member.count == place.records,
         depth=place.depth + 1,
     )
-    columns = _columns(_members(member.objects), inner, set())
+    columns = _columns(_members(member.objects, is_text=place.is_text), inner, set())
     if not _holds_columns(columns):
         return [_left_out(name, "it has no member that can be read")]
     return [*_block(head), "  logicalType: object", "  properties:", *_indented(columns, 4)]
@@ -286,7 +301,7 @@ def _list(name: str, head: Sequence[str], member: _Member, place: _Place) -> lis
         return [_left_out(name, "it is a list inside a list")]
     if member.elements and all(isinstance(element, dict) for element in member.elements):
         inner = replace(place, records=len(member.elements), is_inside_list=True, is_always=True, depth=place.depth + 1)
-        columns = _columns(_members(member.elements), inner, set())
+        columns = _columns(_members(member.elements, is_text=place.is_text), inner, set())
         if not _holds_columns(columns):
             return [_left_out(name, "its elements have no member that can be read")]
         items = ["  logicalType: array", "  items:", "    logicalType: object", "    properties:"]
