@@ -25,6 +25,7 @@ from tillage.doors.batch import SCHEMA
 from tillage.doors.files import FilesDoor
 from tillage.doors.folders import folder_members
 from tillage.errors import FileRejectedError, OperatorError, SourceChangedError
+from tillage.ports.door import Hint
 from tillage.ports.store import Known
 
 
@@ -340,8 +341,8 @@ def test_progress_is_told_for_each_file(tmp_path: Path) -> None:
 def test_a_hint_is_given_from_the_files_first_bytes(landing: Landing) -> None:
     landing.land("a.jsonl.gz", gzip.compress(b"id,name\n1,x\n2,y\n"))
     (source,) = landing.look().sources
-    assert (
-        landing.door.hint(landing.feed, source) == "0 of 3 lines are JSON; the file looks like CSV: set `format: csv`"
+    assert landing.door.hint(landing.feed, source, is_unread=True, members=()) == Hint(
+        "0 of 3 lines are JSON; the file looks like CSV: set `format: csv`", is_refused=True
     )
 
 
@@ -407,3 +408,40 @@ def _open_files() -> list[str]:
 def _no_descriptor_is_left_open(tmp_path: Path) -> Iterator[None]:
     yield
     assert [name for name in _open_files() if name.startswith(str(tmp_path))] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "data", "is_taken"),
+    [
+        ("json", "a.jsonl", b'[{"a":1},{"a":2}]', True),
+        ("json", "a.jsonl.gz", gzip.compress(b'[\n{"a":1},\n{"a":2}\n]\n'), True),
+        ("json", "a.jsonl", LINE * 2, False),
+        ("jsonl", "a.csv", LINE * 2, True),
+        ("jsonl", "a.csv", b"a,b\n1,2\n", False),
+        ("csv", "a.json", b"a,b\n1,2\n", True),
+        ("csv", "schema.json", b'{"columns": ["a", "b"]}', False),
+        ("csv", "a.xml", "a,b\n1,2\n".encode("utf-16"), True),
+        ("xml", "a.txt", b"<r><p/></r>", True),
+        ("csv", "a.xml", b"", False),
+        ("jsonl", "a.parquet", b"PAR1....", False),
+        ("jsonl", "a.csv.gz", b"torn", False),
+        ("jsonl", "notes", LINE, False),
+    ],
+)
+def test_a_suffix_of_another_format_does_not_stand_against_what_the_file_begins_with(
+    landing: Landing, kind: str, name: str, data: bytes, is_taken: bool
+) -> None:
+    landing.feed = Feed("shop", "landing/shop", kind, records="/r/p" if kind == "xml" else None)
+    landing.land(name, data)
+    assert landing.paths() == ([name] if is_taken else [])
+    assert list(landing.left_alone()) == ([] if is_taken else [name])
+    if not name.endswith(".gz"):
+        landing.land(name).unlink()
+        landing.zip("z.zip", {name: data})
+        assert landing.paths() == ([f"z.zip/{name}"] if is_taken else [])
+
+
+def test_a_parquet_file_of_any_suffix_of_data_is_one(landing: Landing) -> None:
+    landing.feed = Feed("shop", "landing/shop", "parquet")
+    pq.write_table(pa.table({"a": [1]}), landing.folder / "a.dat")
+    assert [json.loads(row["raw"]) for row in landing.read()] == [{"a": 1}]

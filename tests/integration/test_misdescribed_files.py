@@ -39,8 +39,9 @@ def accepted(shop: Shop) -> int:
         ("a.json", LIST, {"format": "json", "records": "$.a[*]"}, {"records": "$[*]"}, "set `$[*]`"),
         ("a.xml", XML, {"format": "xml", "records": "/orders/o"}, {"records": "/orders/order"}, "at `/orders/order`"),
         ("a.json", LIST, {}, {"format": "json"}, "set `format: json`"),
+        ("a.jsonl", b"id,name\n1,a\n2,b\n", {}, {"format": "csv"}, "set `format: csv`"),
         ("a.json", b'[\n {"id":"1"},\n {"id":"2"}\n]\n', {}, {"format": "json"}, "set `format: json`"),
-        ("a.json", LINES, {}, {"format": "json"}, "set `format: json`"),
+        ("a.jsonl", LINES, {}, {"format": "json"}, "set `format: json`"),
         ("a.json", b'{"id":"1"}\n{"id":"2"}\n', {"format": "json"}, {"format": "jsonl"}, "set `format: jsonl`"),
         (
             "a.csv",

@@ -17,8 +17,9 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from tillage.contracts.project import Feed
-from tillage.doors.folders import is_hidden, suffix_reason
+from tillage.doors.folders import is_data, is_hidden, suffix_reason
 from tillage.doors.packing import MAX_RATIO, MAX_UNPACKED_BYTES, bounded
+from tillage.doors.recognise import begins_as
 from tillage.doors.refused import RefusedStreamError
 from tillage.ports.door import LeftAlone
 
@@ -53,13 +54,15 @@ def _whole() -> Iterator[None]:
 
 
 def members(opened: zipfile.ZipFile, name: str, feed: Feed, *, stored_bytes: int) -> tuple[list[str], list[LeftAlone]]:
-    """Names of the members to load, in order, and what else is in it; `name` is that of the zip file.
+    """Names of the members to load, in order, and what else is in it; `name` is that of the zip file. One whose suffix
+    is of another format is loaded if it begins as one of the feed's.
 
     Raises:
         RefusedStreamError: a member leads out of the zip file, is encrypted, packed, or there twice; or a bomb.
     """
     taken: list[str] = []
     alone: list[LeftAlone] = []
+    doubtful: dict[str, str] = {}
     seen: set[str] = set()
     for info in opened.infolist():
         shown = ascii(info.orig_filename)
@@ -71,10 +74,11 @@ def members(opened: zipfile.ZipFile, name: str, feed: Feed, *, stored_bytes: int
         seen.add(info.filename)
         if any(is_hidden(part) for part in info.filename.split("/")):
             continue
-        reason = (
-            "a link" if stat.S_ISLNK(info.external_attr >> 16) else suffix_reason(info.filename, feed, is_member=True)
-        )
-        if reason:
+        is_link = stat.S_ISLNK(info.external_attr >> 16)
+        reason = "a link" if is_link else suffix_reason(info.filename, feed, is_member=True)
+        if reason and not is_link and is_data(info.filename):
+            doubtful[info.filename] = reason
+        elif reason:
             alone.append(LeftAlone(f"{name}/{info.filename}", reason))
         else:
             taken.append(info.filename)
@@ -83,6 +87,11 @@ def members(opened: zipfile.ZipFile, name: str, feed: Feed, *, stored_bytes: int
         raise RefusedStreamError(
             f"unpacks to more than {MAX_UNPACKED_BYTES:,} bytes and {MAX_RATIO} times its size, which is the limit"
         )
+    for member, reason in doubtful.items():
+        if begins_as(feed, member_blocks(opened, member), member):
+            taken.append(member)
+        else:
+            alone.append(LeftAlone(f"{name}/{member}", reason))
     return sorted(taken), alone
 
 

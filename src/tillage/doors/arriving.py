@@ -15,6 +15,7 @@ from tillage.doors.csv_dialect import DoubtfulDialectError, sniffed
 from tillage.doors.folders import Candidate, candidates, folder_members
 from tillage.doors.opening import is_being_written, opened, signature
 from tillage.doors.packing import packing
+from tillage.doors.recognise import begins_as
 from tillage.doors.refused import MisdescribedError, RefusedStreamError
 from tillage.doors.stored import Hashing, archive_at, file_blocks, hashed, hashing
 from tillage.errors import FileRejectedError, OperatorError
@@ -68,7 +69,7 @@ class _Looking:
             return
         try:
             with opened(candidate.real, self.inside) as descriptor:
-                self._take_open(candidate.name, descriptor)
+                self._take_open(candidate, descriptor)
         except FileNotFoundError:
             return
         except RefusedStreamError as wrong:
@@ -79,8 +80,11 @@ class _Looking:
                 "folder"
             ) from None
 
-    def _take_open(self, name: str, descriptor: int) -> None:
-        before = signature(os.fstat(descriptor))
+    def _take_open(self, candidate: Candidate, descriptor: int) -> None:
+        name, before = candidate.name, signature(os.fstat(descriptor))
+        if candidate.doubt and not self._is_right(name, descriptor):
+            self.left_alone.append(LeftAlone(name, candidate.doubt))
+            return
         if is_being_written(descriptor):
             self.left_alone.append(LeftAlone(name, "is still being written; the next run takes it", is_passing=True))
             return
@@ -95,6 +99,14 @@ class _Looking:
             return
         for source in added:
             self._add(source, descriptor, name)
+
+    def _is_right(self, name: str, descriptor: int) -> bool:
+        try:
+            return begins_as(self.feed, file_blocks(descriptor, name, hashing()), name)
+        except RefusedStreamError:
+            return False
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
 
     def _hashed(self, name: str, descriptor: int, now: str) -> list[SourceFile]:
         """The file itself, or the members of it that are new."""

@@ -22,6 +22,7 @@ SUFFIXES = {
     "parquet": (".parquet", ".pq"),
     "xml": (".xml",),
 }
+_ANY_SUFFIX = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 # What editors, browsers and copying programs call a file that is not there yet.
 _TEMPORARY = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp", "~")
 _NOWHERE = "a link that leads nowhere"
@@ -37,6 +38,8 @@ class Candidate:
     """Relative to the project, with forward slashes."""
     real: Path
     found: os.stat_result
+    doubt: str = ""
+    """Why it is left alone, unless it begins as a file of the feed's format: its suffix is one of another format."""
 
 
 def candidates(root: Path, feed: Feed) -> tuple[list[Candidate], list[LeftAlone]]:
@@ -99,6 +102,13 @@ def suffix_reason(name: str, feed: Feed, *, is_member: bool = False) -> str | No
         return None
     also = "" if is_member else ", also with .gz, .zst, .zip"
     return f"its suffix is none of {feed.format}: {', '.join(allowed)}{also}"
+
+
+def is_data(name: str) -> bool:
+    """Whether the name ends as files of any format do, so that only a look into the file can tell."""
+    lower = name.lower()
+    stem, dot, last = lower.rpartition(".")
+    return (stem if dot + last in PACKED else lower).endswith(_ANY_SUFFIX)
 
 
 def folder_members(path: str, feed: Feed) -> dict[str, str]:
@@ -165,15 +175,16 @@ def _candidate(name: str, root: Path, directory: Path, feed: Feed, inside: Path)
     last = name.rpartition("/")[2]
     is_link = stat.S_ISLNK(found.st_mode)
     no_file = None if stat.S_ISREG(found.st_mode) else _NO_FILE
-    reason = (_link_reason(Path(place), inside) if is_link else no_file) or suffix_reason(last, feed)
+    doubt = suffix_reason(last, feed) or ""
+    reason = (_link_reason(Path(place), inside) if is_link else no_file) or ("" if is_data(last) else doubt)
     if reason:
         return LeftAlone(_shown(name), reason)
     try:
         linked = Path(place)
-        candidate = Candidate(name, linked.resolve(), linked.stat()) if is_link else None
+        candidate = Candidate(name, linked.resolve(), linked.stat(), doubt) if is_link else None
     except OSError:
         return None
-    candidate = candidate or Candidate(name, directory / last, found)
+    candidate = candidate or Candidate(name, directory / last, found, doubt)
     _refuse_odd_name(name)
     return candidate
 

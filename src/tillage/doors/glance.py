@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from tillage.contracts.project import Feed
-from tillage.doors.folders import fits, refuse_missing, suffix_reason, walk
+from tillage.doors.folders import fits, is_data, refuse_missing, suffix_reason, walk
 from tillage.doors.opening import signature
 
 _DIGEST_BYTES = 16
@@ -25,7 +25,7 @@ class LandingFolders:
         folders = walk(refuse_missing(self._root, feed), self._root)
         for path in (directory / name for directory, names in folders for name in names):
             parts = path.relative_to(self._root).parts
-            if not fits(parts, pattern) or suffix_reason(path.name, feed):
+            if not fits(parts, pattern) or (suffix_reason(path.name, feed) and not is_data(path.name)):
                 continue
             try:
                 found = signature(path.stat())

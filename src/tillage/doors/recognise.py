@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from tillage.contracts.project import Feed
 from tillage.doors.folders import SUFFIXES
+from tillage.doors.start import beginning
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
@@ -17,6 +19,8 @@ _LINES = (".jsonl", ".ndjson")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]++|(")', re.DOTALL)
 _STEP = re.compile(r"[^.\[\]*$\s\\\x00-\x1f]+")
 _DEPTH = 4
+_PARQUET = b"PAR1"
+_START_BYTES = 16 * 1024  # of each such file at every run: that of 1,000 files costs less than to list them
 
 
 def recognised(start: bytes, name: str, *, is_whole: bool) -> str | None:
@@ -45,6 +49,14 @@ def recognised(start: bytes, name: str, *, is_whole: bool) -> str | None:
         return "json"
     is_table = any(mark in lines[0] for mark in (b",", b";", b"\t", b"|"))
     return "csv" if is_table or name.lower().endswith(SUFFIXES["csv"][:4]) else None
+
+
+def begins_as(feed: Feed, blocks: Iterator[bytes], name: str) -> bool:
+    """Whether a decoded stream begins as one of the feed's format, whatever its name says."""
+    start, is_whole = beginning(blocks, _START_BYTES)
+    if start.startswith(_PARQUET):
+        return feed.format == "parquet"
+    return recognised(bytes(start), name, is_whole=is_whole) == feed.format
 
 
 def is_object(line: bytes) -> bool:

@@ -8,8 +8,9 @@ _TOP = """# Bad input
 
 What comes of one bad file that lies beside a good one of the same feed. The good one is always loaded, but for exit 10:
 as long as nobody can say what lies at the door, nothing is planned. Exit 11 and 12 are said after everything else is
-done; a file that is refused is said again by each run, and tried again when its bytes change. With `--strict`, units in
-quarantine make exit 0 an exit 11. What is not in code letters in the third column is no code.
+done; a file that is refused is said again by each run, and tried again when its bytes change, or what `tillage.yaml` or
+the contract say of it. With `--strict`, units in quarantine make exit 0 an exit 11. What is not in code letters in the
+third column is no code.
 
 | bytes | mean |
 |---|---|
