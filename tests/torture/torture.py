@@ -123,7 +123,7 @@ def _house(
                         done[-1] += f" -> {how}, {time.monotonic() - step_s:.1f} s"
                     tally.commands += bool(how)
                 step_s = time.monotonic()
-                wrong = house.settle(is_last=tally.rounds + 1 == count)
+                wrong = house.settle(is_last=tally.rounds + 1 == count or is_late())
                 done.append(f"  settled, {time.monotonic() - step_s:.1f} s")
             except AssertionError as error:
                 wrong = [str(error)]

@@ -9,19 +9,24 @@ import importlib
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+import duckdb
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import Transaction as Receipt
 
+from tillage.contracts.contract import Dataset
 from tillage.domain.load import CommitPoint, Lease, Load, LoadState, SourceFile
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import LeaseLostError
 from tillage.lake.delta import Table
 from tillage.lake.upkeep import Upkeep
+from tillage.models.fold import Fold
 from tillage.pipelines.house import House
 from tillage.ports.lake import Rows
-from tillage.ports.store import Rejection
-from tillage.stores.postgres.database import Database
+from tillage.ports.store import PublishedFold, Rejection
+from tillage.stores.postgres.database import Database, Transaction
 from tillage.stores.postgres.folds import add_delta
 from tillage.stores.postgres.ledger import Ledger
 
@@ -46,7 +51,7 @@ def receipt_apart() -> None:
         table = self._open()
         if self._receipt(table) >= receipt:
             raise LeaseLostError(f"table {self._app_id}: number {receipt} is there")
-        transaction = Transaction(self._app_id, receipt)
+        transaction = Receipt(self._app_id, receipt)
         for data, transactions in ((rows, []), (None, [transaction])):
             properties = CommitProperties(app_transactions=transactions, max_commit_retries=0)
             with self._commits.at(point):
@@ -178,6 +183,72 @@ def plan_forgotten() -> None:
     replace(Ledger, "publish", publish)
 
 
+def fold_from_time_travel() -> None:
+    """Takes for a load's change of a fold what silver has by now less what it had before, instead of the load's rows.
+
+    What another feed has in silver and not published yet is counted with this one's, and again with its own.
+    """
+
+    def changes(house: House, _: DuckWorkspace) -> list[PublishedFold]:
+        published = house.ledger.published()
+        newest = dict.fromkeys(house.feeds, 2**62)
+        found = []
+        for fold in house.models.values():
+            states = [
+                house.engine.full(fold, {dataset: house.visible(dataset, seen) for dataset in fold.datasets})
+                for seen in (newest, published)
+            ]
+            found.append((fold, less(fold, *states)))
+        return found
+
+    replace(loading, "_changes", changes)
+
+
+def less(fold: Fold, after: Rows, before: Rows) -> Rows:
+    """One state of a fold without another."""
+    keys = [key.name for key in fold.keys]
+    sums = [column for column in after.column_names if column not in keys]
+    negative = [f'-"{column}" as "{column}"' for column in sums]
+    added = ", ".join([f'"{key}"' for key in keys] + [f'sum("{column}") as "{column}"' for column in sums])
+    changed = " or ".join(f'sum("{column}") <> 0' for column in sums)
+    rows = f"""select {added} from (
+        select * from after union all by name select {", ".join([*keys, *negative])} from before)
+        group by {", ".join(keys)} having {changed}"""
+    with closing(duckdb.connect()) as connection:
+        connection.register("after", after)
+        connection.register("before", before)
+        return connection.sql(rows).to_arrow_table().cast(after.schema)
+
+
+def lease_without_epoch() -> None:
+    """Writes under a lease that went to another process; stops before it plans, for others to come there."""
+    plan_at_once = Ledger.plan
+
+    def plan(self: Ledger, *arguments: Any) -> Load:
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        return plan_at_once(self, *arguments)
+
+    replace(Ledger, "plan", plan)
+    replace(Transaction, "hold", lambda *_: None)
+
+
+def retract_forgotten() -> None:
+    """Adds newer versions to the folds, and does not take away those that they close."""
+    whole_delta, whole_sql = DuckWorkspace.delta, DuckWorkspace.silver_sql
+
+    def opened(self: DuckWorkspace, dataset: Dataset) -> str:
+        return f"from ({whole_sql(self, dataset)}) where _sign = 1"
+
+    def delta(self: DuckWorkspace, fold: Fold) -> Rows | None:
+        replace(DuckWorkspace, "silver_sql", opened)
+        try:
+            return whole_delta(self, fold)
+        finally:
+            replace(DuckWorkspace, "silver_sql", whole_sql)
+
+    replace(DuckWorkspace, "delta", delta)
+
+
 def replace(owner: object, name: str, function: Callable[..., Any]) -> None:
     """Fails where the product no longer has what the bug is seeded into."""
     assert name in vars(owner)
@@ -195,4 +266,7 @@ SEEDS: Mapping[str, Callable[[], None]] = {
     "publish-apart": publish_apart,
     "plan-forgotten": plan_forgotten,
     "vacuum-without-fence": vacuum_without_fence,
+    "fold-from-time-travel": fold_from_time_travel,
+    "lease-without-epoch": lease_without_epoch,
+    "retract-forgotten": retract_forgotten,
 }
