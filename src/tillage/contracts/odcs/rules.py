@@ -23,7 +23,7 @@ _NOTES = {"id", "name", "description", "dimension", "businessImpact", "method", 
 RULE_KEYS = {
     "custom": _NOTES | {"type", "engine", "implementation", "severity"},
     "sql": _NOTES | {"type", "query", "severity", "unit", *OPERATORS},
-    "library": _NOTES | {"type", "metric", "rule", "arguments", "severity", "unit", *OPERATORS},
+    "library": _NOTES | {"type", "metric", "rule", "arguments", "validValues", "severity", "unit", *OPERATORS},
 }
 SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING, "info": Severity.WARNING}
 

@@ -21,7 +21,7 @@ OPERATORS = (
     *("mustBeLessOrEqualTo", "mustBeBetween", "mustNotBeBetween"),
 )
 METRICS = ("rowCount", "nullValues", "missingValues", "invalidValues", "duplicateValues")
-_METRIC_OF = {"nullCheck": "nullValues", "duplicateCount": "duplicateValues", "validValues": "invalidValues"}
+METRIC_OF = {"nullCheck": "nullValues", "duplicateCount": "duplicateValues", "validValues": "invalidValues"}
 _LISTS = ("tags", "customProperties", "quality", "properties", "authoritativeDefinitions", "enum")
 _FLAGS = ("primaryKey", "required", "unique", "partitioned", "criticalDataElement")
 
@@ -140,10 +140,10 @@ def read_older_rules(data: Any) -> None:
 
 def _write_metric(rule: dict[str, Any]) -> None:
     older = rule.get("rule")
-    if older not in {*_METRIC_OF, *METRICS}:
+    if older not in {*METRIC_OF, *METRICS}:
         return
     del rule["rule"]
-    rule["metric"] = _METRIC_OF.get(older, older)
+    rule["metric"] = METRIC_OF.get(older, older)
     if "validValues" in rule:
         rule["arguments"] = {**(rule.get("arguments") or {}), "validValues": rule.pop("validValues")}
     if older == "validValues" and not any(operator in rule for operator in OPERATORS):

@@ -21,7 +21,7 @@ from tillage.contracts.odcs.dataset import DATASET_KEYS
 from tillage.contracts.odcs.limits import FORMATS, OPTIONS, VALUE_ARGUMENTS
 from tillage.contracts.odcs.metrics import UNITS
 from tillage.contracts.odcs.rules import RULE_KEYS, SEVERITIES
-from tillage.contracts.odcs.standard import METRICS, OPERATORS
+from tillage.contracts.odcs.standard import METRIC_OF, METRICS, OPERATORS
 from tillage.contracts.odcs.terms import NAME
 from tillage.contracts.tools.project_schema import DIALECT, Schema
 from tillage.contracts.tools.terms_schema import term_definitions
@@ -36,6 +36,7 @@ def contract_schema() -> dict[str, Any]:
     standard = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text())
     definitions = standard.pop("$defs")
     standard.pop("$schema")
+    _take_older_rules(definitions)
     return {
         "$schema": DIALECT,
         "$comment": "Definitions that do not begin with `tillage.`: Open Data Contract Standard 3.2.0, Apache-2.0.",
@@ -43,6 +44,15 @@ def contract_schema() -> dict[str, Any]:
         "allOf": [{"$ref": "#/$defs/odcs"}, {"$ref": "#/$defs/tillage.contract"}],
         "$defs": definitions | {"odcs": standard} | _own_definitions(),
     }
+
+
+def _take_older_rules(definitions: dict[str, Any]) -> None:
+    """Library rules as ODCS 3.0 wrote them stand beside those of 3.2, which knows `rule` but wants a metric."""
+    library = definitions["DataQualityLibrary"]
+    library["properties"]["validValues"] = {"type": "array", "description": "ODCS 3.0; later under `arguments`."}
+    library["anyOf"] = [{"required": [name]} for name in [*library.pop("required"), "rule"]]
+    told_by = definitions["DataQuality"]["allOf"][0]["if"]["anyOf"]
+    told_by.append({"properties": {"rule": {"type": "string"}}, "required": ["rule"]})
 
 
 def _own_definitions() -> dict[str, Any]:
@@ -128,6 +138,7 @@ def _rule(kind: str, names: Iterable[str]) -> dict[str, Any]:
         then |= {"required": ["query"], "allOf": [named, one_operator]}
     else:
         rule["metric"] = {"enum": list(METRICS)}
+        rule |= {"rule": {"enum": [*METRICS, *METRIC_OF]}, "validValues": {"type": "array"}}
         rule["unit"] = {"enum": list(UNITS)}
         then |= {"allOf": [one_operator, _if({"metric": {"const": "invalidValues"}}, _valued())]}
         return {"if": {"properties": {"type": {"const": kind}}}, "then": then}  # a rule without a type is one too
