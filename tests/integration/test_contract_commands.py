@@ -253,6 +253,37 @@ def test_line_ends_that_are_none_are_said(tmp_path: Path, end: bytes) -> None:
         guess_feed(tmp_path / "a.csv")
 
 
+@pytest.mark.parametrize(
+    ("data", "skip", "doubts"),
+    [
+        (b"sep=;\r\nid;price\r\n1;2,5\r\n2;3,5\r\n", 1, 0),
+        (b"Report of may\nBy shop\n\nid,price\n1,2.5\n2,3.5\n", 3, 1),
+        (b"\n\nid,price\n1,2.5\n", None, 0),
+        (b"id,price\n1,2.5\n2,3.5,\n3,4.5,\n4,5.5,\n", None, 0),
+    ],
+)
+def test_lines_above_the_header_are_passed_over(tmp_path: Path, data: bytes, skip: int | None, doubts: int) -> None:
+    (tmp_path / "a.csv").write_bytes(data)
+    guessed = guess_feed(tmp_path / "a.csv", delimiter=None if b";" in data else ",")
+    csv = yaml.safe_load(guessed.feed_text)["a"]["csv"]
+    assert (csv["delimiter"], csv.get("skip")) == (";" if b";" in data else ",", skip)
+    assert guessed.feed_text.count("# doubtful: skip") == doubts
+    columns = yaml.safe_load(guessed.contract_text)["schema"][0]["properties"]
+    assert [column["name"] for column in columns] == ["id", "price"]
+
+
+def test_a_column_with_an_odd_row_has_no_lines_above_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"name\na\nb,c\n")
+    assert "skip" not in guess_feed(tmp_path / "a.csv", delimiter=",").feed_text
+
+
+def test_stated_lines_above_the_header_hold(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"Report, of may\nid,price,note\n1,2.5,x\n")
+    guessed = guess_feed(tmp_path / "a.csv", skip_rows=1)
+    assert yaml.safe_load(guessed.feed_text)["a"]["csv"]["skip"] == 1
+    assert guessed.skipped_records == 0
+
+
 @pytest.mark.parametrize("delimiter", ["", "ab", "a", '"', "\n", "\u00e4"])
 def test_a_delimiter_that_cannot_part_rows_is_refused(delimiter: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(_PLAIN)

@@ -31,7 +31,7 @@ from tillage.contracts.tools.infer import doubts, infer_contract
 from tillage.contracts.tools.lint import lint
 from tillage.contracts.yaml_text import quoted
 from tillage.doors import formats
-from tillage.doors.sample import Sample, read_sample
+from tillage.doors.sample import Sample, Stated, read_sample
 from tillage.engines.reader import Reader
 from tillage.errors import ContractError, OperatorError
 from tillage.wiring import compile_text
@@ -193,7 +193,7 @@ def test_rows_of_text_are_accepted_by_the_contract_guessed_from_them(
     path = tmp_path_factory.mktemp("guess") / "orders.csv"
     path.write_bytes(stored)
     try:
-        sample = read_sample(path, "orders", delimiter=delimiter)
+        sample = read_sample(path, "orders", Stated(delimiter))
     except OperatorError as wrong:
         if "nobody can tell" not in str(wrong):
             raise

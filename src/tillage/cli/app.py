@@ -18,7 +18,7 @@ import typer
 from tillage import __version__
 from tillage.cli.backup import backup, restore
 from tillage.cli.cases import try_cases
-from tillage.cli.contract import Delimiter
+from tillage.cli.contract import Delimiter, Skip
 from tillage.cli.contract import app as contract
 from tillage.cli.loads import app as loads
 from tillage.cli.maintain import maintain
@@ -94,6 +94,7 @@ def _root(
 
 @app.command(epilog="Examples: tillage init food-orders my-shop; tillage init my-shop --from orders.csv")
 def init(
+    *,
     name: Annotated[str, typer.Argument(help="An example to start from: food-orders. With --from: the new folder.")],
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="A new or empty folder; for an example.")
@@ -102,6 +103,7 @@ def init(
         Path | None, typer.Option("--from", metavar="FILE", help="CSV, JSON Lines, JSON, XML or Parquet; packed too.")
     ] = None,
     delimiter: Delimiter = None,
+    skip: Skip = None,
     as_json: Json = False,
 ) -> None:
     """Make a project from an example, or from a file of your own: project file, contract, the file at its door."""
@@ -116,7 +118,7 @@ def init(
     elif folder is not None:
         raise typer.BadParameter(f"with --from one name is enough: tillage init {name} --from {from_file}")
     else:
-        plain = init_from_file(Path(name), from_file, delimiter=delimiter, is_shown=not as_json)
+        plain = init_from_file(Path(name), from_file, delimiter=delimiter, skip_rows=skip, is_shown=not as_json)
     if as_json:
         _print_json(plain)
 

@@ -27,6 +27,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 Project = Annotated[
     Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
 ]
+Skip = Annotated[
+    int | None, typer.Option("--skip", min=0, metavar="N", help="Lines above the header of a CSV file; else guessed.")
+]
 Delimiter = Annotated[
     str | None, typer.Option("--delimiter", metavar="CHARACTER", help="Of CSV, where it cannot be told.")
 ]
@@ -122,12 +125,13 @@ def export(
 def infer(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSON Lines, JSON, XML or Parquet; packed too.")],
     delimiter: Delimiter = None,
+    skip: Skip = None,
     as_json: Json = False,
 ) -> None:
     """Print a contract that the first 10,000 records of a file keep, with doubtful guesses marked."""
     from tillage.cli.init import guess_feed
 
-    guessed = guess_feed(file, delimiter=delimiter)
+    guessed = guess_feed(file, delimiter=delimiter, skip_rows=skip)
     if as_json:
         _print_json(
             {

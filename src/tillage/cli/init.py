@@ -65,7 +65,7 @@ def make_project(template: str, folder: Path) -> list[str]:
     return sorted(made)
 
 
-def guess_feed(file: Path, *, delimiter: str | None = None) -> Guessed:
+def guess_feed(file: Path, *, delimiter: str | None = None, skip_rows: int | None = None) -> Guessed:
     """A feed named after the file, with a contract that the records looked at keep.
 
     Raises:
@@ -73,7 +73,7 @@ def guess_feed(file: Path, *, delimiter: str | None = None) -> Guessed:
     """
     from tillage.contracts.tools.infer import column_name, doubts, infer_contract
     from tillage.doors.folders import PACKED, SUFFIXES, is_hidden, suffix_reason
-    from tillage.doors.sample import read_sample
+    from tillage.doors.sample import Stated, read_sample
     from tillage.wiring import compile_text
 
     known = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
@@ -81,7 +81,7 @@ def guess_feed(file: Path, *, delimiter: str | None = None) -> Guessed:
     stem = file.name[: len(file.name) - len(packed)]
     suffix = next((suffix for suffix in known if stem.lower().endswith(suffix)), "")
     name = column_name(stem[: len(stem) - len(suffix)], set())
-    sample = read_sample(file, name, delimiter=_mark(delimiter))
+    sample = read_sample(file, name, Stated(_mark(delimiter), skip_rows))
     head = [f"In tillage.yaml: {_feed_line(sample.feed)}"]
     if sample.skipped_records:
         head.append(f"doubtful: {sample.skipped_records:,} more records cannot be read as {sample.feed.format}")
@@ -114,7 +114,9 @@ def _mark(delimiter: str | None) -> str | None:
     )
 
 
-def make_from_file(folder: Path, file: Path, *, delimiter: str | None = None) -> tuple[Guessed, list[str]]:
+def make_from_file(
+    folder: Path, file: Path, *, delimiter: str | None = None, skip_rows: int | None = None
+) -> tuple[Guessed, list[str]]:
     """A project in `folder` whose one feed takes the file; the feed, and the files made, relative to it, sorted.
 
     Raises:
@@ -122,7 +124,7 @@ def make_from_file(folder: Path, file: Path, *, delimiter: str | None = None) ->
     """
     check_folder(folder.resolve())
     _refuse_full(folder)
-    guessed = guess_feed(file, delimiter=delimiter)
+    guessed = guess_feed(file, delimiter=delimiter, skip_rows=skip_rows)
     landed = f"landing/{guessed.name}/{guessed.file_name}"
     project = re.sub(r"[^a-z0-9_-]+", "-", folder.resolve().name.lower()).strip("-_")[:63] or "project"
     texts = {
@@ -169,6 +171,7 @@ def _feed_line(feed: Feed) -> str:
         written += [] if csv.has_header else ["header: false"]
         written += [f"columns: {listed(csv.columns)}"] if csv.columns else []
         written.append(f"encoding: {csv.encoding}")
+        written += [f"skip: {csv.skip_rows}"] if csv.skip_rows else []
         parts.append(f"csv: {{{', '.join(written)}}}")
     return f"{word(feed.name)}: {{{', '.join(parts)}}}"
 
@@ -208,9 +211,11 @@ def init_from_example(template: str, folder: Path, *, is_shown: bool) -> dict[st
     return {"project": str(folder), "files": made}
 
 
-def init_from_file(folder: Path, file: Path, *, delimiter: str | None, is_shown: bool) -> dict[str, object]:
+def init_from_file(
+    folder: Path, file: Path, *, delimiter: str | None, skip_rows: int | None, is_shown: bool
+) -> dict[str, object]:
     """Makes the project and says the three commands that lead to its rows; what was done, for JSON."""
-    guessed, made = make_from_file(folder, file, delimiter=delimiter)
+    guessed, made = make_from_file(folder, file, delimiter=delimiter, skip_rows=skip_rows)
     commands = three_commands(folder, guessed)
     if is_shown:
         _show(folder, made, guessed, commands)

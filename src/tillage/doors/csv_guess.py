@@ -13,6 +13,7 @@ import numpy as np
 from tillage.contracts.project import Csv
 from tillage.contracts.tools.infer import column_name
 from tillage.doors.csv_dialect import DoubtfulDialectError, sniffed
+from tillage.doors.csv_preamble import above_header
 from tillage.doors.csv_rows import LONE_RETURN, cut_fields
 from tillage.doors.refused import RefusedStreamError
 from tillage.doors.start import beginning, start
@@ -32,20 +33,34 @@ class Dialect:
     doubts: tuple[str, ...] = ()
 
 
-def guess_dialect(blocks: Callable[[], Iterator[bytes]], name: str, *, delimiter: str | None) -> Dialect:
+def guess_dialect(
+    blocks: Callable[[], Iterator[bytes]], name: str, *, delimiter: str | None, skip_rows: int | None = None
+) -> Dialect:
     """The dialect of the stream that each call of `blocks` begins anew; the delimiter as the door finds it.
+
+    Args:
+        blocks: the decoded stream.
+        name: of the file, for messages.
+        delimiter: that is stated.
+        skip_rows: as stated; None: what looks like no table is passed over.
 
     Raises:
         OperatorError: nobody can tell the delimiter.
     """
     encoding, doubts = _encoding(blocks())
-    csv = Csv(delimiter=delimiter, encoding=encoding)
-    if delimiter is None:
+    csv = Csv(delimiter=delimiter, encoding=encoding, skip_rows=skip_rows or 0)
+    if skip_rows is None:
+        above = above_header(blocks(), csv)
+        csv = replace(csv, skip_rows=above.skip_rows, delimiter=delimiter or above.delimiter)
+        if above.skip_rows and not above.delimiter:
+            doubts.append(f"skip: the first {above.skip_rows} lines look like no table")
+    if csv.delimiter is None:
         try:
             form = sniffed(blocks(), csv)
         except DoubtfulDialectError:
             raise OperatorError(
-                f"nobody can tell which delimiter {name} has; say it: --delimiter ';' (or ',', '|', a tab as '\\t')"
+                f"nobody can tell which delimiter {name} has; say it: --delimiter ';' (or ',', '|', a tab as '\\t'), "
+                "and --skip N if N lines stand above the header"
             ) from None
         csv = replace(csv, delimiter=json.loads(form)["delimiter"] if form else ",")
     rows = list(_first_rows(blocks(), csv))
@@ -95,7 +110,7 @@ def _first_rows(blocks: Iterator[bytes], csv: Csv) -> Iterator[list[str]]:
     Raises:
         RefusedStreamError: lines do not end by LF or CRLF.
     """
-    begun = start(blocks, encoding=csv.encoding)
+    begun = start(blocks, encoding=csv.encoding, skip_rows=csv.skip_rows)
     sample, is_end = beginning(begun.blocks, _HEAD_BYTES)
     data = np.frombuffer(bytes(sample), dtype=np.uint8)
     _, cut = cut_fields(data, csv, is_end=is_end, limit_bytes=max(len(data), 1))

@@ -59,7 +59,15 @@ class Sample:
         return self.feed.format in {"csv", "xml"}
 
 
-def read_sample(path: Path, feed_name: str, *, delimiter: str | None = None) -> Sample:
+@dataclass(frozen=True)
+class Stated:
+    """What a person says of a CSV file."""
+
+    delimiter: str | None = None
+    skip_rows: int | None = None
+
+
+def read_sample(path: Path, feed_name: str, stated: Stated = Stated()) -> Sample:
     """A sample of the file at `path`, for a feed of that name.
 
     Raises:
@@ -68,7 +76,7 @@ def read_sample(path: Path, feed_name: str, *, delimiter: str | None = None) -> 
     try:
         real = path.resolve(strict=True)
         with opened(real, real.parent) as descriptor:
-            return _read_open(descriptor, real, Feed(feed_name, f"landing/{feed_name}", "csv"), delimiter)
+            return _read_open(descriptor, real, Feed(feed_name, f"landing/{feed_name}", "csv"), stated)
     except (RefusedStreamError, FileRejectedError) as wrong:
         said = str(wrong) if isinstance(wrong, RefusedStreamError) else "is no Parquet file that can be read"
         raise OperatorError(f"{path.name} {said}; mend it, or take another file") from None
@@ -78,7 +86,7 @@ def read_sample(path: Path, feed_name: str, *, delimiter: str | None = None) -> 
         raise OperatorError(f"{path.name} is a link that leads nowhere; give the path of a file") from None
 
 
-def _read_open(descriptor: int, path: Path, feed: Feed, delimiter: str | None) -> Sample:
+def _read_open(descriptor: int, path: Path, feed: Feed, stated: Stated) -> Sample:
     stored = os.read(descriptor, 4)
     if stored == b"PAR1":
         place = stable_path(descriptor, path)
@@ -87,7 +95,7 @@ def _read_open(descriptor: int, path: Path, feed: Feed, delimiter: str | None) -
     with _streams(descriptor, path, packing(stored)) as (name, blocks, doubts):
         begin = _start(blocks())
         kind = recognise.recognised(begin[:_START_BYTES], name, is_whole=len(begin) <= _START_BYTES)
-        if kind is None and delimiter is not None and begin.strip() and b"\0" not in begin:
+        if kind is None and stated.delimiter is not None and begin.strip() and b"\0" not in begin:
             kind = "csv"
         if kind is None:
             raise OperatorError(
@@ -96,7 +104,7 @@ def _read_open(descriptor: int, path: Path, feed: Feed, delimiter: str | None) -
             )
         packed = {"gzip": ".gz", "zstd": ".zst", "zip": ".zip"}.get(packing(stored), "")
         suffix = ".zip" if packed == ".zip" else _suffix(kind, name) + packed
-        described, more = _described(replace(feed, format=kind), begin, blocks, path.name, delimiter)
+        described, more = _described(replace(feed, format=kind), begin, blocks, path.name, stated)
         return _read_stream(described, blocks, suffix, (*doubts, *more), path.name)
 
 
@@ -122,11 +130,13 @@ def _streams(
 
 
 def _described(
-    feed: Feed, begin: bytes, blocks: Callable[[], Iterator[bytes]], name: str, delimiter: str | None
+    feed: Feed, begin: bytes, blocks: Callable[[], Iterator[bytes]], name: str, stated: Stated
 ) -> tuple[Feed, tuple[str, ...]]:
     """The feed with what its format needs to be told."""
     if feed.format == "csv":
-        dialect = guess_dialect(lambda: _Limited(blocks()), name, delimiter=delimiter)
+        dialect = guess_dialect(
+            lambda: _Limited(blocks()), name, delimiter=stated.delimiter, skip_rows=stated.skip_rows
+        )
         return replace(feed, csv=dialect.csv), dialect.doubts
     if feed.format == "json":
         lists = (
