@@ -169,10 +169,10 @@ def written(caught: Mapping[Trial, set[str]]) -> str:
     lines = [
         "# Bugs that the tests catch",
         "",
-        "Each is put into the product on purpose, by replacing one function; the text says what is wrong then. A run with",
-        "it that is killed, stopped or tortured must leave a house that is not as it should be: below it what was done,",
-        "and where the difference showed. This page is written by `tests/acceptance/test_mutations.py`, from the run that",
-        "caught them.",
+        "Each is put into the product on purpose, by replacing one function; the text says what is wrong then. A run",
+        "with it that is killed, stopped or tortured must leave a house that is not as it should be: below it what was",
+        "done, and where the difference showed. This page is written by `tests/acceptance/test_mutations.py`, from the",
+        "run that caught them.",
     ]
     for bug in dict.fromkeys(trial.bug for trial in caught):
         told = (SEEDS[bug].__doc__ or "").split("\n\n")[0]
