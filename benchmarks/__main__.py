@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from statistics import median
 
-from benchmarks import jobs
-from benchmarks.about import ARRAY, B1, B2
+from benchmarks import history, jobs
+from benchmarks.about import ARRAY, B1, B2, B11
 from benchmarks.jobs import Bench, said
 from benchmarks.measure import adopt_orphans
 from benchmarks.orders import Input, array_file, orders_file
@@ -27,7 +27,7 @@ CACHE = ROOT / "build" / "bench"
 PEERS = CACHE / "venv" / "bin" / "python"
 _SMALL = 0.05
 _ARRAY_LIMIT_BYTES = 1_000_000_000
-_SHARES = {"B1": 0.70, "B2": 0.15, "array": 0.15}  # of the time, where all are run
+_SHARES = {"B1": 0.60, "B2": 0.15, "B11": 0.10, "array": 0.15}  # of the time, where all are run
 _B1_GOALS = {jobs.COPY: Goal(0.5), "Polars": Goal(3), "pandas": Goal(15), jobs.SPARK: Goal(10)}
 _B2_GOAL_PERCENT = 25
 
@@ -46,6 +46,8 @@ def main() -> int:
             array = array_file(folder, arguments.scale)
             inputs.append(array)
             sections.append(_array(bench, folder / array.path, array, budget_s))
+        elif name == "B11":
+            sections.append(_b11(bench, arguments.scale, budget_s))
         else:
             sections.append({"B1": _b1, "B2": _b2}[name](bench, budget_s))
     page = document(_machine(arguments.scale, sections), inputs, sections)
@@ -97,6 +99,12 @@ def _b2(bench: Bench, budget_s: float) -> Section:
     return Section(
         "B2: the cost of checking", B2, results, jobs.ENGINE, jobs.ENGINE, goals, is_by_work=True, notes=notes
     )
+
+
+def _b11(bench: Bench, scale: float, budget_s: float) -> Section:
+    results = _rounds(history.days(bench, CACHE, scale), budget_s)
+    goals = {history.SHORT: Goal(1 / 1.3)}
+    return Section("B11: a day on a long history", B11, results, history.LONG, history.LONG, goals)
 
 
 def _array(bench: Bench, path: Path, array: Input, budget_s: float) -> Section:

@@ -36,6 +36,15 @@ B2 = (
     """,
 )
 
+B11 = (
+    """
+    `tillage run` with one day's file in a project that has a history, and in one whose history is ten times as large;
+    the day is the same, a hundredth of the longer history, and every tenth line of it came before. The start of the
+    process and of PostgreSQL is counted, the copying of the project is not. Both must accept the same orders. The goal
+    is that the longer history costs at most 1.3 times as much.
+    """,
+)
+
 ARRAY = (
     f"""
     The same records as one JSON array (`format: json`) and as lines, each by `{OURS}` with

@@ -60,6 +60,12 @@ def of_bronze(project: Path) -> Digest:
     return Digest(records=_count(f"read_parquet({_delta(project / 'data' / 'lake' / 'bronze' / 'orders')})"))
 
 
+def of_last_load(project: Path) -> Digest:
+    """The orders that a project's last load has accepted, as records."""
+    orders = f"read_parquet({_delta(project / 'data' / 'lake' / 'silver' / 'orders')})"
+    return Digest(records=_count(f"{orders} where _load = (select max(_load) from {orders})"))
+
+
 def of_lines(folder: Path) -> Digest:
     """What a peer has accepted: `lines.parquet` and `customers.parquet`, each a file or a folder."""
     return Digest(_accepted(f"from read_parquet({_parquet(folder, 'lines')})", f"from {_customers(folder)}"))

@@ -22,6 +22,7 @@ NO_RULES = "tillage, engine alone, no rules"
 PEERS = {"Polars": "polars_orders", "pandas": "pandas_orders", "pydantic loop": "pydantic_orders"}
 SPARK = "Spark local, cold"
 ARRAY_MEMORY_MB = 512
+LANDING = "landing/orders"
 _CONTRACT = "contracts/orders.odcs.yaml"
 
 
@@ -76,17 +77,17 @@ def said(cost: Cost) -> dict[str, Any]:
 
 def _run(bench: Bench, folder: Path, memory_mb: int | None = None, *, array: Path | None = None) -> Cost:
     """`tillage run` in a fresh project, the start of the process and of its PostgreSQL included."""
-    _project(folder, array or bench.input)
+    make_project(folder, array or bench.input)
     if array:
         file = folder / "tillage.yaml"
         file.write_text(file.read_text().replace("format: jsonl", "format: json"))
     limits = {"TILLAGE_MEMORY_MB": str(memory_mb)} if memory_mb else {}
     command = [sys.executable, "-m", "tillage", "run"]
-    return cost_of(command, folder, timeout_s=bench.timeout_s, environment=_environment() | limits)
+    return cost_of(command, folder, timeout_s=bench.timeout_s, environment=environment() | limits)
 
 
 def _engine(bench: Bench, folder: Path, *, contract: Path | None = None) -> Cost:
-    _project(folder, bench.input)
+    make_project(folder, bench.input)
     if contract:
         shutil.copy(contract, folder / _CONTRACT)
         # The shipped model, and what is served from it, need the money that this contract does not have.
@@ -94,7 +95,7 @@ def _engine(bench: Bench, folder: Path, *, contract: Path | None = None) -> Cost
         file = folder / "tillage.yaml"
         file.write_text(file.read_text().partition("serve:")[0])
     command = [sys.executable, str(HERE / "engine_alone.py"), str(folder)]
-    return cost_of(command, folder, timeout_s=bench.timeout_s, environment=_environment())
+    return cost_of(command, folder, timeout_s=bench.timeout_s, environment=environment())
 
 
 def _peer(bench: Bench, script: str, folder: Path) -> Cost:
@@ -103,14 +104,14 @@ def _peer(bench: Bench, script: str, folder: Path) -> Cost:
     if script.startswith("spark") and not _has_java():
         raise JobFailedError("there is no Java here; install one, 17 or later")
     command = [str(bench.peers), str(HERE / "peers" / f"{script}.py"), str(bench.input), str(folder)]
-    return cost_of(command, folder, timeout_s=bench.timeout_s, environment=_environment())
+    return cost_of(command, folder, timeout_s=bench.timeout_s, environment=environment())
 
 
 def _has_java() -> bool:
     return bool(os.environ.get("JAVA_HOME")) or shutil.which("java") is not None
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's, without settings of the product, since the defaults are measured; and compiled modules may be
     kept, as they are where somebody installs a package, so that no round pays for compiling.
     """
@@ -121,10 +122,10 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _project(folder: Path, file: Path) -> None:
+def make_project(folder: Path, file: Path) -> None:
     """A food-orders project in `folder` with a link to the input; as `tillage init` makes it."""
     shutil.copytree(TEMPLATE, folder, dirs_exist_ok=True)
-    landing = folder / "landing" / "orders"
+    landing = folder / LANDING
     landing.mkdir(parents=True, exist_ok=True)
     # A hard link, because the door leaves links that lead out of the folder alone.
     os.link(file, landing / file.name)
