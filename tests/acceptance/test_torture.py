@@ -11,7 +11,7 @@ from tests.torture.torture import torture
 pytestmark = pytest.mark.accept("4.1")
 
 SEED = int(os.environ.get("SEED", "20"))
-LIMIT_S = 30  # no round begins later
+LIMIT_S = 20  # no round begins later
 
 
 def test_tortured_houses_are_those_of_the_model() -> None:
