@@ -62,6 +62,8 @@ class DuckEngine:
             yield DuckWorkspace(connection, load_seq, check, self._datasets, folders, threads=self._threads)
 
     def unasked_rules(self, contract: Contract) -> list[tuple[int, str]]:
+        if not any(one.row_rules or one.dataset_rules or one.where for one in contract.datasets):
+            return []
         with self.connect() as connection:
             return list(unasked(connection, contract))
 
