@@ -84,7 +84,8 @@ def _without_return(data: Any, starts: Any, ends: Any) -> Any:
 
 def lone_returns(data: Any) -> Any:
     """Where a carriage return stands that no line feed follows; one that ends the stream ends its last row."""
-    return np.flatnonzero((data[:-1] == CARRIAGE_RETURN) & (data[1:] != LINE_FEED))
+    found = np.flatnonzero(data[:-1] == CARRIAGE_RETURN)  # most files have none
+    return found[data[found + 1] != LINE_FEED]
 
 
 def _rows_of(fields: Any, counts: Any) -> Any:
