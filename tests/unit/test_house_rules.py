@@ -101,3 +101,10 @@ def test_an_amount_that_is_nowhere_is_zero_where_there_is_money() -> None:
     assert [for_all_time([one], Kept()).waiting_minor for one in (euro, plain, mixed)] == [0, None, {}]
     assert [for_all_time([one], Kept()).discarded_minor for one in (euro, plain, mixed)] == [0, None, {}]
     assert for_all_time([euro], Kept(waiting_rows=1, waiting_minor=3)).waiting_minor == 3
+
+
+def test_units_that_wait_without_a_currency_are_in_no_amount() -> None:
+    brought = Counts(read_rows=1, read_minor={}, quarantined_rows=1, quarantined_minor={}, not_countable_rows=1)
+    law = for_all_time([brought], Kept(waiting_rows=1, waiting_minor=0))
+    assert (law.waiting_minor, law.discarded_minor) == ({}, {})
+    assert law.balances()

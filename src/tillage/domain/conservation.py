@@ -134,10 +134,13 @@ def for_all_time(loads: Iterable[Counts], kept: Kept) -> Law:
 
 
 def _like(read: Minor, kept: Minor) -> Minor:
-    """What is kept, where nothing is as an amount of the kind that is read: 0, no currency, or None without money."""
-    if read is None or kept is not None:
-        return None if read is None else kept
-    return {} if isinstance(read, dict) else 0
+    """What is kept as an amount of the kind that is read: by currency, one number, or None without money.
+
+    Units that name no currency are kept as 0, and are in none.
+    """
+    if isinstance(read, dict):
+        return kept if isinstance(kept, dict) else {}
+    return None if read is None else kept or 0
 
 
 def _difference_rows(figures: Counts | Law, parts: Iterable[str]) -> int:
