@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.canonical import Digest, of_copy, of_lines
+from benchmarks.history import days
+from benchmarks.jobs import Bench
 from benchmarks.measure import Cost, JobFailedError, cost_of
 from benchmarks.orders import Input, array_file, orders_file
 from benchmarks.ratios import ratio
@@ -161,6 +163,16 @@ def test_a_job_that_fails_says_why_without_a_path(tmp_path: Path) -> None:
         _python(code, tmp_path)
     with pytest.raises(JobFailedError, match="cannot be started"):
         cost_of(["no-such-command"], tmp_path, timeout_s=60, environment={})
+
+
+@pytest.mark.accept("4.3")
+def test_the_same_day_is_accepted_on_both_histories(tmp_path: Path) -> None:
+    digests = []
+    for number, job in enumerate(days(Bench(tmp_path, tmp_path, timeout_s=120), tmp_path / "cache", 0.001)):
+        job.run(tmp_path / f"job{number}")
+        digests.append(job.digest(tmp_path / f"job{number}"))
+    assert digests[0].records
+    assert digests[0].agrees(digests[1])
 
 
 def test_rounds_turn_their_order_and_a_slow_job_has_fewer(tmp_path: Path) -> None:

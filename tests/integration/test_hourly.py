@@ -10,6 +10,8 @@ from benchmarks.hourly import ORDERS, Shop, maintained_at_once, measure
 from tests.integration.shops import make_database
 from tillage.pipelines import maintain
 
+pytestmark = pytest.mark.accept("4.3")
+
 DUE = 10
 
 
