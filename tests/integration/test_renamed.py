@@ -91,6 +91,7 @@ def test_a_later_contract_without_the_dataset_does_not_hide_what_its_loads_were(
                 load,
                 lease,
                 counts={},
+                taken=house.ledger.quarantine_rows("none").drop(["file"]),
                 quarantine=house.ledger.quarantine_rows("none").drop(["file"]),
                 folds=(),
                 digests=house.folds.digests(),

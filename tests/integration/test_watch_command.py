@@ -118,13 +118,23 @@ def test_files_are_loaded_as_they_arrive_and_it_holds_nothing_in_between(shop: S
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_the_load_under_way_finish(shop: Shop, number: signal.Signals) -> None:
     shop.land("a.jsonl", customer("c1", order("o1")))
-    with watching(shop) as watcher:
-        watcher.until(lambda: watcher.count("running") == 1)
-        watcher.until(watcher.children)
+    shop.run()
+    shop.land("b.jsonl", customer("c2", order("o2")))
+    with psycopg.connect(shop.dsn) as store, watching(shop) as watcher:
+        hold_before_publishing(store, watcher)
         watcher.tell(number)
+        watcher.until(lambda: watcher.count("stopping") == 1)
+        store.rollback()
         assert watcher.ended() == 0
     assert [one["event"] for one in watcher.said()] == ["watching", "running", "stopping", "loaded", "stopped"]
-    assert shop.states() == [LoadState.SEALED]
+    assert shop.states() == [LoadState.SEALED, LoadState.SEALED]
+
+
+def hold_before_publishing(store: psycopg.Connection[Any], watcher: Watcher) -> None:
+    """Reads pass, and the run waits for this lock right before it publishes, for as long as it lives."""
+    store.execute("lock table tillage.receipts in exclusive mode")
+    waits = "select count(*) from pg_locks where not granted and relation = 'tillage.receipts'::regclass"
+    watcher.until(lambda: store.execute(waits).fetchone() != (0,))
 
 
 def test_a_second_signal_ends_it_at_once_and_the_next_run_finishes_what_is_open(shop: Shop) -> None:
@@ -132,10 +142,7 @@ def test_a_second_signal_ends_it_at_once_and_the_next_run_finishes_what_is_open(
     shop.run()
     shop.land("b.jsonl", customer("c2", order("o2")))
     with psycopg.connect(shop.dsn) as store, watching(shop) as watcher:
-        # Reads pass, and the run waits for this lock right before it publishes, for as long as it lives.
-        store.execute("lock table tillage.receipts in exclusive mode")
-        waits = "select count(*) from pg_locks where not granted and relation = 'tillage.receipts'::regclass"
-        watcher.until(lambda: store.execute(waits).fetchone() != (0,))
+        hold_before_publishing(store, watcher)
         watcher.tell(signal.SIGTERM)
         watcher.until(lambda: watcher.count("stopping") == 1)
         watcher.tell(signal.SIGTERM)
