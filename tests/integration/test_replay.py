@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.integration.shops import CONTRACT, Shop, customer, order
+from tests.integration.shops import CONTRACT, Shop, customer, make_database, order
+from tests.integration.small import make_small
 from tillage.domain.load import LoadKind
 from tillage.errors import OperatorError
 from tillage.pipelines.explain import explain
@@ -171,3 +173,14 @@ def test_patch_reads_what_was_no_json(shop: Shop) -> None:
 def test_patch_is_for_the_reason_that_it_names(waiting: Shop) -> None:
     rule = {"replace": "$.orders[*].basket[*].productType", "to": "beverage", "where": {"code": "missing"}}
     assert patched(waiting, rule) == {"customers": (0, 0, 0), "orders": (3, 1, 2)}
+
+
+def test_patch_cannot_make_a_name_stand_twice(server: str, tmp_path: Path) -> None:
+    columns = ("id", {"name": "qty", "logicalType": "integer"})
+    small = make_small(
+        tmp_path / "small", make_database(server, "patched_csv"), feeds={"rows": {"format": "csv"}}, columns=columns
+    )
+    (small.root / "landing/rows/a.csv").write_text("id,qty\n1,x\n2,y\n")
+    small.run()
+    rules = [{"text": '"x"', "by": '"5","qty":"7"'}, {"text": '"y"', "by": '"8"'}]
+    assert patched(small, *rules) == {"rows_seen": (1, 1, 0)}

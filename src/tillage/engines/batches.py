@@ -35,10 +35,10 @@ class Batches:
     """Checks batches on a connection of its own, in temporary tables that no other connection sees.
 
     Afterwards `#parsing` holds the records of the last batch, `#looked` those that took the exact look, and `#parsed`
-    what the check reads.
+    what the check reads. `is_trusting`: text beside bytes is as a door made it.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, check: Check) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, check: Check, *, is_trusting: bool) -> None:
         self._connection = connection
         self._check = check
         contract = check.contract
@@ -48,7 +48,7 @@ class Batches:
         self._shape = check.shape
         # Text that a door made of a row repeats no name; where all that is read is flat, only NUL in it can be wrong.
         is_flat = all(member.is_leaf for member in check.shape.members.values())
-        self._is_trusting = is_flat and not contract.is_unknown_rejected
+        self._is_trusting = is_trusting and is_flat and not contract.is_unknown_rejected
         self._structure = text(json.dumps(structure(check.shape)))
 
     def parse(self, batch: RecordBatch, load_seq: int | None) -> None:

@@ -58,10 +58,12 @@ class Reader:
         self._members = sorted({member for found in folders.values() for member in found if member in read})
         self._folders = folders
         self._threads = threads
+        self._is_trusting = True
         self._units = {dataset.name: Units(check, dataset, self._members) for dataset in self._datasets}
 
-    def start(self) -> None:
-        """Empty tables."""
+    def start(self, *, is_trusting: bool = True) -> None:
+        """Empty tables. `is_trusting`: text beside bytes is as a door made it, and not as a patch did."""
+        self._is_trusting = is_trusting
         empty = text(json.dumps(structure(self._check.shape)))
         self._connection.execute(f"""
             create or replace table {RECORDS}
@@ -116,7 +118,7 @@ class Reader:
         with ExitStack() as stack:
             for _ in range(self._threads):
                 cursor = stack.enter_context(closing(self._connection.cursor()))
-                idle.put((cursor, Batches(cursor, self._check)))
+                idle.put((cursor, Batches(cursor, self._check, is_trusting=self._is_trusting)))
             pool = ThreadPoolExecutor(self._threads)
             # What waits when one batch has failed, or its file has, would be work for nothing.
             stack.callback(pool.shutdown, cancel_futures=True)

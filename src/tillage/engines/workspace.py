@@ -77,7 +77,7 @@ class DuckWorkspace:
     def take_up(self, bronze: Snapshot, waiting: Rows, silver: Mapping[str, Silver], patched: Patched | None) -> None:
         self._is_replay = True
         start_taking(self._connection, waiting)
-        self._reader.start()
+        self._reader.start(is_trusting=False)
         self._reader.read(taken_batches(self._connection, bronze, self._check.contract, patched))
         self._reader.finish()
         self._judge(silver, keep_waiting(self._connection, self._datasets))
@@ -111,7 +111,7 @@ class DuckWorkspace:
         find_taken(self._connection, self._datasets)
 
     def _recall(self, bronze: Snapshot, wanted: tuple[int, ...]) -> None:
-        self._reader.start()
+        self._reader.start(is_trusting=not self._is_replay)
         recalled = recalled_relation(bronze, wanted, self._check.contract, is_replay=self._is_replay)
         found = self._connection.cursor().sql(recalled)
         self._reader.read(found.to_arrow_reader(_FETCH_ROWS))
