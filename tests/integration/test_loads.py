@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 
-from tests.conftest import REPOSITORY
+from tests.integration.shops import Shop, customer
 from tests.oracle.food_orders import judge
 from tillage.errors import (
     ContractError,
@@ -25,69 +19,20 @@ from tillage.errors import (
     SourceChangedError,
 )
 from tillage.pipelines.dump import dump
-from tillage.pipelines.house import House
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.run import run
 from tillage.pipelines.status import status
-from tillage.settings import read_settings
-from tillage.stores.embedded import EmbeddedPostgres
-from tillage.wiring import open_house
-
-_TEMPLATE = REPOSITORY / "src" / "tillage" / "templates" / "food-orders"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("store")) as dsn:
-        yield dsn
-
-
-class Shop:
-    """A food-orders project with a database of its own."""
-
-    def __init__(self, root: Path, dsn: str) -> None:
-        self.root = root
-        self.settings = read_settings({"TILLAGE_STORE_DSN": dsn, "TILLAGE_THREADS": "2"})
-        self.said: list[str] = []
-
-    @contextmanager
-    def open(self) -> Iterator[House]:
-        with open_house(self.root, self.settings, say=self.said.append) as house:
-            yield house
-
-    def land(self, name: str, *records: object) -> Path:
-        path = self.root / "landing" / "orders" / name
-        text = "".join(json.dumps(record) + "\n" for record in records).encode()
-        path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
-        return path
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        path = self.root / name
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-
-    def spend(self) -> dict[str, tuple[int, int]]:
-        with self.open() as house:
-            rows = house.folds.state("customer_spend").to_pylist()
-        return {row["customer_id"]: (int(row["orders"]), int(row["net_minor"])) for row in rows}
-
-    def oracle(self) -> dict[str, tuple[int, int]]:
-        landing = self.root / "landing" / "orders"
-        return dict(
-            judge({path.name: path.read_bytes() for path in landing.iterdir() if path.suffix != ".gitkeep"}).spend()
-        )
 
 
 @pytest.fixture
-def shop(server: str, tmp_path: Path) -> Shop:
-    root = tmp_path / "shop"
-    shutil.copytree(_TEMPLATE, root)
-    (root / "landing" / "orders" / ".gitkeep").unlink(missing_ok=True)
-    name = f"shop_{abs(hash(tmp_path))}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    return Shop(root, psycopg.conninfo.make_conninfo(server, dbname=name))
+def shop(shop: Shop) -> Shop:
+    """Nothing lies in its landing folder that the oracle would be given."""
+    (shop.root / "landing" / "orders" / ".gitkeep").unlink(missing_ok=True)
+    return shop
+
+
+def _oracle(shop: Shop) -> dict[str, tuple[int, int]]:
+    return dict(judge({path.name: path.read_bytes() for path in (shop.root / "landing" / "orders").iterdir()}).spend())
 
 
 def _order(number: str, *prices: object, kind: str = "hot food") -> dict[str, object]:
@@ -95,13 +40,9 @@ def _order(number: str, *prices: object, kind: str = "hot food") -> dict[str, ob
     return {"orderId": number, "basket": basket}
 
 
-def _customer(name: str, *orders: object) -> dict[str, object]:
-    return {"customerId": name, "orders": list(orders)}
-
-
 def test_a_torn_gzip_is_left_out_and_the_other_files_are_loaded(shop: Shop) -> None:
-    shop.land("a.jsonl", _customer("c1", _order("o1", 11.5)))
-    torn = shop.land("b.jsonl.gz", _customer("c2", _order("o2", 1)), _customer("c3"))
+    shop.land("a.jsonl", customer("c1", _order("o1", 11.5)))
+    torn = shop.land("b.jsonl.gz", customer("c2", _order("o2", 1)), customer("c3"))
     whole = torn.read_bytes()
     torn.write_bytes(whole[: len(whole) // 2])
     with shop.open() as house:
@@ -113,12 +54,12 @@ def test_a_torn_gzip_is_left_out_and_the_other_files_are_loaded(shop: Shop) -> N
     torn.write_bytes(whole)
     with shop.open() as house:
         assert run(house, wait_s=1).left_out == {}
-    assert shop.spend() == shop.oracle() == {"c1": (1, 1000), "c2": (1, 87), "c3": (0, 0)}
+    assert shop.spend() == _oracle(shop) == {"c1": (1, 1000), "c2": (1, 87), "c3": (0, 0)}
 
 
 @pytest.mark.parametrize("kept", range(0, 60, 7))
 def test_no_torn_gzip_is_taken_for_a_whole_one(shop: Shop, kept: int) -> None:
-    torn = shop.land("b.jsonl.gz", _customer("c2", _order("o2", 1)))
+    torn = shop.land("b.jsonl.gz", customer("c2", _order("o2", 1)))
     torn.write_bytes(torn.read_bytes()[:kept])
     with shop.open() as house:
         report = run(house, wait_s=1)
@@ -127,13 +68,13 @@ def test_no_torn_gzip_is_taken_for_a_whole_one(shop: Shop, kept: int) -> None:
 
 
 def test_a_file_that_changes_while_it_is_read_voids_the_load(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = shop.land("a.jsonl", _customer("c1", _order("o1", 1)))
+    path = shop.land("a.jsonl", customer("c1", _order("o1", 1)))
     with shop.open() as house:
         plan = house.ledger.plan
 
         def plan_and_change(*words: object) -> object:
             done = plan(*words)  # type: ignore[arg-type]
-            shop.land("a.jsonl", _customer("c1", _order("o1", 2)))
+            shop.land("a.jsonl", customer("c1", _order("o1", 2)))
             return done
 
         monkeypatch.setattr(house.ledger, "plan", plan_and_change)
@@ -143,11 +84,11 @@ def test_a_file_that_changes_while_it_is_read_voids_the_load(shop: Shop, monkeyp
     with shop.open() as house:
         assert run(house, wait_s=1).left_out == {}
     assert path.is_file()
-    assert shop.spend() == shop.oracle() == {"c1": (1, 174)}
+    assert shop.spend() == _oracle(shop) == {"c1": (1, 174)}
 
 
 def test_a_file_that_is_only_touched_is_not_read_again(shop: Shop) -> None:
-    path = shop.land("a.jsonl", _customer("c1", _order("o1", 1)))
+    path = shop.land("a.jsonl", customer("c1", _order("o1", 1)))
     with shop.open() as house:
         run(house, wait_s=1)
         path.touch()
@@ -158,7 +99,7 @@ def test_a_file_that_is_only_touched_is_not_read_again(shop: Shop) -> None:
 
 def test_what_is_hidden_or_leads_out_of_the_folder_is_left_alone(shop: Shop, tmp_path: Path) -> None:
     outside = tmp_path / "outside.jsonl"
-    outside.write_text(json.dumps(_customer("c9")) + "\n")
+    outside.write_text(json.dumps(customer("c9")) + "\n")
     landing = shop.root / "landing" / "orders"
     (landing / "link.jsonl").symlink_to(outside)
     (landing / "broken.jsonl").symlink_to(tmp_path / "nothing")
@@ -166,7 +107,7 @@ def test_what_is_hidden_or_leads_out_of_the_folder_is_left_alone(shop: Shop, tmp
     (landing / "_tmp.jsonl").write_text("x")
     (landing / "notes.txt").write_text("x")
     (landing / "folder.jsonl").mkdir()
-    shop.land("a.jsonl", _customer("c1"))
+    shop.land("a.jsonl", customer("c1"))
     with shop.open() as house:
         run(house, wait_s=1)
     assert shop.spend() == {"c1": (0, 0)}
@@ -174,14 +115,14 @@ def test_what_is_hidden_or_leads_out_of_the_folder_is_left_alone(shop: Shop, tmp
 
 def test_a_file_name_that_is_no_text_is_refused_by_name(shop: Shop) -> None:
     folder = os.fsencode(shop.root / "landing" / "orders")
-    Path(os.fsdecode(folder + b"/a\xff.jsonl")).write_text(json.dumps(_customer("c1")) + "\n")
+    Path(os.fsdecode(folder + b"/a\xff.jsonl")).write_text(json.dumps(customer("c1")) + "\n")
     with shop.open() as house, pytest.raises(OperatorError, match=r"not UTF-8: a\\udcff.jsonl; rename it"):
         run(house, wait_s=1)
 
 
 @pytest.mark.parametrize("name", ["a b.jsonl", "a'b\".jsonl", "a\nb.jsonl", "é{}%s.jsonl"])
 def test_any_file_name_that_is_text_will_do(shop: Shop, name: str) -> None:
-    shop.land(name, _customer("c1", _order("o1", 1)))
+    shop.land(name, customer("c1", _order("o1", 1)))
     with shop.open() as house:
         run(house, wait_s=1)
         assert house.ledger.known("orders").digests.keys() == {f"landing/orders/{name}"}
@@ -192,7 +133,7 @@ def test_any_file_name_that_is_text_will_do(shop: Shop, name: str) -> None:
 def test_a_dataset_without_key_counts_every_unit(shop: Shop) -> None:
     shop.edit("contracts/orders.odcs.yaml", "primaryKey: true", "required: true")
     order = _order("o1", 1)
-    shop.land("a.jsonl", _customer("c1", order, order), _customer("c1", order))
+    shop.land("a.jsonl", customer("c1", order, order), customer("c1", order))
     with shop.open() as house:
         run(house, wait_s=1)
         assert run(house, wait_s=1).loads == {}
@@ -211,14 +152,14 @@ def test_a_second_run_that_may_not_wait_says_who_works(shop: Shop) -> None:
 
 
 def test_a_new_model_is_computed_from_what_is_loaded(shop: Shop) -> None:
-    shop.land("a.jsonl", _customer("c1", _order("o1", 1, 2), _order("o2", 3, kind="beverage")))
+    shop.land("a.jsonl", customer("c1", _order("o1", 1, 2), _order("o2", 3, kind="beverage")))
     with shop.open() as house:
         run(house, wait_s=1)
     (shop.root / "models" / "by_type.sql").write_text(
         "-- gross by type\nselect l.product_type, sum(l.gross_minor) as gross_minor, count(*) as lines\n"
         "from orders as o cross join unnest(o.lines) as t(l) group by l.product_type\n"
     )
-    shop.land("b.jsonl", _customer("c2", _order("o3", 4)))
+    shop.land("b.jsonl", customer("c2", _order("o3", 4)))
     with shop.open() as house:
         run(house, wait_s=1)
         rows = house.folds.state("by_type").to_pylist()
@@ -234,7 +175,7 @@ def test_a_new_model_is_computed_from_what_is_loaded(shop: Shop) -> None:
 
 
 def test_a_changed_model_is_computed_anew(shop: Shop) -> None:
-    shop.land("a.jsonl", _customer("c1", _order("o1", 1, 2)))
+    shop.land("a.jsonl", customer("c1", _order("o1", 1, 2)))
     with shop.open() as house:
         run(house, wait_s=1)
     shop.edit("models/customer_spend.sql", "l.net_minor from", "l.gross_minor from")
@@ -247,7 +188,7 @@ def test_a_float_in_a_model_is_refused_before_anything_changes(shop: Shop) -> No
     (shop.root / "models" / "bad.sql").write_text(
         "select customer_id, sum(0.5::double) as half from orders group by customer_id"
     )
-    shop.land("a.jsonl", _customer("c1", _order("o1", 1)))
+    shop.land("a.jsonl", customer("c1", _order("o1", 1)))
     with shop.open() as house, pytest.raises(ModelError, match="column 'half' is a float"):
         run(house, wait_s=1)
     with shop.open() as house:
@@ -262,11 +203,11 @@ def test_a_route_must_fit_its_model(shop: Shop) -> None:
 
 
 def test_a_changed_rate_holds_for_new_files_only(shop: Shop) -> None:
-    shop.land("a.jsonl", _customer("c1", _order("o1", 1.15)))
+    shop.land("a.jsonl", customer("c1", _order("o1", 1.15)))
     with shop.open() as house:
         run(house, wait_s=1)
     shop.edit("contracts/orders.odcs.yaml", "hot food: 15", "hot food: 25")
-    shop.land("b.jsonl", _customer("c2", _order("o2", 1.25)), _customer("c1", _order("o1", 1.15)))
+    shop.land("b.jsonl", customer("c2", _order("o2", 1.25)), customer("c1", _order("o1", 1.15)))
     with shop.open() as house:
         run(house, wait_s=1)
         assert status(house).datasets["orders"].duplicate_rows == 1
@@ -282,12 +223,12 @@ def test_a_changed_rate_holds_for_new_files_only(shop: Shop) -> None:
     ],
 )
 def test_a_contract_cannot_change_what_is_kept(shop: Shop, old: str, new: str) -> None:
-    shop.land("a.jsonl", _customer("c1", _order("o1", 1)))
+    shop.land("a.jsonl", customer("c1", _order("o1", 1)))
     with shop.open() as house:
         run(house, wait_s=1)
         before = list(dump(house, is_canonical=False))
     shop.edit("contracts/orders.odcs.yaml", old, new)
-    shop.land("b.jsonl", _customer("c1", _order("o2", 1)))
+    shop.land("b.jsonl", customer("c1", _order("o2", 1)))
     with shop.open() as house, pytest.raises(ContractError, match="has loads with"):
         run(house, wait_s=1)
     shop.edit("contracts/orders.odcs.yaml", new, old)

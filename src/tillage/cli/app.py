@@ -7,8 +7,6 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -22,12 +20,12 @@ from tillage.cli.contract import Delimiter, Skip
 from tillage.cli.contract import app as contract
 from tillage.cli.loads import app as loads
 from tillage.cli.maintain import maintain
+from tillage.cli.opening import HERE, Json, Project, open_project, print_json
 from tillage.cli.quarantine import app as quarantine
 from tillage.cli.schema import schema
 from tillage.errors import OperatorError, QueryError, StrictQuarantineError, TillageError, UnknownRouteError
 
 if TYPE_CHECKING:
-    from tillage.pipelines.house import House
     from tillage.pipelines.run import RunReport
 
 app = typer.Typer(
@@ -48,33 +46,10 @@ app.command("test", epilog="Example: tillage test tests/orders.yaml")(try_cases)
 app.command(epilog="Example: tillage maintain --feed orders")(maintain)
 app.command(epilog="Example: tillage schema contract > contract.schema.json")(schema)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Project = Annotated[
-    Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
-]
-HERE = Path()
 # The class of every complaint about options and arguments, for which Typer has no public name.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 _USAGE = 2
 _TERMINATED = 128 + signal.SIGTERM
-
-
-@contextmanager
-def _house(project: Path) -> Iterator[House]:
-    from tillage.cli.show import Progress
-    from tillage.settings import read_settings
-    from tillage.wiring import find_project, open_house
-
-    root = find_project(project)
-    settings = read_settings()
-    with Progress() as progress, open_house(root, settings, say=progress.say, on_bytes=progress.bytes) as house:
-        yield house
-
-
-def _print_json(value: object) -> None:
-    from tillage.pipelines.as_json import as_json
-
-    typer.echo(as_json(value))
 
 
 def _version(is_wanted: bool) -> None:
@@ -120,7 +95,7 @@ def init(
     else:
         plain = init_from_file(Path(name), from_file, delimiter=delimiter, skip_rows=skip, is_shown=not as_json)
     if as_json:
-        _print_json(plain)
+        print_json(plain)
 
 
 @app.command(epilog="Examples: tillage run --strict; tillage run --feed orders; tillage run --watch --json")
@@ -153,11 +128,11 @@ def run(
     from tillage.cli.show import show_run
     from tillage.pipelines import run as pipeline
 
-    with _house(project) as house:
+    with open_project(project) as house:
         report = pipeline.run(house, wait_s=wait, feeds=feed or ())
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
     if as_json:
-        _print_json(_plain_run(report))
+        print_json(_plain_run(report))
     else:
         show_run(report, currencies)
     for wrong in report.problems():
@@ -192,10 +167,10 @@ def status(project: Project = HERE, as_json: Json = False) -> None:
     from tillage.cli.show import show_status
     from tillage.pipelines import status as pipeline
 
-    with _house(project) as house:
+    with open_project(project) as house:
         found = pipeline.status(house)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "balances": found.balances(),
                 "datasets": {
@@ -224,7 +199,7 @@ def changes(
     from tillage.cli.show import show_changes
     from tillage.pipelines import changes as pipeline
 
-    with _house(project) as house:
+    with open_project(project) as house:
         found = pipeline.changes(house, since, dataset)
     if not as_json:
         show_changes(found)
@@ -232,7 +207,7 @@ def changes(
     for name, rows in found.items():
         for batch in rows.to_batches(max_chunksize=1_000):
             for row in batch.to_pylist():
-                _print_json({"dataset": name} | row)
+                print_json({"dataset": name} | row)
 
 
 @app.command(epilog="Example: tillage audit --json")
@@ -241,10 +216,10 @@ def audit(project: Project = HERE, as_json: Json = False) -> None:
     from tillage.cli.show import show_audited
     from tillage.pipelines import audit as pipeline
 
-    with _house(project) as house:
+    with open_project(project) as house:
         found = pipeline.audit(house)
     if as_json:
-        _print_json(asdict(found))
+        print_json(asdict(found))
     else:
         show_audited(found)
     if found.findings:
@@ -263,10 +238,10 @@ def query(
 
     if not sql.strip():
         raise QueryError('the query is empty; try: tillage query "show all tables"')
-    with _house(project) as house:
+    with open_project(project) as house:
         rows = pipeline.query(house, sql)
     if as_json:
-        _print_json(rows.to_pylist())
+        print_json(rows.to_pylist())
     else:
         show_rows(rows)
 
@@ -284,10 +259,10 @@ def explain(
 
     if not path.startswith("/"):
         raise UnknownRouteError("a served path starts with /, as in /spend/c0001")
-    with _house(project) as house:
+    with open_project(project) as house:
         found = pipeline.explain(house, path)
     if as_json:
-        _print_json(asdict(found) | {"sums": found.sums(), "adds_up": found.adds_up()})
+        print_json(asdict(found) | {"sums": found.sums(), "adds_up": found.adds_up()})
     else:
         show_explanation(found, show_all=show_all)
     if not found.adds_up():
@@ -300,10 +275,10 @@ def reconcile(project: Project = HERE, as_json: Json = False) -> None:
     from tillage.cli.show import show_reconciled
     from tillage.pipelines import reconcile as pipeline
 
-    with _house(project) as house:
+    with open_project(project) as house:
         found = pipeline.reconcile(house)
     if as_json:
-        _print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in found])
     else:
         show_reconciled(found)
     if any(one.comparison.differ for one in found):
@@ -324,7 +299,7 @@ def serve(
 
     def say(url: str) -> None:
         if as_json:
-            _print_json({"url": url, "openapi": f"{url}/openapi.json"})
+            print_json({"url": url, "openapi": f"{url}/openapi.json"})
             sys.stdout.flush()  # who started the server reads the address while it runs
             return
         typer.echo(f"serving {url}, described at {url}/openapi.json; stop with Ctrl-C", err=True)
@@ -340,7 +315,7 @@ def doctor(project: Project = HERE, as_json: Json = False) -> None:
 
     found = list(examine(project))
     if as_json:
-        _print_json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in found])
     else:
         show_findings(found)
     if any(finding.level == "wrong" for finding in found):
@@ -359,7 +334,7 @@ def dump(
     from tillage.pipelines import dump as pipeline
 
     del as_json  # JSON Lines is the only form; the option is there because every command has it
-    with _house(project) as house:
+    with open_project(project) as house:
         for line in pipeline.dump(house, is_canonical=canonical):
             typer.echo(line)
 

@@ -7,31 +7,24 @@ from typing import Annotated
 
 import typer
 
+from tillage.cli.opening import HERE, WAIT_S, Json, Project, Wait, open_project, print_json
+
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the backup lies; on another disk, at best.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Project = Annotated[
-    Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
-]
-Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for loads that are under way.")]
-HERE = Path()
-WAIT_S = 60.0
 
 
 def backup(folder: Folder, wait: Wait = WAIT_S, project: Project = HERE, as_json: Json = False) -> None:
     """Copy store and lake as they are at one moment, while runs go on; a later one copies only what is new."""
     from tillage import __version__
-    from tillage.cli.show import Progress
     from tillage.pipelines import backup as pipeline
     from tillage.settings import read_settings
-    from tillage.wiring import backup_folder, find_project, open_house
+    from tillage.wiring import backup_folder, find_project
 
-    root, settings = find_project(project), read_settings()
-    copies = backup_folder(root, folder, settings)
-    with Progress() as progress, open_house(root, settings, say=progress.say) as house:
+    copies = backup_folder(find_project(project), folder, read_settings())
+    with open_project(project) as house:
         made = pipeline.backup(house, copies, wait_s=wait, version=__version__)
     files = len(made.manifest.files())
     if as_json:
-        _print_json(
+        print_json(
             {
                 "backup": made.manifest.backup,
                 "folder": str(copies.location()),
@@ -58,12 +51,6 @@ def restore(folder: Folder, project: Project = HERE, as_json: Json = False) -> N
     with Progress() as progress:
         manifest = restore_house(root, folder, read_settings(), say=progress.say).manifest
     if as_json:
-        _print_json({"backup": manifest.backup, "made_at": manifest.made_at, "last_number": manifest.last_number})
+        print_json({"backup": manifest.backup, "made_at": manifest.made_at, "last_number": manifest.last_number})
     else:
         typer.echo(f"backup {manifest.backup} of {manifest.made_at} is restored and proved. Next: tillage run")
-
-
-def _print_json(value: object) -> None:
-    from tillage.pipelines.as_json import as_json
-
-    typer.echo(as_json(value))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tillage.cli.opening import HERE, Json, Project
 from tillage.errors import DataError, OperatorError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from tillage.pipelines.case_differences import Difference
     from tillage.pipelines.cases import Bench, Outcome
 
-HERE = Path()
 _MOST_BYTES = 4_000_000  # of one file, in any encoding of what the parser takes
 _SUFFIXES = (".yaml", ".yml")
 
@@ -26,11 +26,8 @@ def try_cases(
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE...", help="Test files.", show_default="tests/*.yaml")
     ] = None,
-    project: Annotated[
-        Path,
-        typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here"),
-    ] = HERE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    project: Project = HERE,
+    as_json: Json = False,
 ) -> None:
     """Rows in, rows and verdicts out: try contracts and models on the records in tests/*.yaml; no data is touched."""
     from tillage.pipelines.as_json import as_json as json_of

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tillage.cli.opening import HERE, Json, Project, print_json
 from tillage.errors import ContractError, DataError, OperatorError, TillageError
 
 if TYPE_CHECKING:
@@ -23,17 +24,12 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Project = Annotated[
-    Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
-]
 Skip = Annotated[
     int | None, typer.Option("--skip", min=0, metavar="N", help="Lines above the header of a CSV file; else guessed.")
 ]
 Delimiter = Annotated[
     str | None, typer.Option("--delimiter", metavar="CHARACTER", help="Of CSV, where it cannot be told.")
 ]
-HERE = Path()
 _MOST_BYTES = 16 * 1024 * 1024  # a contract of more characters than that is refused anyway
 
 
@@ -68,7 +64,7 @@ def lint(
         found = _lint_project(project)
     found = _with_rules_asked(found)
     if as_json:
-        _print_json([_plain(one) for one in found])
+        print_json([_plain(one) for one in found])
     else:
         _show(found)
     if any(one.problems for one in found):
@@ -87,7 +83,7 @@ def diff(
 
     found = changes(_contract(old, project), _contract(new, project))
     if as_json:
-        _print_json([asdict(change) for change in found])
+        print_json([asdict(change) for change in found])
     else:
         _show_changes(found)
     if any(change.breaks is Breaks.READERS for change in found):
@@ -116,7 +112,7 @@ def export(
         return
     text = ddl(contract, dialect.value)
     if as_json:
-        _print_json({"feed": contract.feed, "dialect": dialect.value, "ddl": text})
+        print_json({"feed": contract.feed, "dialect": dialect.value, "ddl": text})
     else:
         typer.echo(text, nl=False)
 
@@ -133,7 +129,7 @@ def infer(
 
     guessed = guess_feed(file, delimiter=delimiter, skip_rows=skip)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "feed": guessed.name,
                 "records": guessed.records,
@@ -308,9 +304,3 @@ def _show_changes(found: list[Change]) -> None:
             typer.echo(f"breaks {breaks}:")
         for change in changed:
             typer.echo(f"  {change.where}: {change.what}")
-
-
-def _print_json(value: object) -> None:
-    from tillage.pipelines.as_json import as_json
-
-    typer.echo(as_json(value))

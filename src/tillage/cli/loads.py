@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tillage.cli.opening import HERE, WAIT_S, Json, Project, Wait, open_project, print_json
+
 if TYPE_CHECKING:
     from tillage.pipelines.failing import ShownLoad
-    from tillage.pipelines.house import House
 
 app = typer.Typer(
     name="load", help="List the loads; retry or abandon one that failed.", no_args_is_help=True, add_completion=False
@@ -19,13 +17,6 @@ app = typer.Typer(
 
 Number = Annotated[int, typer.Argument(metavar="SEQ", min=1, help="The number of the load.")]
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with the load.")]
-Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for a run of the same feed.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Project = Annotated[
-    Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
-]
-HERE = Path()
-WAIT_S = 60.0
 
 
 @app.command(epilog="Example: tillage load show 7")
@@ -37,11 +28,11 @@ def show(
     """Each load with its state, files and counts, the rules that it breaks, and why it was given up."""
     from tillage.pipelines import failing
 
-    with _house(project) as house:
+    with open_project(project) as house:
         shown = failing.show(house, seq)
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
     if as_json:
-        _print_json([_plain(load) for load in shown])
+        print_json([_plain(load) for load in shown])
     else:
         _print_tables(shown, currencies)
 
@@ -51,7 +42,7 @@ def retry(seq: Number, reason: Why, wait: Wait = WAIT_S, project: Project = HERE
     """Void a failed load; the next run reads its files again, under the contract as it is then."""
     from tillage.pipelines import failing
 
-    with _house(project) as house:
+    with open_project(project) as house:
         load = failing.retry(house, seq, reason=reason, wait_s=wait)
     _done(
         seq, "voided", as_json=as_json, then=f"load {seq} is voided; its {len(load.sources)} files are read again by:"
@@ -63,34 +54,17 @@ def abandon(seq: Number, reason: Why, wait: Wait = WAIT_S, project: Project = HE
     """Leave the files of a failed load out for good; they are read again only if their bytes change."""
     from tillage.pipelines import failing
 
-    with _house(project) as house:
+    with open_project(project) as house:
         load = failing.abandon(house, seq, reason=reason, wait_s=wait)
     files = f"its {len(load.sources)} files are not read again"
     _done(seq, "abandoned", as_json=as_json, then=f"load {seq} is abandoned; {files}. The feed goes on with:")
 
 
-@contextmanager
-def _house(project: Path) -> Iterator[House]:
-    from tillage.cli.show import Progress
-    from tillage.settings import read_settings
-    from tillage.wiring import find_project, open_house
-
-    root = find_project(project)
-    with Progress() as progress, open_house(root, read_settings(), say=progress.say) as house:
-        yield house
-
-
 def _done(seq: int, state: str, *, as_json: bool, then: str) -> None:
     if as_json:
-        _print_json({"load": seq, "state": state})
+        print_json({"load": seq, "state": state})
     else:
         typer.echo(f"{then} tillage run")
-
-
-def _print_json(value: object) -> None:
-    from tillage.pipelines.as_json import as_json
-
-    typer.echo(as_json(value))
 
 
 def _plain(load: ShownLoad) -> dict[str, Any]:

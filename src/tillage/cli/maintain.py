@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tillage.cli.opening import HERE, WAIT_S, Json, Project, Wait, open_project, print_json
+
 if TYPE_CHECKING:
     from tillage.pipelines.maintain import Maintained
-
-_HERE = Path()
 
 
 def maintain(
@@ -19,21 +18,14 @@ def maintain(
         int,
         typer.Option("--keep", min=0, max=8760, metavar="HOURS", help="Keep files so long for whoever still reads."),
     ] = 1,
-    wait: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for a run of the same feed.")] = 60,
-    project: Annotated[
-        Path,
-        typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here"),
-    ] = _HERE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    wait: Wait = WAIT_S,
+    project: Project = HERE,
+    as_json: Json = False,
 ) -> None:
     """Put small files together, and delete what no reader or writer can need any more."""
-    from tillage.cli.show import Progress
     from tillage.pipelines import maintain as pipeline
-    from tillage.settings import read_settings
-    from tillage.wiring import find_project, open_house
 
-    root = find_project(project)
-    with Progress() as progress, open_house(root, read_settings(), say=progress.say) as house:
+    with open_project(project) as house:
         done = pipeline.maintain(house, feed=feed, keep_h=keep, wait_s=wait)
     if as_json:
         _print_json(done)
@@ -43,8 +35,6 @@ def maintain(
 
 def _print_json(done: list[Maintained]) -> None:
     from dataclasses import asdict
-
-    from tillage.pipelines.as_json import as_json
 
     plain = [
         {
@@ -57,7 +47,7 @@ def _print_json(done: list[Maintained]) -> None:
         }
         for one in done
     ]
-    typer.echo(as_json(plain))
+    print_json(plain)
 
 
 def _print_tables(done: list[Maintained]) -> None:

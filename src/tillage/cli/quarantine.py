@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tillage.cli.opening import HERE, WAIT_S, Json, Project, Wait, open_project, print_json
 from tillage.errors import OperatorError
 
 if TYPE_CHECKING:
     from tillage.domain.conservation import Counts
-    from tillage.pipelines.house import House
     from tillage.pipelines.status import Status
     from tillage.ports.store import Reason, Waiting
 
@@ -27,14 +25,7 @@ app = typer.Typer(
 Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Only units of this dataset.")]
 OneCode = Annotated[str | None, typer.Option("--code", metavar="CODE", help="Only units that wait under this code.")]
 Number = Annotated[int | None, typer.Option("--load", metavar="SEQ", min=1, help="Only what this load brought.")]
-Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for a run of the same feed.")]
 Trial = Annotated[bool, typer.Option("--dry-run", help="Say what would come of it; change nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Project = Annotated[
-    Path, typer.Option("-C", "--project", metavar="DIR", help="The project, or a folder in it.", show_default="here")
-]
-HERE = Path()
-WAIT_S = 60.0
 
 
 @app.command("list", epilog="Example: tillage quarantine list")
@@ -44,10 +35,10 @@ def list_reasons(project: Project = HERE, as_json: Json = False) -> None:
 
     from tillage.pipelines.status import status
 
-    with _house(project) as house:
+    with open_project(project) as house:
         found = status(house)
     if as_json:
-        _print_json([asdict(reason) | {"frees": _frees(reason)} for reason in found.reasons])
+        print_json([asdict(reason) | {"frees": _frees(reason)} for reason in found.reasons])
     else:
         _print_reasons(found)
 
@@ -66,10 +57,10 @@ def show(
     from tillage.cli.show import show_rows
     from tillage.pipelines import quarantine
 
-    with _house(project) as house:
+    with open_project(project) as house:
         found = quarantine.shown(house, _wanted(dataset, code, load), most=limit)
     if as_json:
-        _print_json({name: rows.to_pylist() for name, rows in found.items()})
+        print_json({name: rows.to_pylist() for name, rows in found.items()})
         return
     for name, rows in found.items():
         if rows.num_rows:
@@ -99,7 +90,7 @@ def replay(
     from tillage.pipelines import quarantine
 
     rules = quarantine.patch_file(patch.name, _read(patch)) if patch else None
-    with _house(project) as house:
+    with open_project(project) as house:
         found = quarantine.replay(house, _wanted(dataset, code, load), patch=rules, is_trial=is_trial, wait_s=wait)
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
     if as_json:
@@ -107,7 +98,7 @@ def replay(
             {"load": number or None, "datasets": {name: asdict(one) for name, one in counts.items()}}
             for number, counts in found.counts.items()
         ]
-        _print_json({"is_trial": is_trial, "loads": loads})
+        print_json({"is_trial": is_trial, "loads": loads})
         return
     if not found.counts:
         typer.echo("nothing waits, or nothing of that kind; all of it: tillage quarantine list")
@@ -133,10 +124,10 @@ def discard(
     """Give up what waits, for good: it counts as discarded from now on. The bytes of its records stay in bronze."""
     from tillage.pipelines import quarantine
 
-    with _house(project) as house:
+    with open_project(project) as house:
         found = quarantine.discard(house, _wanted(dataset, code, load), reason=reason, is_trial=is_trial, wait_s=wait)
     if as_json:
-        _print_json({"is_trial": is_trial, "loads": [{"load": n or None, "rows": rows} for n, rows in found.items()]})
+        print_json({"is_trial": is_trial, "loads": [{"load": n or None, "rows": rows} for n, rows in found.items()]})
         return
     if not found:
         typer.echo("nothing waits, or nothing of that kind; all of it: tillage quarantine list")
@@ -208,20 +199,3 @@ def _came_of(counts: Counts, currency: str | None) -> str:
         if rows:
             shown.append(f"{rows:,} {what}{f' ({amounts})' if amounts else ''}")
     return f"{counts.taken_rows:,} taken up: {', '.join(shown) or 'no unit in them any more'}"
-
-
-@contextmanager
-def _house(project: Path) -> Iterator[House]:
-    from tillage.cli.show import Progress
-    from tillage.settings import read_settings
-    from tillage.wiring import find_project, open_house
-
-    root = find_project(project)
-    with Progress() as progress, open_house(root, read_settings(), say=progress.say) as house:
-        yield house
-
-
-def _print_json(value: object) -> None:
-    from tillage.pipelines.as_json import as_json
-
-    typer.echo(as_json(value))
