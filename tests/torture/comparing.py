@@ -121,7 +121,7 @@ def _ledger(found: Found) -> Iterator[str]:
         if receipts[load] != (state == "sealed" and kind in {"read", "replay"}):
             yield f"receipts: load {load} ({kind}, {state}) has {receipts[load]}"
     for (resource,) in found["leases"]:
-        yield f"leases: {resource} is held by nobody who lives"
+        yield f"leases: {resource} is held after all commands have ended"
 
 
 def _dataset(house: FeedHouse, feed: str, dataset: str, found: Found) -> Iterator[str]:

@@ -28,7 +28,9 @@ _TABLES = {
     "quarantine": """select dataset, load_seq, source, ordinal, unit, codes, control_minor::text, judged_load,
         discarded_by from tillage.quarantine""",
     "receipts": "select load_seq, stage from tillage.receipts",
-    "leases": "select resource from tillage.leases where holder is not null or expires_at is not null",
+    # Of a killed process the row stays as it is until somebody takes the lease again: it is free, as nobody lives.
+    "leases": """select resource from tillage.leases join pg_stat_activity
+        on pid = backend_pid and pg_stat_activity.backend_start = leases.backend_start""",
     "rejected": "select path, digest from tillage.rejected",
 }
 _COUNTS = (
