@@ -21,7 +21,7 @@ OURS, ENGINE, COPY = "tillage run", "tillage, engine alone", "DuckDB copy, unche
 NO_RULES = "tillage, engine alone, no rules"
 PEERS = {"Polars": "polars_orders", "pandas": "pandas_orders", "pydantic loop": "pydantic_orders"}
 SPARK = "Spark local, cold"
-ARRAY_MEMORY_MB = 512
+ARRAY_MEMORY_MB = 360
 LANDING = "landing/orders"
 _CONTRACT = "contracts/orders.odcs.yaml"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import duckdb
 
-_SLICE_BYTES = 32 * 1024 * 1024
+_SLICE_BYTES = 8 * 1024 * 1024
 _SLICE_ROWS = 65_536
 
 
