@@ -79,6 +79,17 @@ class ModelError(OperatorError):
     code = "model"
 
 
+class ModelMemoryError(ModelError):
+    """A model needs more memory than the engine may hold, and cannot spill it."""
+
+    code = "model-memory"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} needs more memory than the engine may hold; give it more: TILLAGE_MEMORY_MB=4096 tillage run"
+        )
+
+
 class ModelsChangedError(TransientError):
     """Another process changed the models while a load was computed: run again, which computes with the new ones."""
 

@@ -24,7 +24,7 @@ from tillage.engines.duckdb import DuckEngine
 from tillage.errors import BackupError, ContractError, ModelError, OperatorError
 from tillage.lake.delta import DeltaLake
 from tillage.lake.paths import check_folder
-from tillage.models.fold import Fold, read_fold
+from tillage.models.project import Models, read_models
 from tillage.pipelines.belonging import join
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.restore import Restored, proved, restore
@@ -37,6 +37,7 @@ from tillage.stores.postgres.database import SCHEMA_VERSION, Database
 from tillage.stores.postgres.folds import Folds
 from tillage.stores.postgres.leases import Leases
 from tillage.stores.postgres.ledger import Ledger
+from tillage.stores.postgres.tables import Tables
 
 _LINT_BYTES = 256 * 1024 * 1024
 
@@ -61,7 +62,7 @@ class CommitLog:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], dict[str, Fold]]:
+def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], Models]:
     """Project file, contracts and models, all read and checked.
 
     Raises:
@@ -81,14 +82,14 @@ def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], dict[str
                 )
             datasets[dataset.name] = dataset
         feeds[feed.name] = FeedContract(feed, text, check)
-    models = {}
+    texts = {}
     for path in sorted((root / "models").glob("*.sql")):
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", path.stem):
             raise ModelError(f"models/{path.name}: a model's name is lower case letters, digits and _, up to 50")
         if path.stem in datasets:
             raise ModelError(f"models/{path.name}: '{path.stem}' is a dataset's name; give the model another")
-        models[path.stem] = read_fold(path.stem, _read(path, ModelError), datasets)
-    return project, feeds, models
+        texts[path.stem] = _read(path, ModelError)
+    return project, feeds, read_models(texts, datasets)
 
 
 def _read(path: Path, error: type[OperatorError]) -> str:
@@ -174,6 +175,7 @@ def open_house(
             leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),
             ledger=ledger,
             folds=Folds(database),
+            tables=Tables(database),
             copies=Copies(snapshots),
             compile=compile_text,
             say=say,

@@ -82,7 +82,7 @@ def _checked(root: Path, settings: Settings) -> tuple[Project, Mapping[str, tupl
         if not served:
             raise OperatorError("tillage.yaml serves nothing; add `serve:` with a path like /spend/{customerId}")
         for model in served:
-            if model in stored and stored[model] != house.models[model].outputs:
+            if model in stored and stored[model] != house.models.outputs()[model]:
                 raise OperatorError(f"models/{model}.sql has other columns than its table; make it anew: tillage run")
         return house.project, {model: stored[model] for model in served if model in stored}
 

@@ -66,7 +66,7 @@ def _outcomes(root: Path, files: Sequence[Path]) -> list[Outcome]:
     _, feeds, models = load_project(root)
     datasets = {dataset.name: dataset for feed in feeds.values() for dataset in feed.check.contract.datasets}
     with TemporaryDirectory(prefix="tillage-") as spill:
-        bench = Bench(feeds, models, make_engine(Path(spill), read_settings(), datasets), laid)
+        bench = Bench(feeds, models.folds, make_engine(Path(spill), read_settings(), datasets), laid)
         known = case_feeds(bench)
         cases = [case for path in _found(root, files) for case in read_cases(_name(root, path), _read(path), known)]
         _refuse_broken_models(bench, cases)

@@ -61,12 +61,15 @@ class Progress:
 def show_run(report: RunReport, currencies: Mapping[str, str | None]) -> None:
     """One conservation table for each load."""
     out = console()
-    if not report.loads:
+    if not report.loads and not report.built:
         out.print("nothing was loaded; totals unchanged" if report.problems() else "nothing new; totals unchanged")
     for load, datasets in report.loads.items():
         how = "resumed from its receipts, sealed" if load in report.resumed else "sealed"
         out.print(f"load {load}: {how}")
         put(out, _law(datasets, currencies, _OF_A_LOAD))
+    if report.built:
+        made = [f"{len(report.built.tables)} tables", *([f"{len(report.built.views)} views"] if report.built.views else [])]
+        out.print(f"load {report.built.load_seq}: built {' and '.join(made)}")
     if report.quarantined_rows:
         out.print(f"{report.quarantined_rows:,} units wait in quarantine; why: tillage status")
     rules = sum(sum(counts.warning_rows.values()) for load in report.loads.values() for counts in load.values())

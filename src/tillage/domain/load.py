@@ -21,14 +21,16 @@ class LoadState(StrEnum):
 
 
 class LoadKind(StrEnum):
-    """What a load takes up: new files; units that wait in quarantine, to be judged anew or given up; or nothing new,
-    only the tables themselves.
+    """What a load takes up: new files; units that wait in quarantine, to be judged anew or given up; nothing new, only
+    the tables themselves; what stands in all feeds, for the models that are built whole; what stands in one, anew.
     """
 
     READ = "read"
     REPLAY = "replay"
     DISCARD = "discard"
     MAINTAIN = "maintain"
+    BUILD = "build"
+    REBUILD = "rebuild"
 
 
 class CommitPoint(StrEnum):

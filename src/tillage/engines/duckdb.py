@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -19,12 +19,14 @@ from tillage.domain.conservation import Counts, Minor
 from tillage.engines.auditing import bronze_counts, disagreements
 from tillage.engines.binding import unasked
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
+from tillage.engines.tables import compute, prepare, rows_of, types_of
 from tillage.engines.versions import changes_relation, history_relation
 from tillage.engines.workspace import DuckWorkspace
-from tillage.errors import ModelError, QueryError
+from tillage.errors import ModelError, ModelMemoryError, QueryError
 from tillage.models.fold import ROWS, Fold
+from tillage.models.project import Models
 from tillage.ports.engine import BronzePart, Comparison, Disagreement, Folders, Silver, View
-from tillage.ports.lake import Rows, Snapshot
+from tillage.ports.lake import ColumnTypes, Rows, Snapshot
 
 
 class DuckEngine:
@@ -78,6 +80,37 @@ class DuckEngine:
         _refuse_inexact(fold, dict(types))
         return types
 
+    def derived_types(self, models: Models) -> dict[str, ColumnTypes]:
+        if not models.derived:
+            return {}
+        with self.connect() as connection:
+            prepare(connection, self._datasets, {}, self._fold_types(models), {})
+            compute(connection, models.derived.values())
+            found: dict[str, ColumnTypes] = {}
+            for model in models.derived.values():
+                found[model.name] = types_of(connection, model)
+            return found
+
+    @contextmanager
+    def built(
+        self, models: Models, silver: Mapping[str, Silver], states: Mapping[str, Rows]
+    ) -> Iterator[Callable[[str], Rows]]:
+        with self.connect() as connection:
+            standing = {dataset: self.standing(dataset, seen) for dataset, seen in silver.items()}
+            prepare(connection, self._datasets, standing, self._fold_types(models), states)
+            compute(connection, models.derived.values())
+            yield lambda table: rows_of(connection, models.derived[table])
+
+    def _fold_types(self, models: Models) -> dict[str, ColumnTypes]:
+        """Of the folds that other models read."""
+        read = {name for model in models.derived.values() for name in model.reads}
+        found: dict[str, ColumnTypes] = {}
+        for fold in models.folds.values():
+            if fold.name in read:
+                shown = {output.name for output in fold.outputs}
+                found[fold.name] = [(name, kind) for name, kind in self.column_types(fold) if name in shown]
+        return found
+
     def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int, *, sign: int) -> tuple[int, Minor]:
         added = f"_load = {int(load_seq)} and _sign = {int(sign)}"
         rows = f"({silver_relation(dataset, Silver(snapshot, load_seq))}) where {added}"
@@ -110,6 +143,8 @@ class DuckEngine:
             self._relations(connection, fold, sql)
             try:
                 return connection.sql(fold.delta_sql).to_arrow_table()
+            except duckdb.OutOfMemoryException:
+                raise ModelMemoryError(f"models/{fold.name}.sql") from None
             except duckdb.Error as wrong:
                 raise ModelError(
                     f"models/{fold.name}.sql fails on a row that is loaded ({type(wrong).__name__}); its table stays "

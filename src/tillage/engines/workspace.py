@@ -27,7 +27,7 @@ from tillage.engines.taking import (
     start_taking,
     taken_batches,
 )
-from tillage.errors import ModelError
+from tillage.errors import ModelError, ModelMemoryError
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import BrokenRule, Folders, Patched, Silver
@@ -242,6 +242,8 @@ class DuckWorkspace:
             self._connection.execute(f"create or replace temp view {name(dataset)} as {rows}")
         try:
             return self._connection.sql(fold.delta_sql).to_arrow_table()
+        except duckdb.OutOfMemoryException:
+            raise ModelMemoryError(f"models/{fold.name}.sql") from None
         except duckdb.Error as wrong:
             # Its text may quote a value of a row.
             raise ModelError(

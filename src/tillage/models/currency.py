@@ -12,6 +12,13 @@ from sqlglot import exp
 from tillage.errors import ModelError
 from tillage.models.scope import ANY, BY, HOLDS_MONEY, Currency, Scope, is_by_column
 
+_KEEPS = (
+    *(exp.Paren, exp.Alias, exp.Neg, exp.Abs, exp.Sum, exp.Min, exp.Max, exp.Cast, exp.Filter, exp.Window, exp.Order),
+    *(exp.IgnoreNulls, exp.RespectNulls, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin, exp.Lag, exp.Lead),
+    *(exp.FirstValue, exp.LastValue, exp.NthValue),
+)
+"""What comes out has the currency of its first argument."""
+
 
 def merged(model: str, left: Currency, right: Currency, where: str) -> Currency:
     """One currency for values that meet in one column.
@@ -42,9 +49,7 @@ def currency_of(model: str, node: exp.Expr, scope: Scope) -> Currency:
     Raises:
         ModelError: two currencies meet, or money goes through something that this version cannot follow.
     """
-    if isinstance(
-        node, exp.Paren | exp.Alias | exp.Neg | exp.Abs | exp.Sum | exp.Min | exp.Max | exp.Cast | exp.Filter
-    ):
+    if isinstance(node, _KEEPS):
         return currency_of(model, node.this, scope)
     if isinstance(node, exp.Column | exp.Dot):
         return scope.find(model, node)
@@ -58,12 +63,27 @@ def currency_of(model: str, node: exp.Expr, scope: Scope) -> Currency:
         if left not in (None, ANY) and right not in (None, ANY):
             raise ModelError(f"model {model}: '{node.sql()}' multiplies money by money")
         return left if left is not None else right
-    if isinstance(node, exp.Case | exp.Coalesce | exp.If):
+    if isinstance(node, exp.IntDiv):
+        return _quotient(model, node, scope)
+    if isinstance(node, exp.Case | exp.Coalesce | exp.If | exp.Greatest | exp.Least):
         return _branches(model, node, scope)
     return _of_other(model, node, scope)
 
 
+def _quotient(model: str, node: exp.IntDiv, scope: Scope) -> Currency:
+    """An amount by a number is an amount; by another of its currency a number."""
+    left, right = currency_of(model, node.left, scope), currency_of(model, node.right, scope)
+    if right in (None, ANY):
+        return left
+    merged(model, left, right, f"'{node.sql()}'")
+    return None
+
+
 def _of_other(model: str, node: exp.Expr, scope: Scope) -> Currency:
+    if isinstance(node, exp.Subquery):
+        raise ModelError(
+            f"model {model}: '{node.sql()[:60]}' is a query inside an expression, where a value stands; join it instead"
+        )
     if isinstance(node, exp.Count | exp.Length | exp.ArraySize):
         return None
     # To whole minor units, which is what a product with decimals needs before it is summed.
@@ -74,14 +94,16 @@ def _of_other(model: str, node: exp.Expr, scope: Scope) -> Currency:
         return None
     raise ModelError(
         f"model {model}: '{node.sql()}' does something to money that cannot be followed; "
-        "allowed are +, -, times a number, round(x), sum, min, max, case, coalesce"
+        "allowed are +, -, times a number, // a number, round(x), sum, min, max, case, coalesce"
     )
 
 
 def named_columns(node: exp.Expr) -> list[exp.Expr]:
     """The columns in an expression, each with its members."""
     found = []
-    for column in node.find_all(exp.Column):
+    for column in node.walk(prune=lambda inner: isinstance(inner, exp.Query)):  # whose names are its own
+        if not isinstance(column, exp.Column):
+            continue
         whole: exp.Expr = column
         while isinstance(whole.parent, exp.Dot) and whole.parent.this is whole:
             whole = whole.parent
@@ -89,8 +111,8 @@ def named_columns(node: exp.Expr) -> list[exp.Expr]:
     return found
 
 
-def _branches(model: str, node: exp.Case | exp.Coalesce | exp.If, scope: Scope) -> Currency:
-    if isinstance(node, exp.Coalesce):
+def _branches(model: str, node: exp.Expr, scope: Scope) -> Currency:
+    if isinstance(node, exp.Coalesce | exp.Greatest | exp.Least):
         values = [node.this, *node.expressions]
     elif isinstance(node, exp.If):
         values = [node.args["true"], node.args.get("false") or exp.null()]

@@ -19,7 +19,7 @@ from tillage.models.allowed import refuse_groupings, refuse_what_is_not_repeatab
 from tillage.models.carry import delta_sql, explain_sql
 from tillage.models.currency import currency_of
 from tillage.models.output import ROWS, Output
-from tillage.models.rows import InnerRows, no_fold, refuse_clauses, source_of
+from tillage.models.rows import InnerRows, named_by, no_fold, passed_on, refuse_clauses, source_of
 from tillage.models.scope import ANY, Scope
 
 _MOST_NAME_BYTES = 60  # with `_n_` in front still a name of PostgreSQL, which cuts longer ones
@@ -55,7 +55,9 @@ def read_fold(name: str, text: str, datasets: Mapping[str, Dataset]) -> Fold:
     Raises:
         ModelError: not one SELECT, no fold, an unknown name, or two currencies in one column.
     """
-    tree = _plain(_parse(name, text))
+    tree = plain(parse(name, text))
+    if not isinstance(tree, exp.Select):
+        raise no_fold(name, "it is no single SELECT")
     refuse_clauses(name, tree, allow_group=True)
     if not tree.args.get("group"):
         raise no_fold(name, "it has no group by")
@@ -74,7 +76,7 @@ def read_fold(name: str, text: str, datasets: Mapping[str, Dataset]) -> Fold:
         name=name,
         digest=hashlib.sha256(text.encode()).hexdigest(),
         text=text,
-        description=_description(text),
+        description=description_of(text),
         datasets=tuple(sorted(inner.used)),
         outputs=outputs,
         delta_sql=delta_sql(name, tree, outputs, arguments),
@@ -82,7 +84,12 @@ def read_fold(name: str, text: str, datasets: Mapping[str, Dataset]) -> Fold:
     )
 
 
-def _parse(name: str, text: str) -> exp.Select:
+def parse(name: str, text: str) -> exp.Query:
+    """The one query in a model's text.
+
+    Raises:
+        ModelError: with the line, what is wrong.
+    """
     try:
         trees = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
     except sqlglot.errors.ParseError as wrong:
@@ -90,19 +97,23 @@ def _parse(name: str, text: str) -> exp.Select:
         raise ModelError(f"models/{name}.sql, line {at.get('line', 1)}: {at.get('description', 'not SQL')}") from None
     except sqlglot.errors.TokenError as wrong:
         raise ModelError(f"models/{name}.sql: not SQL: {str(wrong).splitlines()[0]}") from None
-    if len(trees) != 1 or not isinstance(trees[0], exp.Select):
+    if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.SetOperation):
         raise ModelError(f"models/{name}.sql must hold one SELECT")
     return trees[0]
 
 
-def _description(text: str) -> str:
+def description_of(text: str) -> str:
+    """The first comment of a model's text, if it begins with one."""
     first = text.lstrip().splitlines()[0] if text.strip() else ""
     return first.removeprefix("--").strip() if first.startswith("--") else ""
 
 
-def _plain(tree: exp.Select) -> exp.Select:
+def plain(tree: exp.Query) -> exp.Query:
     """The same without comments and in lower case, as DuckDB compares names; what the model calls its columns stays."""
-    aliases = {id(projection.args.get("alias")) for projection in tree.expressions if isinstance(projection, exp.Alias)}
+    first: exp.Expr = tree
+    while isinstance(first, exp.SetOperation | exp.Subquery):
+        first = first.this
+    aliases = {id(one.args.get("alias")) for one in first.expressions if isinstance(one, exp.Alias)}
     for node in tree.walk():
         node.pop_comments()
         if isinstance(node, exp.Identifier) and id(node) not in aliases:
@@ -114,7 +125,7 @@ def _outputs(inner: InnerRows, tree: exp.Select, scope: Scope) -> tuple[tuple[Ou
     name = inner.model
     arguments = _arguments(name, tree)
     outputs: list[Output] = []
-    passed_on = inner.passed_on(tree, scope)
+    kept = passed_on(name, tree, scope)
     for projection in tree.expressions:
         value = projection.unalias()
         column = projection.alias_or_name
@@ -122,7 +133,7 @@ def _outputs(inner: InnerRows, tree: exp.Select, scope: Scope) -> tuple[tuple[Ou
         if len(column.encode()) > _MOST_NAME_BYTES:
             raise ModelError(f"models/{name}.sql: a column's name has at most {_MOST_NAME_BYTES} bytes: '{column}'")
         currency = None if isinstance(value, exp.Count) else currency_of(name, value, scope)
-        currency = inner.named_by(currency, passed_on)
+        currency = named_by(name, currency, kept)
         outputs.append(Output(column, not value.find(exp.AggFunc), None if currency == ANY else currency))
     if all(output.is_key for output in outputs):
         raise no_fold(name, "it sums and counts nothing")

@@ -14,11 +14,19 @@ from tillage.models.scope import BY, Columns, Currency, Scope, is_by_column, pla
 _NO_FOLD = ("having", "order", "limit", "offset", "distinct", "qualify", "windows", "with_", "with")
 
 
-def no_fold(name: str, what: str) -> ModelError:
-    return ModelError(
-        f"models/{name}.sql is no fold: {what}. A fold is select, filter, unnest, union all over one dataset in each "
-        "branch, under one group by with sum and count; other kinds of model are not built yet"
-    )
+class NoFoldError(ModelError):
+    """The model is of another kind; `reason` is what a fold cannot have."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"models/{name}.sql is no fold: {reason}. A fold is select, filter, unnest, union all over one dataset in "
+            "each branch, under one group by with sum and count"
+        )
+        self.reason = reason
+
+
+def no_fold(name: str, what: str) -> NoFoldError:
+    return NoFoldError(name, what)
 
 
 def refuse_clauses(name: str, select: exp.Expr, *, allow_group: bool) -> None:
@@ -90,7 +98,7 @@ class InnerRows:
         # The right side's names do not matter, so what names a currency there is found by its place.
         names = dict(zip(right, left, strict=True))
         return {
-            column: merged(self.model, currency, _renamed(other, names), f"column '{column}' of the union")
+            column: merged(self.model, currency, renamed(other, names), f"column '{column}' of the union")
             for (column, currency), other in zip(left.items(), right.values(), strict=True)
         }
 
@@ -113,8 +121,8 @@ class InnerRows:
             if column in found:
                 raise ModelError(f"models/{self.model}.sql: two columns of an inner select have the name '{column}'")
             found[column] = currency_of(self.model, projection, scope)
-        passed_on = self.passed_on(node, scope)
-        return {column: self.named_by(currency, passed_on) for column, currency in found.items()}
+        kept = passed_on(self.model, node, scope)
+        return {column: named_by(self.model, currency, kept) for column, currency in found.items()}
 
     def see(self, node: exp.Select, scope: Scope) -> None:
         """Remembers a SELECT for `check_names`."""
@@ -131,30 +139,6 @@ class InnerRows:
         for scope, part in self._seen:
             for column in named_columns(part):
                 scope.resolve(self.model, column)
-
-    def passed_on(self, node: exp.Select, scope: Scope) -> dict[tuple[str, str], str]:
-        """Columns that a SELECT passes on as they are, and the names that it gives them."""
-        return {
-            scope.resolve(self.model, projection.unalias()): projection.alias_or_name
-            for projection in node.expressions
-            if isinstance(projection.unalias(), exp.Column | exp.Dot)
-        }
-
-    def named_by(self, currency: Currency, passed_on: Mapping[tuple[str, str], str]) -> Currency:
-        """`@o.currency` under the name that the SELECT gives to that column.
-
-        Raises:
-            ModelError: it leaves the column out, so nobody could say what the amounts are.
-        """
-        if currency is None or not is_by_column(currency):
-            return currency
-        table, _, column = currency.removeprefix(BY).partition(".")
-        if (table, column) not in passed_on:
-            raise ModelError(
-                f"models/{self.model}.sql: an amount is in {described(currency)}, which is not selected beside it; "
-                f"select {table}.{column} too and group by it"
-            )
-        return f"{BY}{passed_on[table, column]}"
 
     def refuse_name(self, name: str) -> None:
         """A name with _ in front may be one of the columns that a fold carries along."""
@@ -190,7 +174,34 @@ class InnerRows:
         scope.tables[table] = {name: elements[""]} if "" in elements else placed(elements, name)
 
 
-def _renamed(currency: Currency, names: Mapping[str, str]) -> Currency:
+def passed_on(model: str, node: exp.Select, scope: Scope) -> dict[tuple[str, str], str]:
+    """Columns that a SELECT passes on as they are, and the names that it gives them."""
+    return {
+        scope.resolve(model, projection.unalias()): projection.alias_or_name
+        for projection in node.expressions
+        if isinstance(projection.unalias(), exp.Column | exp.Dot)
+    }
+
+
+def named_by(model: str, currency: Currency, passed: Mapping[tuple[str, str], str]) -> Currency:
+    """`@o.currency` under the name that the SELECT gives to that column.
+
+    Raises:
+        ModelError: it leaves the column out, so nobody could say what the amounts are.
+    """
+    if currency is None or not is_by_column(currency):
+        return currency
+    table, _, column = currency.removeprefix(BY).partition(".")
+    if (table, column) not in passed:
+        raise ModelError(
+            f"models/{model}.sql: an amount is in {described(currency)}, which is not selected beside it; "
+            f"select {table}.{column} too and group by it"
+        )
+    return f"{BY}{passed[table, column]}"
+
+
+def renamed(currency: Currency, names: Mapping[str, str]) -> Currency:
+    """`@currency` under the name that the other side of a union has at that place."""
     if currency is None or not is_by_column(currency):
         return currency
     return f"{BY}{names[currency.removeprefix(BY)]}"

@@ -29,6 +29,15 @@ def is_by_column(currency: Currency) -> bool:
     return currency is not None and currency.startswith(BY)
 
 
+@dataclass(frozen=True)
+class Relation:
+    """What a FROM names: the currency of each column, and the elements of each list."""
+
+    columns: Columns
+    lists: Mapping[str, Columns] = field(default_factory=dict)
+    """List column to the columns of its elements; a scalar's element is the column without a name."""
+
+
 @dataclass
 class Scope:
     """The tables of one SELECT, by alias, and the lists that it may unnest."""
@@ -36,11 +45,27 @@ class Scope:
     tables: dict[str, Columns] = field(default_factory=dict)
     lists: dict[tuple[str, str], Columns] = field(default_factory=dict)
     """(table, list column) to the columns of its elements; a scalar's element is the column without a name."""
+    shared: set[str] = field(default_factory=set)
+    """Columns that a join names in USING: they are the same in every table that has them."""
+    outer: Scope | None = None
+    """Of the SELECT around a query in an expression or a lateral join, where its names are found if not here."""
 
     def find(self, model: str, column: exp.Expr) -> Currency:
         """The currency of a column."""
         table, name = self.resolve(model, column)
-        return self.tables[table][name]
+        return self.columns_of(table)[name]
+
+    def columns_of(self, table: str) -> Columns:
+        """The columns of a table that `resolve` found."""
+        return self.tables[table] if table in self.tables or self.outer is None else self.outer.columns_of(table)
+
+    def list_of(self, model: str, column: exp.Expr) -> Columns | None:
+        """The columns of the elements of the list that a column is; None if it is no list."""
+        table, name = self.resolve(model, column)
+        scope: Scope | None = self
+        while scope is not None and table not in scope.tables:
+            scope = scope.outer
+        return scope.lists.get((table, name)) if scope else None
 
     def resolve(self, model: str, column: exp.Expr) -> tuple[str, str]:
         """Table and whole name of what a text like `o.total_minor`, `total_minor` or `o.buyer.country` names.
@@ -50,16 +75,25 @@ class Scope:
         """
         parts = path_of(column)
         first, rest = parts[0], ".".join(parts[1:])
+        if rest and first not in self.tables and self.outer and self._is_outer(first):
+            return self.outer.resolve(model, column)
         if rest and first in self.tables:
             if rest not in self.tables[first]:
                 raise ModelError(f"model {model}: unknown column '{'.'.join(parts)}'{self._known()}")
             return first, rest
         whole = ".".join(parts)
         found = [table for table, columns in self.tables.items() if whole in columns]
+        if len(found) > 1 and whole in self.shared:
+            return found[0], whole
+        if not found and self.outer is not None:
+            return self.outer.resolve(model, column)
         if len(found) != 1:
             what = "unknown" if not found else "ambiguous"
             raise ModelError(f"model {model}: {what} column '{whole}'{self._known()}")
         return found[0], whole
+
+    def _is_outer(self, table: str) -> bool:
+        return self.outer is not None and (table in self.outer.tables or self.outer._is_outer(table))
 
     def _known(self) -> str:
         names = sorted({name for columns in self.tables.values() for name in columns if not name.startswith("_")})

@@ -113,7 +113,7 @@ def _place(house: House, one: Disagreement) -> str:
 
 def _folds(house: House, published: Mapping[str, int]) -> Iterator[Finding]:
     kept = house.folds.digests()
-    for fold in house.models.values():
+    for fold in house.models.folds.values():
         if kept.get(fold.name) != fold.digest:
             continue  # its text has changed since the last run, which will compute it anew
         visible = {name: house.visible(name, published) for name in fold.datasets}

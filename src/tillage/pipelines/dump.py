@@ -25,7 +25,7 @@ def dump(house: House, *, is_canonical: bool) -> Iterator[str]:
         yield from _table(house, "silver", dataset, is_canonical=is_canonical)
     for dataset in house.datasets():
         yield from _table(house, "quarantine", dataset, is_canonical=is_canonical)
-    for model in sorted(house.folds.digests()):
+    for model in sorted(house.folds.outputs()):
         yield from _table(house, "gold", model, is_canonical=is_canonical)
     for dataset, counts in status(house).datasets.items():
         yield _line({"kind": "counts", "name": dataset} | asdict(counts))

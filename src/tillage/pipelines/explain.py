@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
 from tillage.contracts.project import Route
-from tillage.errors import UnknownKeyError, UnknownRouteError
+from tillage.errors import OperatorError, UnknownKeyError, UnknownRouteError
 from tillage.models.fold import Fold
 from tillage.models.output import currency_in
 from tillage.pipelines.house import House
@@ -69,8 +69,22 @@ def explain(house: House, path: str) -> Explanation:
         UnknownRouteError, UnknownKeyError: nothing is served there.
     """
     route, key = _route(house, path)
-    fold = house.models[route.model]
-    return at_one_moment(house, lambda published: _explain(house, route, key, fold, published))
+    by = house.models.row_by(route.model, route.key_column)
+    fold = house.models.folds.get(by[0]) if by else None
+    if fold is None or by is None:
+        raise OperatorError(_WHOLE.format(path=route.path, model=route.model, reads=_reads(house, route.model)))
+    shown = replace(route, model=fold.name, fields=((route.parameter, by[1]),))  # a view shows rows as they are
+    return at_one_moment(house, lambda published: _explain(house, shown, key, fold, published))
+
+
+_WHOLE = (
+    "{path} is served from {model}, which is built whole from {reads}: its rows are not added up from records one by "
+    "one, and cannot be explained by them. Explain what it is made of instead"
+)
+
+
+def _reads(house: House, model: str) -> str:
+    return ", ".join(house.models.derived[model].reads)
 
 
 def _route(house: House, path: str) -> tuple[Route, str]:

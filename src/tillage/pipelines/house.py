@@ -11,12 +11,12 @@ from tillage.contracts.contract import Dataset
 from tillage.contracts.project import Feed, Project
 from tillage.contracts.types import silver_columns
 from tillage.domain.load import Load
-from tillage.models.fold import Fold
+from tillage.models.project import Models
 from tillage.ports.backup import StoreCopies
 from tillage.ports.door import Door
 from tillage.ports.engine import Engine, Folders, Silver
 from tillage.ports.lake import Lake, LakeTable
-from tillage.ports.store import Folds, Leases, Ledger
+from tillage.ports.store import Folds, Leases, Ledger, Tables
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,14 @@ class House:
 
     project: Project
     feeds: Mapping[str, FeedContract]
-    models: Mapping[str, Fold]
+    models: Models
     door: Door
     lake: Lake
     engine: Engine
     leases: Leases
     ledger: Ledger
     folds: Folds
+    tables: Tables
     copies: StoreCopies
     compile: Callable[[str, str], Check]
     """(feed, contract text) to its check: for the texts that loads were decided under."""

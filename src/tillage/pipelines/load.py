@@ -184,7 +184,7 @@ def repeat(
             taken=workspace.taken_rows(),
             quarantine=workspace.quarantine_rows(),
             folds=_changes(house, workspace),
-            digests={fold.name: fold.digest for fold in house.models.values()},
+            digests={fold.name: fold.digest for fold in house.models.folds.values()},
         )
     elif load.kind is LoadKind.REPLAY:  # what it took up waits no longer, so that only the ledger can tell
         counts = {name: _with_taken(one, house.ledger.counts(load.load_seq)[name]) for name, one in counts.items()}
@@ -204,7 +204,7 @@ def _with_taken(counts: Counts, published: Counts) -> Counts:
 
 def _changes(house: House, workspace: Workspace) -> list[PublishedFold]:
     changes = []
-    for fold in house.models.values():
+    for fold in house.models.folds.values():
         delta = workspace.delta(fold)
         if delta is not None:
             changes.append((fold, delta))

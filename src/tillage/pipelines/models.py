@@ -1,4 +1,4 @@
-"""Keeps each fold state the state of today's model text."""
+"""Keeps each fold state the state of today's model text, and says what is served."""
 
 from __future__ import annotations
 
@@ -6,34 +6,50 @@ from tillage.errors import ModelError, TransientError
 from tillage.models.fold import Fold
 from tillage.pipelines.house import House
 from tillage.ports.lake import ColumnTypes
+from tillage.ports.store import Views
 
 _TRIES = 10
 
 
 def sync_models(house: House) -> None:
-    """States of new and changed models are computed from silver; those without a file are dropped.
+    """States of new and changed folds are computed from silver; those without a file are dropped.
+
+    A fold that has become a table or view is shown as it was until the next build makes that.
 
     Raises:
         ModelError: a model does not run, or a served route does not fit its model; nothing was changed.
     """
     check_routes(house)
+    folds = house.models.folds
     kept = house.folds.digests()
-    changed = [fold for name, fold in house.models.items() if kept.get(name) != fold.digest]
+    changed = [fold for name, fold in folds.items() if kept.get(name) != fold.digest]
     types = {fold.name: house.engine.column_types(fold) for fold in changed}
+    gone = sorted(kept.keys() - folds.keys())
+    views = views_of(house) if changed or gone else []
     for fold in changed:
         house.say(f"model {fold.name}: {'changed, computed anew' if fold.name in kept else 'new'}")
-        _replace(house, fold, types[fold.name])
-    for name in sorted(kept.keys() - house.models.keys()):
+        _replace(house, fold, types[fold.name], views)
+    for name in gone:
+        if name in house.models.derived:
+            house.folds.retire(name)
+            continue
         house.say(f"model {name}: its file is gone, its table is dropped")
-        house.folds.drop(name)
+        house.folds.drop(name, views)
 
 
-def _replace(house: House, fold: Fold, types: ColumnTypes) -> None:
+def views_of(house: House) -> Views:
+    """The views of today, with the types of their columns."""
+    views = house.models.views()
+    types = house.engine.derived_types(house.models) if views else {}
+    return [(view, types[view.name]) for view in views]
+
+
+def _replace(house: House, fold: Fold, types: ColumnTypes, views: Views) -> None:
     """Computes without a lock, and again if a load was published meanwhile."""
     for _ in range(_TRIES):
         published = house.ledger.published()
         rows = house.engine.full(fold, {name: house.visible(name, published) for name in fold.datasets})
-        if house.folds.replace(fold, types, rows, published):
+        if house.folds.replace(fold, types, rows, published, views):
             return
     raise TransientError(f"model {fold.name}: loads are published faster than it can be computed; run again")
 
@@ -44,20 +60,31 @@ def check_routes(house: House) -> None:
     Raises:
         ModelError: names the route, the column and what there is.
     """
+    models = house.models.outputs()
     for route in house.project.routes:
-        fold = house.models.get(route.model)
-        if fold is None:
-            known = ", ".join(sorted(house.models)) or "none"
+        outputs = models.get(route.model)
+        if outputs is None:
+            known = ", ".join(sorted(models)) or "none"
             raise ModelError(f"tillage.yaml serves {route.path} from model '{route.model}'; the models are: {known}")
-        columns = [output.name for output in fold.outputs]
+        columns = [output.name for output in outputs]
         for answer, column in route.fields:
             if column not in columns:
                 raise ModelError(
                     f"tillage.yaml: {route.path} answers {answer} from column '{column}' of {route.model}; "
                     f"its columns are: {', '.join(columns)}"
                 )
-        if [key.name for key in fold.keys] != [route.key_column]:
-            keys = ", ".join(key.name for key in fold.keys)
+        if house.models.row_by(route.model, route.key_column) is None:
+            keys = ", ".join(output.name for output in outputs if output.is_key) or "that of the model that it shows"
             raise ModelError(
                 f"tillage.yaml: {route.path} must select by the whole key of {route.model}, which is: {keys}"
             )
+
+
+def looked_up(house: House) -> dict[str, set[str]]:
+    """By table, the columns that a served row is found by."""
+    found: dict[str, set[str]] = {}
+    for route in house.project.routes:
+        by = house.models.row_by(route.model, route.key_column)
+        if by and by[0] in house.models.derived:
+            found.setdefault(by[0], set()).add(by[1])
+    return found

@@ -41,7 +41,7 @@ def _query(house: House, sql: str, published: Mapping[str, int]) -> Rows:
             views["history", dataset] = _history(house, dataset, published)
         if not wanted or f"quarantine.{dataset}" in wanted:
             views["quarantine", dataset] = _quarantine(house, dataset, published)
-    for model in house.folds.digests():
+    for model in house.folds.outputs():
         if not wanted or f"gold.{model}" in wanted:
             state = f"{_KEPT}.state_{model}"
             views["gold", model] = View(f"select * from {state}", {state: house.folds.state(model)})

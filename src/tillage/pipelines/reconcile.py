@@ -34,7 +34,7 @@ def reconcile(house: House) -> list[Reconciled]:
     """Every model that has a state, each loaded record read anew under the contract that its load was decided by."""
     kept = house.folds.digests()
     found = []
-    for fold in house.models.values():
+    for fold in house.models.folds.values():
         if fold.name in kept:
             house.say(f"model {fold.name}: recomputing from bronze")
             found.append(at_one_moment(house, partial(_one, house, fold)))

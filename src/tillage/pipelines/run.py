@@ -9,6 +9,7 @@ from tillage.domain.conservation import Counts
 from tillage.domain.load import Lease, Load, LoadKind
 from tillage.errors import (
     FileRejectedError,
+    LeaseHeldError,
     LoadFailedError,
     ModelError,
     OperatorError,
@@ -17,6 +18,7 @@ from tillage.errors import (
 )
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.binding import refuse_unasked
+from tillage.pipelines.build import BuildReport, build_if_due
 from tillage.pipelines.failing import failed_before
 from tillage.pipelines.history import refuse_renamed, say_news
 from tillage.pipelines.house import FeedContract, House
@@ -47,6 +49,10 @@ class RunReport:
     """Dataset rules of severity warning that do not hold."""
     maintained: list[Maintained] = field(default_factory=list)
     """Feeds whose tables were kept up, since enough was loaded."""
+    built: BuildReport | None = None
+    """Of the models that are no folds, if anything of them was due."""
+    unbuilt: TillageError | None = None
+    """Why they stay as they were; all else was done."""
 
     @property
     def quarantined_rows(self) -> int:
@@ -54,7 +60,8 @@ class RunReport:
 
     def problems(self) -> list[TillageError]:
         """What a run must not end well with, though all else is done."""
-        return [*self.stopped.values(), *self.failed.values(), *self.left_out.values()]
+        unbuilt = [self.unbuilt] if self.unbuilt else []
+        return [*self.stopped.values(), *self.failed.values(), *self.left_out.values(), *unbuilt]
 
 
 def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunReport:
@@ -90,6 +97,11 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
                 continue
             if maintained := maintain_if_due(house, contract, lease):
                 report.maintained.append(maintained)
+    try:
+        report.built = build_if_due(house, wait_s=wait_s)
+    except (ModelError, LeaseHeldError) as wrong:
+        report.unbuilt = wrong
+        house.say(str(wrong))
     return report
 
 

@@ -19,8 +19,8 @@ def at_one_moment(house: House, read: Callable[[Mapping[str, int]], T]) -> T:
         TransientError: loads kept being published.
     """
     for _ in range(_TRIES):
-        published = house.ledger.published()
+        published, build = house.ledger.published(), house.ledger.last_build()
         found = read(published)
-        if house.ledger.published() == published:
+        if (house.ledger.published(), house.ledger.last_build()) == (published, build):
             return found
     raise TransientError("loads are published faster than this can be read; try again in a moment")

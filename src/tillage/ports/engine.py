@@ -12,8 +12,9 @@ from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Contract, Dataset, DatasetRule
 from tillage.domain.conservation import Counts, Minor
 from tillage.models.fold import Fold
+from tillage.models.project import Models
 from tillage.ports.door import RecordBatch
-from tillage.ports.lake import Rows, Snapshot
+from tillage.ports.lake import ColumnTypes, Rows, Snapshot
 
 Figure = int | Decimal | None
 """A sum: whole (counts, minor units), or with the decimals of a column without currency."""
@@ -164,6 +165,10 @@ class Workspace(Protocol):
         ...
 
 
+Built = Callable[[str], Rows]
+"""The rows of a table by its name, as a stream that is read before the next is asked for."""
+
+
 class Engine(Protocol):
     """Computes; is never the record of anything."""
 
@@ -180,6 +185,24 @@ class Engine(Protocol):
 
         Raises:
             ModelError: the SQL does not run, or a column is a float.
+        """
+        ...
+
+    def derived_types(self, models: Models) -> dict[str, ColumnTypes]:
+        """By table and view, name and type of its columns.
+
+        Raises:
+            ModelError: the SQL does not run, or an amount is a float.
+        """
+        ...
+
+    def built(
+        self, models: Models, silver: Mapping[str, Silver], states: Mapping[str, Rows]
+    ) -> AbstractContextManager[Built]:
+        """All tables computed from what stands in silver (by dataset) and from the states of folds (by name).
+
+        Raises:
+            ModelError: one fails on a row.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,11 +10,25 @@ from typing import Any, Protocol
 
 from tillage.domain.conservation import Counts, Kept, Minor
 from tillage.domain.load import Lease, Load, LoadKind, LoadState, SourceFile
+from tillage.models.derived import Derived
 from tillage.models.fold import Fold, Output
 from tillage.ports.lake import ColumnTypes, Rows
 
 PublishedFold = tuple[Fold, Rows]
 """A fold and its change by one load."""
+
+
+Views = Sequence[tuple[Derived, ColumnTypes]]
+"""Views of models, each after those that it reads, with the types of their columns."""
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A model that was built whole."""
+
+    model: Derived
+    types: ColumnTypes
+    rows: Rows
 
 
 @dataclass(frozen=True)
@@ -171,6 +185,10 @@ class Ledger(Protocol):
         """The load of that number."""
         ...
 
+    def last_build(self) -> Load | None:
+        """The last build that readers see; its manifest says of which loads it is."""
+        ...
+
     def summaries(self, load_seq: int | None = None) -> list[LoadSummary]:
         """All loads, or the one, in order."""
         ...
@@ -308,26 +326,59 @@ class Folds(Protocol):
         """Name to digest of the model text that each state is of."""
         ...
 
-    def replace(self, fold: Fold, types: ColumnTypes, rows: Rows, published: Mapping[str, int]) -> bool:
-        """Makes the state anew from `rows`, which must be of exactly the loads `published`.
+    def replace(self, fold: Fold, types: ColumnTypes, rows: Rows, published: Mapping[str, int], views: Views) -> bool:
+        """Makes the state anew from `rows`, which must be of exactly the loads `published`, and `views` beside it.
 
         Returns:
             False if another load was published meanwhile; then nothing was written.
         """
         ...
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, views: Views) -> None:
         """Removes a state; it can be computed again from silver."""
         ...
 
+    def retire(self, name: str) -> None:
+        """No load changes the state any more; readers see it until a build puts a table in its place."""
+        ...
+
     def outputs(self) -> dict[str, tuple[Output, ...]]:
-        """Name to columns of every state."""
+        """Name to columns of every model that is there, of any kind."""
         ...
 
     def state(self, name: str) -> Rows:
-        """The whole visible state, any order."""
+        """All rows of a model that is there, of any kind, in any order."""
         ...
 
     def row(self, name: str, column: str, key: str) -> dict[str, Any] | None:
         """The visible row whose key column, as text, is `key`."""
+        ...
+
+
+class Tables(Protocol):
+    """The models that are built whole, and the views."""
+
+    def digests(self) -> dict[str, str]:
+        """Name to digest of the model text that each table and view is of."""
+        ...
+
+    def publish(
+        self,
+        load: Load,
+        lease: Lease,
+        *,
+        tables: Iterable[PublishedTable],
+        views: Views,
+        looked_up: Mapping[str, Collection[str]],
+    ) -> None:
+        """All tables and views of a build with its receipt: all or nothing; those that are not given are gone.
+
+        Readers see the last build until then, and wait for no longer than it takes to change names.
+
+        Args:
+            looked_up: By table, the columns that rows are found by, one at most for each value.
+
+        Raises:
+            ModelError: a value that the store cannot keep, or several rows for one value; nothing was written.
+        """
         ...

@@ -47,7 +47,7 @@ def _models(house: House) -> Iterator[Finding]:
     except TillageError as wrong:
         yield Finding(Level.WRONG, "routes", str(wrong), "edit tillage.yaml, then: tillage doctor")
     kept = house.folds.digests()
-    changed = sorted(name for name, fold in house.models.items() if kept.get(name) != fold.digest)
+    changed = sorted(name for name, fold in house.models.folds.items() if kept.get(name) != fold.digest)
     if changed:
         text = f"{', '.join(changed)}: the file is newer than its table, which is computed anew by the next run"
         yield Finding(Level.NOTE, "models", text, "tillage run")

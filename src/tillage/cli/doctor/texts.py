@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tillage.cli.doctor.finding import Finding, Level
@@ -13,7 +14,7 @@ from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import Project, read_project
 from tillage.engines.duckdb import DuckEngine
 from tillage.errors import ContractError, ModelError, OperatorError, TillageError
-from tillage.models.fold import Fold, read_fold
+from tillage.models.project import Models, read_each
 from tillage.settings import Settings
 from tillage.wiring import PROJECT_FILE, load_project
 
@@ -26,7 +27,7 @@ class Texts:
 
     project: Project | None
     contracts: tuple[Contract, ...]
-    folds: tuple[Fold, ...]
+    models: Models
     findings: tuple[Finding, ...]
 
     @property
@@ -42,14 +43,14 @@ def read_texts(root: Path) -> Texts:
     try:
         project = read_project(PROJECT_FILE, _read(root, PROJECT_FILE, OperatorError))
     except TillageError as wrong:
-        return Texts(None, (), (), (_wrong("project", wrong, PROJECT_FILE),))
+        return Texts(None, (), Models({}, {}), (_wrong("project", wrong, PROJECT_FILE),))
     contracts, findings = _contracts(root, project)
     # A model is wrong only if the datasets that it names are known.
-    folds, wrong_models = _models(root, _by_name(contracts)) if not findings else ((), ())
+    models, wrong_models = _models(root, _by_name(contracts)) if not findings else (Models({}, {}), ())
     findings = (*findings, *wrong_models)
     if not findings:
         findings = _together(root)
-    return Texts(project, contracts, folds, findings)
+    return Texts(project, contracts, models, findings)
 
 
 def examine_texts(texts: Texts, settings: Settings) -> Iterator[Finding]:
@@ -62,16 +63,17 @@ def examine_texts(texts: Texts, settings: Settings) -> Iterator[Finding]:
             is_running = False
             name = f"contracts/{contract.feed}.odcs.yaml"
             yield _wrong("contract", ContractError(f"{name}, line {line}: {what}"), name)
-    for fold in texts.folds:
+    for name, ask in _asked(engine, texts.models):
         try:
-            engine.column_types(fold)
+            ask()
         except TillageError as wrong:
             is_running = False
-            yield _wrong("model", wrong, f"models/{fold.name}.sql")
+            yield _wrong("model", wrong, name)
     if texts.project is not None and texts.is_sound and is_running:
-        counts = f"{len(texts.contracts)} contracts, {len(texts.folds)} models, {len(texts.project.routes)} routes"
+        models = len(texts.models.outputs())
+        counts = f"{len(texts.contracts)} contracts, {models} models, {len(texts.project.routes)} routes"
         yield Finding(Level.OK, "files", f"project {texts.project.name}: {counts}")
-    elif texts.project is not None and not texts.is_sound and not texts.folds:
+    elif texts.project is not None and not texts.is_sound and not texts.models.outputs():
         yield Finding(Level.NOTE, "model", "models are looked at when the contracts are right")
 
 
@@ -86,15 +88,26 @@ def _contracts(root: Path, project: Project) -> tuple[tuple[Contract, ...], tupl
     return tuple(found), tuple(findings)
 
 
-def _models(root: Path, datasets: Mapping[str, Dataset]) -> tuple[tuple[Fold, ...], tuple[Finding, ...]]:
-    found, findings = [], []
+def _asked(engine: DuckEngine, models: Models) -> Iterator[tuple[str, Callable[[], object]]]:
+    """By file, what finds out whether the models in it run."""
+    for fold in models.folds.values():
+        yield f"models/{fold.name}.sql", partial(engine.column_types, fold)
+    if models.derived:
+        yield "models", partial(engine.derived_types, models)
+
+
+def _models(root: Path, datasets: Mapping[str, Dataset]) -> tuple[Models, tuple[Finding, ...]]:
+    texts: dict[str, str] = {}
+    findings = []
     for path in sorted((root / "models").glob("*.sql")):
         name = f"models/{path.name}"
         try:
-            found.append(read_fold(path.stem, _read(root, name, ModelError), datasets))
+            texts[path.stem] = _read(root, name, ModelError)
         except TillageError as wrong:
             findings.append(_wrong("model", wrong, name))
-    return tuple(found), tuple(findings)
+    found, wrong_ones = read_each(texts, datasets)
+    findings += [_wrong("model", wrong, f"models/{name}.sql") for name, wrong in wrong_ones.items()]
+    return found, tuple(findings)
 
 
 def _together(root: Path) -> tuple[Finding, ...]:

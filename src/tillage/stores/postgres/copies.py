@@ -20,7 +20,7 @@ from tillage.ports.backup import CopiedFile, Manifest, Pieces, StoreTable
 from tillage.stores.postgres.database import SCHEMA_VERSION, Database, translated
 from tillage.stores.postgres.queries import query
 
-_DERIVED = {"folds"}
+_DERIVED = {"models"}
 _COLUMNS = {"leases": ("resource", "epoch")}
 
 

@@ -12,14 +12,16 @@ from pyarrow import csv
 _CHUNK_ROWS = 100_000
 
 
-def copy_rows(connection: psycopg.Connection[Any], table: sql.Composable, rows: pa.Table) -> None:
+def copy_rows(
+    connection: psycopg.Connection[Any], table: sql.Composable, rows: pa.Table | pa.RecordBatchReader
+) -> None:
     """Appends `rows` to `table`, by the names of the columns, inside the caller's transaction."""
-    columns = sql.SQL(", ").join(sql.Identifier(column) for column in rows.column_names)
+    columns = sql.SQL(", ").join(sql.Identifier(column) for column in rows.schema.names)
     statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(table, columns)
     # A null is nothing, an empty string is "": the CSV dialect in which PostgreSQL tells them apart.
     options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
     with connection.cursor().copy(statement) as copy:
-        for batch in rows.to_batches(max_chunksize=_CHUNK_ROWS):
+        for batch in rows.to_batches(max_chunksize=_CHUNK_ROWS) if isinstance(rows, pa.Table) else rows:
             sink = pa.BufferOutputStream()
             csv.write_csv(batch, sink, options)
             copy.write(sink.getvalue().to_pybytes())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,24 +13,15 @@ from psycopg import Column, sql
 
 from tillage.domain.load import CommitPoint
 from tillage.errors import ModelError, ModelsChangedError
+from tillage.models.derived import ModelKind
 from tillage.models.fold import ROWS, Fold, Output
 from tillage.ports.lake import ColumnTypes
+from tillage.ports.store import Views
+from tillage.stores.postgres.column_types import postgres_type
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction, translated
 from tillage.stores.postgres.index_keys import index_key
-
-_TYPES = {
-    "VARCHAR": 'text collate "C"',
-    "TINYINT": "smallint",
-    "SMALLINT": "smallint",
-    "INTEGER": "integer",
-    "BIGINT": "bigint",
-    "HUGEINT": "numeric(38, 0)",  # sums of 64-bit amounts cannot overflow it
-    "BOOLEAN": "boolean",
-    "DATE": "date",
-    "TIMESTAMP": "timestamp",
-    "TIMESTAMP WITH TIME ZONE": "timestamptz",
-}
+from tillage.stores.postgres.views import drop_model, drop_views, make_views
 
 
 class Folds:
@@ -41,30 +31,43 @@ class Folds:
         self._database = database
 
     def digests(self) -> dict[str, str]:
-        return {str(name): str(digest) for name, digest, _ in self._database.rows("folds")}
+        return {
+            str(name): str(digest) for name, digest, _, kind in self._database.rows("models") if kind == ModelKind.FOLD
+        }
 
-    def replace(self, fold: Fold, types: ColumnTypes, rows: pa.Table, published: Mapping[str, int]) -> bool:
+    def replace(
+        self, fold: Fold, types: ColumnTypes, rows: pa.Table, published: Mapping[str, int], views: Views
+    ) -> bool:
         with self._database.transaction(CommitPoint.MODELS) as transaction:
-            transaction.run("lock_folds")  # no load can be published until this is committed
+            transaction.run("lock_models")  # no load can be published until this is committed
             if {feed: int(load_seq) for feed, load_seq in transaction.rows("published")} != published:
                 return False
-            _drop(transaction, fold.name)
+            drop_views(transaction)
+            drop_model(transaction, fold.name)
             _create(transaction, fold, types)
             outputs = json.dumps([[o.name, o.is_key, o.currency] for o in fold.outputs])
-            transaction.run("upsert_fold", name=fold.name, digest=fold.digest, outputs=outputs)
+            transaction.run("upsert_model", name=fold.name, digest=fold.digest, outputs=outputs, kind=ModelKind.FOLD)
             with _kept(fold):
                 _upsert(transaction, fold, rows)
+            make_views(transaction, views)
         return True
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, views: Views) -> None:
         with self._database.transaction(CommitPoint.MODELS) as transaction:
-            transaction.run("lock_folds")
-            _drop(transaction, name)
-            transaction.run("delete_fold", name=name)
+            transaction.run("lock_models")
+            drop_views(transaction)
+            drop_model(transaction, name)
+            make_views(transaction, views)
+
+    def retire(self, name: str) -> None:
+        with self._database.transaction(CommitPoint.MODELS) as transaction:
+            transaction.run("lock_models")
+            transaction.run("retire_model", name=name)
 
     def outputs(self) -> dict[str, tuple[Output, ...]]:
         return {
-            str(name): tuple(Output(*output) for output in outputs) for name, _, outputs in self._database.rows("folds")
+            str(name): tuple(Output(*output) for output in outputs)
+            for name, _, outputs, _ in self._database.rows("models")
         }
 
     def state(self, name: str) -> pa.Table:
@@ -83,7 +86,7 @@ class Folds:
         columns = sql.SQL(", ").join(sql.Identifier(output.name) for output in outputs)
         wanted, text = sql.SQL("%(key)s::text"), sql.SQL("{}::text").format(sql.Identifier(column))
         is_there = sql.SQL("{} = {}").format(text, wanted)
-        if (column,) in self._database.rows("text_columns", name=name):  # then its index can be used
+        if (column,) in self._database.rows("text_columns", schema="folds", name=name):  # then its index can be used
             is_there = sql.SQL("{} = {} and {}").format(index_key(sql.Identifier(column)), index_key(wanted), is_there)
         statement = sql.SQL("select {} from {} where {}").format(columns, sql.Identifier("gold", name), is_there)
         with translated():
@@ -97,6 +100,7 @@ _ARROW = {
     21: pa.int16(),
     23: pa.int32(),
     25: pa.string(),
+    701: pa.float64(),
     1082: pa.date32(),
     1114: pa.timestamp("us"),
     1184: pa.timestamp("us", tz="UTC"),
@@ -117,8 +121,9 @@ def keep_models(transaction: Transaction, digests: Mapping[str, str]) -> None:
     Raises:
         ModelsChangedError: a model was added, changed or dropped by another process.
     """
-    transaction.run("keep_folds")
-    if {str(name): str(digest) for name, digest, _ in transaction.rows("folds")} != digests:
+    transaction.run("keep_models")
+    kept = {str(name): str(digest) for name, digest, _, kind in transaction.rows("models") if kind == ModelKind.FOLD}
+    if kept != digests:
         raise ModelsChangedError("the models were changed by another process while this load was computed; run again")
 
 
@@ -178,7 +183,7 @@ def _upsert(transaction: Transaction, fold: Fold, delta: pa.Table) -> None:
 def _create(transaction: Transaction, fold: Fold, types: ColumnTypes) -> None:
     state = sql.Identifier("folds", fold.name)
     columns = [
-        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(_postgres_type(fold.name, column, kind)))
+        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(postgres_type(fold.name, column, kind)))
         for column, kind in types
     ]
     kinds = dict(types)
@@ -192,7 +197,7 @@ def _create(transaction: Transaction, fold: Fold, types: ColumnTypes) -> None:
         else sql.SQL("(case when {} > 0 then {} end)::{} as {}").format(
             sql.Identifier(output.filled),
             sql.Identifier(output.name),
-            sql.SQL(_postgres_type(fold.name, output.name, kinds[output.name])),
+            sql.SQL(postgres_type(fold.name, output.name, kinds[output.name])),
             sql.Identifier(output.name),
         )
         for output in fold.outputs
@@ -206,22 +211,9 @@ def _create(transaction: Transaction, fold: Fold, types: ColumnTypes) -> None:
 
 def _index_columns(transaction: Transaction, fold: Fold) -> list[sql.Composable]:
     """What the unique index is over, so that no key is too long for it."""
-    texts = {str(column) for (column,) in transaction.rows("text_columns", name=fold.name)}
+    texts = {str(column) for (column,) in transaction.rows("text_columns", schema="folds", name=fold.name)}
     keys = [(key.name in texts, sql.Identifier(key.name)) for key in fold.keys]
     return [index_key(column) if is_text else column for is_text, column in keys]
-
-
-def _drop(transaction: Transaction, name: str) -> None:
-    transaction.execute(sql.SQL("drop view if exists {}").format(sql.Identifier("gold", name)))
-    transaction.execute(sql.SQL("drop table if exists {}").format(sql.Identifier("folds", name)))
-
-
-def _postgres_type(model: str, column: str, kind: str) -> Any:
-    if kind in _TYPES:
-        return _TYPES[kind]
-    if match := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind):
-        return f"numeric({match[1]}, {match[2]})"
-    raise ModelError(f"models/{model}.sql: column '{column}' has type {kind}, which cannot be served; select its parts")
 
 
 __all__ = ["ROWS", "Folds", "add_delta"]

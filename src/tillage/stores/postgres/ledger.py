@@ -127,6 +127,10 @@ class Ledger:
         found = self._database.rows("load", load_seq=load_seq)
         return self._load(found[0]) if found else None
 
+    def last_build(self) -> Load | None:
+        found = self._database.rows("last_build")
+        return self._load(found[0]) if found else None
+
     def summaries(self, load_seq: int | None = None) -> list[LoadSummary]:
         rows = self._database.rows("load_summaries", load_seq=load_seq)
         return [

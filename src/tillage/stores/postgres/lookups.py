@@ -42,21 +42,24 @@ _SESSION = (
 _COLUMN_KINDS = """
 select c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = 'folds' and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+where a.attnum > 0 and not a.attisdropped and (
+    n.nspname in ('folds', 'tables') and c.relkind = 'r'
+    or n.nspname = 'gold' and c.relname in (select name from tillage.models where kind = 'view')
+)
 """
-_OUTPUTS = "select name, outputs from tillage.folds"
+_OUTPUTS = "select name, outputs from tillage.models"
 
 # One row if the model is there, with or without a match. The columns are compared in the same statement as the row is
 # read: a model that was replaced meanwhile may have amounts of another currency under the same names.
 _LOOK_UP = """
 select f.outputs = %(outputs)s::jsonb, m.{key} is not null, {columns}
-from tillage.folds f left join {view} m on {matches}
+from tillage.models f left join {view} m on {matches}
 where f.name = %(model)s
 """
 
 
 def column_kinds(dsn: str) -> dict[str, dict[str, str]]:
-    """The type of every column of every fold state in the store.
+    """The type of every column of every model in the store.
 
     Raises:
         StoreAwayError: the store does not answer.

@@ -22,7 +22,7 @@ update tillage.meta set schema_version = %(schema_version)s
 
 -- name: own_tables
 select schemaname::text, tablename::text from pg_catalog.pg_tables
-where schemaname in ('tillage', 'folds') and pg_catalog.pg_has_role(tableowner, 'member') order by 1, 2
+where schemaname in ('tillage', 'folds', 'tables') and pg_catalog.pg_has_role(tableowner, 'member') order by 1, 2
 
 -- name: next_seq
 select nextval('tillage.load_seq')
@@ -179,7 +179,7 @@ from feeds f cross join lateral (
     where l.feed = f.feed
         and exists (select from tillage.receipts r where r.stage = 'publish' and r.load_seq = l.load_seq)
     order by l.load_seq desc limit 1
-) as l where f.feed is not null
+) as l where f.feed <> ''
 
 -- name: insert_counts
 insert into tillage.counts (load_seq, dataset, read_rows, accepted_rows, quarantined_rows, duplicate_rows,
@@ -253,26 +253,34 @@ where l.load_seq = q.load_seq and l.feed = %(feed)s and q.discarded_by is null
 -- name: set_reason
 update tillage.loads set reason = %(reason)s where load_seq = %(load_seq)s
 
--- name: folds
-select name, digest, outputs from tillage.folds order by name
+-- name: models
+select name, digest, outputs, kind from tillage.models order by name
 
--- name: lock_folds
-lock table tillage.folds in exclusive mode
+-- name: lock_models
+lock table tillage.models in exclusive mode
 
--- name: keep_folds
-lock table tillage.folds in share mode
+-- name: keep_models
+lock table tillage.models in share mode
 
 -- name: text_columns
 select a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
 join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = 'folds' and c.relname = %(name)s and a.atttypid = 'text'::regtype and a.attnum > 0
+where n.nspname = %(schema)s and c.relname = %(name)s and a.atttypid = 'text'::regtype and a.attnum > 0
 
--- name: upsert_fold
-insert into tillage.folds (name, digest, outputs) values (%(name)s, %(digest)s, %(outputs)s)
-on conflict (name) do update set digest = excluded.digest, outputs = excluded.outputs
+-- name: upsert_model
+insert into tillage.models (name, digest, outputs, kind) values (%(name)s, %(digest)s, %(outputs)s, %(kind)s)
+on conflict (name) do update set digest = excluded.digest, outputs = excluded.outputs, kind = excluded.kind
 
--- name: delete_fold
-delete from tillage.folds where name = %(name)s
+-- name: retire_model
+update tillage.models set kind = 'table', digest = '' where name = %(name)s
+
+-- name: last_build
+select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads l
+where feed = '' and exists (select from tillage.receipts r where r.stage = 'publish' and r.load_seq = l.load_seq)
+order by load_seq desc limit 1
+
+-- name: delete_model
+delete from tillage.models where name = %(name)s
 
 -- name: store_columns
 select c.relname::text, a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid

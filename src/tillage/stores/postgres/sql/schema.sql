@@ -1,7 +1,8 @@
--- The whole schema of the store, version 3. Run once, in one transaction, into an empty database.
+-- The whole schema of the store, version 4. Run once, in one transaction, into an empty database.
 create schema tillage;
 create schema folds;  -- states as they are kept, with hidden counts
-create schema gold;   -- views of them as readers see them
+create schema tables; -- the rows of models that are built whole
+create schema gold;   -- views of both as readers see them
 
 create table tillage.meta (
     project text primary key,
@@ -29,14 +30,16 @@ create table tillage.texts (
 
 create table tillage.loads (
     load_seq bigint primary key,
-    feed text not null,
+    feed text not null,               -- empty: a build, which is of all feeds
     state text not null check (state in ('open', 'failed', 'voided', 'abandoned', 'sealed')),
     contract_digest text not null references tillage.texts,
     epoch bigint not null,
     planned_at timestamptz not null default now(),
     sealed_at timestamptz,
     reason text,                      -- why a person gave it up, or asked for it
-    kind text not null default 'read' check (kind in ('read', 'replay', 'discard', 'maintain')),
+    kind text not null default 'read' check (
+        kind in ('read', 'replay', 'discard', 'maintain', 'build', 'rebuild')
+    ),
     manifest jsonb not null default '{}'  -- what it covers; of kind read, that is in sources
 );
 create index on tillage.loads (feed, load_seq);
@@ -123,8 +126,10 @@ create table tillage.quarantine (
 );
 create index on tillage.quarantine (judged_load);
 
-create table tillage.folds (
+-- The models that readers find in schema gold.
+create table tillage.models (
     name text primary key,
-    digest text not null,
-    outputs jsonb not null
+    digest text not null,             -- of its text
+    outputs jsonb not null,
+    kind text not null default 'fold' check (kind in ('fold', 'table', 'view'))
 );

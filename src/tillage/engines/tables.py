@@ -1,0 +1,85 @@
+"""Models that are no folds, computed whole: each sees what stands in its datasets, and the models before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import duckdb
+
+from tillage.contracts.contract import Dataset
+from tillage.contracts.sql_text import name
+from tillage.contracts.types import empty_relation, silver_columns
+from tillage.errors import ModelError, ModelMemoryError
+from tillage.models.derived import Derived, ModelKind
+from tillage.ports.lake import ColumnTypes, Rows
+
+_ROWS = 100_000
+_WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection,
+    datasets: Mapping[str, Dataset],
+    standing: Mapping[str, str],
+    folds: Mapping[str, ColumnTypes],
+    states: Mapping[str, Rows],
+) -> None:
+    """Relations under the names of datasets and folds, as models see them; of what is not given, without rows."""
+    for dataset in datasets.values():
+        own = ", ".join(name(column) for column, _ in silver_columns(dataset) if not column.startswith("_"))
+        rows = standing.get(dataset.name) or empty_relation(dataset)
+        connection.execute(f"create or replace temp view {name(dataset.name)} as select {own} from ({rows})")
+    for fold, types in folds.items():
+        columns = ", ".join(f"{name(column)} {kind}" for column, kind in types)
+        connection.execute(f"create or replace temp table {name(fold)} ({columns})")
+        if fold in states:
+            connection.register("#state", states[fold])
+            connection.execute(f'insert into {name(fold)} by name select * from "#state"')
+            connection.unregister("#state")
+
+
+def compute(connection: duckdb.DuckDBPyConnection, models: Iterable[Derived]) -> None:
+    """Each table, and each view as a view, in order.
+
+    Raises:
+        ModelError: the SQL does not run, or fails on a row.
+        ModelMemoryError: it needs more than the engine may hold.
+    """
+    for model in models:
+        what = "view" if model.kind is ModelKind.VIEW else "table"
+        try:
+            connection.execute(f"create or replace temp {what} {name(model.name)} as {model.sql}")
+        except duckdb.OutOfMemoryException:
+            raise ModelMemoryError(f"models/{model.name}.sql") from None
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as wrong:
+            raise ModelError(f"models/{model.name}.sql does not run: {str(wrong).splitlines()[0]}") from None
+        except duckdb.Error as wrong:
+            # Its text may quote a value of a row.
+            raise ModelError(
+                f"models/{model.name}.sql fails on a row that is loaded ({type(wrong).__name__}); its table stays as "
+                "it is. Guard the expression (try_cast, nullif, case), then: tillage run"
+            ) from None
+
+
+def types_of(connection: duckdb.DuckDBPyConnection, model: Derived) -> list[tuple[str, str]]:
+    """Name and type of the columns of a model that `compute` made.
+
+    Raises:
+        ModelError: an amount is a float, or no whole number of minor units.
+    """
+    types = [(str(row[0]), str(row[1])) for row in connection.execute(f"describe {name(model.name)}").fetchall()]
+    found = dict(types)
+    for output in model.outputs:
+        kind = found[output.name]
+        is_whole = kind in _WHOLE or (kind.startswith("DECIMAL(") and kind.endswith(",0)"))
+        if output.currency is not None and not is_whole:
+            raise ModelError(
+                f"models/{model.name}.sql: column '{output.name}' is an amount in {kind}, no whole number of minor "
+                "units; round it: cast(round(x) as bigint), or divide with //"
+            )
+    return types
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, model: Derived) -> Rows:
+    """The rows of a table that `compute` made, as a stream."""
+    return connection.sql(f"from {name(model.name)}").to_arrow_reader(_ROWS)
