@@ -420,14 +420,14 @@ def model_of(shop: Shop, name: str, kind: str, keys: str) -> Iterator[Shop]:
             sql.SQL("create view {} as select k, case when _n_net > 0 then net end as net from {}").format(view, state)
         )
         connection.execute(sql.SQL("analyze {}").format(state))
-        connection.execute("insert into tillage.folds values (%s, '', %s)", [name, as_json])
+        connection.execute("insert into tillage.models values (%s, '', %s)", [name, as_json])
         try:
             route = Route("/typed/{k}", "k", name, (("k", "k"), ("net", "net")))
             yield Shop(shop.root, shop.dsn, Project("typed", (), (route,)), {name: outputs})
         finally:
             connection.execute(sql.SQL("drop view if exists {}").format(view))
             connection.execute(sql.SQL("drop table {}").format(state))
-            connection.execute("delete from tillage.folds where name = %s", [name])
+            connection.execute("delete from tillage.models where name = %s", [name])
 
 
 TYPED = {
@@ -519,12 +519,12 @@ def test_null_key_is_found_by_nothing(shop: Shop) -> None:
             check_problem(client.get(path_of("/typed", key)), 404, "unknown-key", "/typed/{k}")
 
 
-CHANGE = "update tillage.folds set outputs = '{}' where name = 'old'"
+CHANGE = "update tillage.models set outputs = '{}' where name = 'old'"
 CHANGES = {
     "other currency": CHANGE.format('[["k", true, null], ["net", false, "JPY"]]'),
     "other columns": CHANGE.format('[["k", true, null], ["gross", false, "EUR"]]'),
     "gone": "drop view gold.old",
-    "forgotten": "delete from tillage.folds where name = 'old'",
+    "forgotten": "delete from tillage.models where name = 'old'",
 }
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +104,22 @@ def test_versions_of_one_load_each_open_and_close_in_order_of_place(stock: Shop)
     assert (counts.accepted_rows, counts.duplicate_rows, counts.closed_rows) == (3, 1, 2)
     assert standing(stock) == {"a": (4, 400)}
     assert total(stock) == {"north": 400}
+
+
+@pytest.mark.parametrize("crash", ["before:publish:1", "after:publish:1", "before:seal:1"])
+def test_versions_of_one_load_are_counted_once_when_it_is_finished_by_another_process(stock: Shop, crash: str) -> None:
+    stock.land("a.jsonl", row("a", 1, 1.00), row("b", 1, 7.00))
+    stock.run()
+    stock.land("b.jsonl", row("a", 3, 3.00), row("a", 2, 2.00), row("a", 4, 4.00))
+    environment = os.environ | {"TILLAGE_STORE_DSN": stock.dsn, "TILLAGE_CRASH": crash}
+    killed = subprocess.run([sys.executable, "-m", "tillage", "run"], cwd=stock.root, env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    report = stock.run()
+    assert report.resumed == [2]
+    counts = report.loads[2]["stock"]
+    assert (counts.accepted_rows, counts.duplicate_rows, counts.closed_rows, counts.closed_minor) == (2, 1, 2, 400)
+    assert standing(stock) == {"a": (4, 400), "b": (1, 700)}
+    assert total(stock) == {"north": 1100}
 
 
 def test_older_version_is_stale_and_same_version_with_other_content_is_a_conflict(stock: Shop) -> None:

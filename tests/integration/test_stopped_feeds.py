@@ -38,7 +38,7 @@ def test_a_model_that_fails_on_a_load_stops_its_feed_alone(two: Shop) -> None:
 def test_a_value_that_the_store_cannot_keep_is_told_by_its_model(two: Shop) -> None:
     two.run()
     with two.open() as house:
-        fold = house.models["sum_a"]
+        fold = house.models.folds["sum_a"]
         types, rows = house.engine.column_types(fold), house.engine.full(fold, {"a_seen": house.visible("a_seen", {})})
         given = pa.table([["a\0secret"], *([1] for _ in rows.schema.names[1:])], schema=rows.schema)
         with pytest.raises(ModelError, match=r"models/sum_a\.sql makes a value that .* \(SQLSTATE 22021\)") as refused:

@@ -66,7 +66,7 @@ def inspect(house: House, root: Path, *, is_last: bool) -> dict[str, Any]:
 def _as_shown(house: House) -> dict[str, Any]:
     """What stands, and the states of the models, as a reader sees them; by one query, since each opens an engine."""
     tables = [("standing", "silver", name) for name in house.datasets()]
-    tables += [("gold", "gold", name) for name in house.models]
+    tables += [("gold", "gold", name) for name in house.models.outputs()]
     parts = [
         f"select '{kind}' as kind, '{name}' as name, to_json(t)::varchar as shown from {schema}.\"{name}\" as t"
         for kind, schema, name in tables

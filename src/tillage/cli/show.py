@@ -68,7 +68,10 @@ def show_run(report: RunReport, currencies: Mapping[str, str | None]) -> None:
         out.print(f"load {load}: {how}")
         put(out, _law(datasets, currencies, _OF_A_LOAD))
     if report.built:
-        made = [f"{len(report.built.tables)} tables", *([f"{len(report.built.views)} views"] if report.built.views else [])]
+        made = [
+            f"{len(report.built.tables)} tables",
+            *([f"{len(report.built.views)} views"] if report.built.views else []),
+        ]
         out.print(f"load {report.built.load_seq}: built {' and '.join(made)}")
     if report.quarantined_rows:
         out.print(f"{report.quarantined_rows:,} units wait in quarantine; why: tillage status")

@@ -97,7 +97,7 @@ def parse(name: str, text: str) -> exp.Query:
         raise ModelError(f"models/{name}.sql, line {at.get('line', 1)}: {at.get('description', 'not SQL')}") from None
     except sqlglot.errors.TokenError as wrong:
         raise ModelError(f"models/{name}.sql: not SQL: {str(wrong).splitlines()[0]}") from None
-    if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.SetOperation):
+    if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.SetOperation) or not trees[0].selects:
         raise ModelError(f"models/{name}.sql must hold one SELECT")
     return trees[0]
 

@@ -81,7 +81,7 @@ def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], 
         LawBrokenError: a stage holds other figures than the verdicts; the load stays open.
     """
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
-    silver = standing_silver(house, load.feed, check.contract.datasets)
+    silver = silver_before(house, load, check.contract.datasets)
     with house.engine.workspace(load.load_seq, check, house.folders(load)) as workspace:
         house.say(f"load {load.load_seq}: reading {len(load.sources)} files of feed {load.feed}")
         try:
@@ -98,10 +98,12 @@ def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], 
         return repeat(house, load, check.contract.datasets, workspace, lease), warnings
 
 
-def standing_silver(house: House, feed: str, datasets: Sequence[Dataset]) -> dict[str, Silver]:
-    """By dataset, what a load of the feed is judged against. Under the lease of the feed it stays what it is."""
-    published = house.ledger.published()
-    return {dataset.name: house.silver(feed, dataset, published) for dataset in datasets}
+def silver_before(house: House, load: Load, datasets: Sequence[Dataset]) -> dict[str, Silver]:
+    """By dataset, what a load is judged against, or was: its own rows, where it wrote them before it was stopped, are
+    not among them. Under the lease of the feed no earlier load writes any more.
+    """
+    tables = {dataset.name: house.silver_table(load.feed, dataset) for dataset in datasets}
+    return {name: Silver(table.snapshot(), load.load_seq - 1) for name, table in tables.items()}
 
 
 def _records(house: House, load: Load, check: Check) -> Iterator[RecordBatch]:
@@ -152,7 +154,7 @@ def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
     # Once the load is published, what it took up waits no longer: only its counts and its seal are still to come.
     waiting = house.ledger.waiting(load.feed, Waiting()) if is_replay else None
     with house.engine.workspace(load.load_seq, check, folders) as workspace:
-        workspace.recall(bronze, (load.load_seq,), standing_silver(house, load.feed, datasets), waiting)
+        workspace.recall(bronze, (load.load_seq,), silver_before(house, load, datasets), waiting)
         return repeat(house, load, datasets, workspace, lease)
 
 

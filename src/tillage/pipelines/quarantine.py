@@ -27,7 +27,7 @@ from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.failing import failed_before, what_is_wrong
 from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
-from tillage.pipelines.load import repeat, resume, standing_silver, void
+from tillage.pipelines.load import repeat, resume, silver_before, void
 from tillage.pipelines.models import sync_models
 from tillage.pipelines.query import query
 from tillage.ports.engine import Silver, Workspace
@@ -85,7 +85,9 @@ def replay(
                 continue
             refuse_unasked(house.engine, contract)
             if is_trial:
-                load = Load(0, contract.feed.name, LoadState.OPEN, contract.check.contract.digest)
+                load = Load(
+                    house.ledger.last_number() + 1, contract.feed.name, LoadState.OPEN, contract.check.contract.digest
+                )
             else:
                 manifest = {"waiting": asdict(wanted), "patch": patch.patch.digest if patch else None}
                 texts = {patch.patch.digest: patch.text} if patch else {}
@@ -182,7 +184,7 @@ def _judged(
 ) -> dict[str, Counts]:
     """Takes the units up; without a lease that is a trial, of which nothing is kept."""
     feed, datasets = contract.feed.name, contract.check.contract.datasets
-    silver = standing_silver(house, feed, datasets)
+    silver = silver_before(house, load, datasets)
     bronze = house.lake.bronze(feed)
     with house.engine.workspace(load.load_seq, contract.check, house.folders_of(feed)) as workspace:
         workspace.take_up(bronze.snapshot(), waiting, silver, patch.changed if patch else None)

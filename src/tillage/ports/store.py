@@ -326,7 +326,9 @@ class Folds(Protocol):
         """Name to digest of the model text that each state is of."""
         ...
 
-    def replace(self, fold: Fold, types: ColumnTypes, rows: Rows, published: Mapping[str, int], views: Views) -> bool:
+    def replace(
+        self, fold: Fold, types: ColumnTypes, rows: Rows, published: Mapping[str, int], views: Views = ()
+    ) -> bool:
         """Makes the state anew from `rows`, which must be of exactly the loads `published`, and `views` beside it.
 
         Returns:
@@ -334,7 +336,7 @@ class Folds(Protocol):
         """
         ...
 
-    def drop(self, name: str, views: Views) -> None:
+    def drop(self, name: str, views: Views = ()) -> None:
         """Removes a state; it can be computed again from silver."""
         ...
 

@@ -193,7 +193,7 @@ def fold_from_time_travel() -> None:
         published = house.ledger.published()
         newest = dict.fromkeys(house.feeds, 2**62)
         found = []
-        for fold in house.models.values():
+        for fold in house.models.folds.values():
             states = [
                 house.engine.full(fold, {dataset: house.visible(dataset, seen) for dataset in fold.datasets})
                 for seen in (newest, published)

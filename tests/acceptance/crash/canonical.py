@@ -177,7 +177,7 @@ def _store_state(store: psycopg.Connection[Any], paths: Paths) -> State:
         ),
         "counts": _counts(store),
         "quarantine": [(row[0], paths.get((row[1], row[2])), *row[3:]) for row in quarantine],
-        "models": _rows(store, "select name, digest from tillage.folds"),
+        "models": _rows(store, "select name, digest from tillage.models"),
     }
     for schema, name in _rows(
         store, "select table_schema, table_name from information_schema.tables where table_schema in ('folds', 'gold')"

@@ -68,7 +68,7 @@ def examine_texts(texts: Texts, settings: Settings) -> Iterator[Finding]:
             ask()
         except TillageError as wrong:
             is_running = False
-            yield _wrong("model", wrong, name)
+            yield _wrong("model", wrong, name or str(wrong).partition(":")[0].partition(" ")[0])
     if texts.project is not None and texts.is_sound and is_running:
         models = len(texts.models.outputs())
         counts = f"{len(texts.contracts)} contracts, {models} models, {len(texts.project.routes)} routes"
@@ -93,7 +93,7 @@ def _asked(engine: DuckEngine, models: Models) -> Iterator[tuple[str, Callable[[
     for fold in models.folds.values():
         yield f"models/{fold.name}.sql", partial(engine.column_types, fold)
     if models.derived:
-        yield "models", partial(engine.derived_types, models)
+        yield "", partial(engine.derived_types, models)  # whose error names the file first
 
 
 def _models(root: Path, datasets: Mapping[str, Dataset]) -> tuple[Models, tuple[Finding, ...]]:

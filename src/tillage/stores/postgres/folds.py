@@ -36,7 +36,7 @@ class Folds:
         }
 
     def replace(
-        self, fold: Fold, types: ColumnTypes, rows: pa.Table, published: Mapping[str, int], views: Views
+        self, fold: Fold, types: ColumnTypes, rows: pa.Table, published: Mapping[str, int], views: Views = ()
     ) -> bool:
         with self._database.transaction(CommitPoint.MODELS) as transaction:
             transaction.run("lock_models")  # no load can be published until this is committed
@@ -52,7 +52,7 @@ class Folds:
             make_views(transaction, views)
         return True
 
-    def drop(self, name: str, views: Views) -> None:
+    def drop(self, name: str, views: Views = ()) -> None:
         with self._database.transaction(CommitPoint.MODELS) as transaction:
             transaction.run("lock_models")
             drop_views(transaction)
