@@ -102,8 +102,14 @@ def _read(path: Path, error: type[OperatorError]) -> str:
 
 
 def compile_text(feed: str, text: str) -> Check:
-    """The check of a contract text as the ledger keeps it."""
-    return compile_check(read_contract(feed, f"the contract that a load of feed {feed} was decided under", text))
+    """The check of a contract that was written just now."""
+    return compile_check(read_contract(feed, f"contracts/{feed}.odcs.yaml", text))
+
+
+def compile_kept(feed: str, text: str) -> Check:
+    """The check of a contract text as the ledger keeps it; what was accepted once still is (ADR 0024)."""
+    name = f"the contract that a load of feed {feed} was decided under"
+    return compile_check(read_contract(feed, name, text, is_kept=True))
 
 
 def lake_folder(root: Path) -> Path:
@@ -177,7 +183,7 @@ def open_house(
             folds=Folds(database),
             tables=Tables(database),
             copies=Copies(snapshots),
-            compile=compile_text,
+            compile=compile_kept,
             say=say,
         )
 

@@ -63,6 +63,8 @@ class Document:
     error: type[OperatorError]
     texts: Mapping[Path, str] = field(default_factory=dict)
     """What stands in the file for each value that is one, whatever YAML makes of it."""
+    is_kept: bool = False
+    """A load was decided under this text: it was accepted once, and is read for what it meant then."""
 
     def text(self, path: Path, value: Any) -> str:
         """The value at `path` as it is written; `value` is what YAML makes of it.
@@ -86,6 +88,15 @@ class Document:
         """An error of this document's kind: file, line, and what is wrong there."""
         return self.error(f"{self.name}, line {self.line(path)}: {message}")
 
+    def lint(self, path: Path, message: str) -> None:
+        """Refuses what would be read without an effect, or what nobody means; a kept text is read on all the same.
+
+        Raises:
+            OperatorError: as `wrong`, unless the text is kept.
+        """
+        if not self.is_kept:
+            raise self.wrong(path, message)
+
     def check_names(self, path: Path, found: Iterable[Any], allowed: Iterable[str]) -> None:
         """Each of `found` is one of `allowed`.
 
@@ -106,8 +117,8 @@ def nearest(name: Any, allowed: Iterable[str]) -> str:
     return f"{hint} Allowed: {', '.join(allowed)}"
 
 
-def read_document(name: str, text: str, error: type[OperatorError]) -> Document:
-    """The YAML mapping in `text`.
+def read_document(name: str, text: str, error: type[OperatorError], *, is_kept: bool = False) -> Document:
+    """The YAML mapping in `text`; `is_kept`: see `Document`.
 
     Raises:
         OperatorError: of type `error`; not YAML, no mapping, or a name given twice, with the line.
@@ -117,7 +128,7 @@ def read_document(name: str, text: str, error: type[OperatorError]) -> Document:
         raise error(f"{name}, line 1: must be a mapping of names to values")
     lines: dict[Path, int] = {}
     texts: dict[Path, str] = {}
-    document = Document(name, data, lines, error, texts)
+    document = Document(name, data, lines, error, texts, is_kept)
     _walk(document, root, (), lines, texts)
     return document
 

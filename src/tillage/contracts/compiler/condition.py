@@ -59,8 +59,8 @@ _REFUSED = (exp.Query, exp.Window, exp.AggFunc, exp.Star, exp.Parameter, exp.Pla
 _CLOCKS = (exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.CurrentUser)
 
 
-def read_condition(sql: str, columns: set[str]) -> tuple[str, ...]:
-    """The columns that the boolean `sql` reads, in order.
+def read_condition(sql: str, columns: set[str], *, is_kept: bool = False) -> tuple[str, ...]:
+    """The columns that the boolean `sql` reads, in order. `is_kept`: its functions were allowed once, and are again.
 
     Raises:
         ValueError: not one SQL expression, a column that does not exist, or a function that is not pure.
@@ -75,7 +75,8 @@ def read_condition(sql: str, columns: set[str]) -> tuple[str, ...]:
     bound = {parameter.name for function in tree.find_all(exp.Lambda) for parameter in function.expressions}
     if next(tree.find_all(*_REFUSED), None) is not None:
         raise ValueError("it may hold no query, aggregate or window; it sees one unit")
-    check_functions(sql, tree)
+    if not is_kept:
+        check_functions(sql, tree)
     found: list[str] = []
     for column in tree.find_all(exp.Column):
         name = column.parts[0].name

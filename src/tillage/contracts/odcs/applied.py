@@ -21,9 +21,9 @@ def check_applied(document: Document, path: Path, item: Mapping[str, Any], terms
         ContractError: what has no effect, and where it would have one.
     """
     if "primaryKeyPosition" in item and not item.get("primaryKey"):
-        raise document.wrong((*path, "primaryKeyPosition"), "`primaryKeyPosition` needs `primaryKey: true`")
+        document.lint((*path, "primaryKeyPosition"), "`primaryKeyPosition` needs `primaryKey: true`")
     if "tillage.control" in terms and terms["tillage.control"] and "tillage.money" not in terms:
-        raise document.wrong(terms.at("tillage.control"), "tillage.control needs tillage.money on the same column")
+        document.lint(terms.at("tillage.control"), "tillage.control needs tillage.money on the same column")
     if "tillage.map" in terms:
         _check_made(document, path, item, terms, why="its classes are those of tillage.map")
     if "tillage.amount" in terms:
@@ -31,25 +31,25 @@ def check_applied(document: Document, path: Path, item: Mapping[str, Any], terms
         value = terms.get("tillage.money")
         asked = value if isinstance(value, dict) else {}
         if asked.get("input") == "minor":
-            raise document.wrong((*terms.at("tillage.money"), "input"), "`input` is for an amount that is read")
+            document.lint((*terms.at("tillage.money"), "input"), "`input` is for an amount that is read")
         if asked.get("excessDecimals", "round") != "round":
             here = (*terms.at("tillage.money"), "excessDecimals")
-            raise document.wrong(here, "an amount made of other columns is rounded; leave `excessDecimals` out")
+            document.lint(here, "an amount made of other columns is rounded; leave `excessDecimals` out")
 
 
 def _check_made(document: Document, path: Path, item: Mapping[str, Any], terms: Terms, *, why: str) -> None:
     bounds = OPTIONS[Kind.NUMBER] - {"multipleOf"} if "tillage.amount" in terms else set()
     for option in item.get("logicalTypeOptions") or {}:
         if option not in bounds:
-            raise document.wrong((*path, "logicalTypeOptions", option), f"`{option}` has no effect here; {why}")
+            document.lint((*path, "logicalTypeOptions", option), f"`{option}` has no effect here; {why}")
     if item.get("enum"):
-        raise document.wrong((*path, "enum"), f"`enum` has no effect here; {why}")
+        document.lint((*path, "enum"), f"`enum` has no effect here; {why}")
     for term in _OF_READING:
         if term in terms:
-            raise document.wrong(terms.at(term), f"{term} has no effect here; {why}")
+            document.lint(terms.at(term), f"{term} has no effect here; {why}")
     for index, rule in enumerate(item.get("quality") or ()):
         if is_row_enum(rule):
-            raise document.wrong((*path, "quality", index), f"allowed values have no effect here; {why}")
+            document.lint((*path, "quality", index), f"allowed values have no effect here; {why}")
 
 
 def check_inside(document: Document, path: Path, item: Mapping[str, Any]) -> None:
@@ -59,7 +59,7 @@ def check_inside(document: Document, path: Path, item: Mapping[str, Any]) -> Non
         ContractError: it would be.
     """
     if item.get("primaryKey"):
-        raise document.wrong(
+        document.lint(
             (*path, "primaryKey"), "a column inside a list or object cannot be a key; make one of the unit's columns"
         )
 
@@ -75,7 +75,10 @@ def check_element(
     terms = own_terms(document, path, inner, allowed)
     refused = tuple(terms.values) if is_object else tuple(term for term in _OF_VALUES if term in terms)
     for term in refused:
-        raise document.wrong(terms.at(term), f"{term} is not for a list's items; give it to a column of theirs")
+        message = f"{term} is not for a list's items; give it to a column of theirs"
+        if not is_object:
+            raise document.wrong(terms.at(term), message)
+        document.lint(terms.at(term), message)  # of objects it never meant anything
     for option in ("logicalTypeOptions", "enum") if is_object else ():
         if inner.get(option):
-            raise document.wrong((*path, option), f"`{option}` is not for objects; give it to their columns")
+            document.lint((*path, option), f"`{option}` is not for objects; give it to their columns")

@@ -66,7 +66,7 @@ def read_column(
         raise document.wrong(path, "a column made of others has no physicalName and no aliases")
     date_format, time_zone, has_offset = _format(document, path, kind, item)
     if yes_or_no(document, terms, "tillage.eventTime") and kind is not Kind.TIMESTAMP:
-        raise document.wrong(terms.at("tillage.eventTime"), "tillage.eventTime needs `logicalType: timestamp`")
+        document.lint(terms.at("tillage.eventTime"), "tillage.eventTime needs `logicalType: timestamp`")
     items, is_scalar_list = _items(document, path, item, kind, is_inside_list=is_inside_list)
     return Column(
         name=name,
@@ -82,7 +82,7 @@ def read_column(
         vat=read_vat(document, terms.at("tillage.vat"), money, terms["tillage.vat"])
         if "tillage.vat" in terms
         else None,
-        is_control=yes_or_no(document, terms, "tillage.control"),
+        is_control=yes_or_no(document, terms, "tillage.control") and money is not None,
         amount=_amount(document, money, terms),
         class_map=_class_map(document, kind, terms),
         items=items,
@@ -189,7 +189,7 @@ def _format(
     has_offset = options.get("timezone")
     if pattern is not None and has_offset is not None and moment.says_offset(str(pattern)) is not has_offset:
         holds = "no offset (like XXX)" if has_offset else "an offset"
-        raise document.wrong(
+        document.lint(
             (*path, "logicalTypeOptions", "timezone"),
             f"`timezone: {str(has_offset).lower()}`, but the format has {holds}",
         )

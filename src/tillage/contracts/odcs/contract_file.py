@@ -33,25 +33,29 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def contract_document(name: str, text: str) -> Document:
+def contract_document(name: str, text: str, *, is_kept: bool = False) -> Document:
     """The YAML of a contract, its rules as ODCS 3.2 writes them.
 
     Raises:
         ContractError: it is no YAML mapping.
     """
-    document = read_document(name, text, ContractError)
+    document = read_document(name, text, ContractError, is_kept=is_kept)
     read_older_rules(document.data)
     return document
 
 
-def read_contract(feed: str, name: str, text: str) -> Contract:
+def read_contract(feed: str, name: str, text: str, *, is_kept: bool = False) -> Contract:
     """The contract of `feed` in `text`; `name` is how messages call the file.
+
+    `is_kept`: a load was decided under this text, so it was held to the standard of its day, and complaints that came
+    later and change nothing of what it means are not made (ADR 0024).
 
     Raises:
         ContractError: not valid ODCS, a wrong value, or a rule that this version cannot check.
     """
-    document = contract_document(name, text)
-    check_standard(document)
+    document = contract_document(name, text, is_kept=is_kept)
+    if not is_kept:
+        check_standard(document)
     only(document, (), document.data, CONTRACT_KEYS, "contract")
     terms = own_terms(document, (), document.data, CONTRACT_TERMS)
     notes: list[str] = []

@@ -155,7 +155,7 @@ def _where(document: Document, terms: Terms, names: set[str], columns: tuple[Col
     if not isinstance(sql, str):
         raise document.wrong(path, "tillage.where is a SQL boolean in quotes")
     try:
-        found = read_condition(sql, names)
+        found = read_condition(sql, names, is_kept=document.is_kept)
     except ValueError as wrong:
         raise document.wrong(path, f"tillage.where: {wrong}") from None
     by_stored = {field: column.name for column in columns for field, _, _ in stored(column)}

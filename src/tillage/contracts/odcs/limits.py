@@ -62,7 +62,7 @@ def read_limits(document: Document, path: Path, kind: Kind, item: Mapping[str, A
     )
     is_one_excluded = is_lowest_excluded or is_highest_excluded
     if _is_empty(lowest, highest, is_one_excluded=is_one_excluded):
-        raise document.wrong(here, "the lower bound is above the upper one: no value would be accepted")
+        document.lint(here, "the lower bound is above the upper one: no value would be accepted")
     patterns: list[str] = []
     if kind is Kind.STRING:
         patterns = (
@@ -78,7 +78,7 @@ def read_limits(document: Document, path: Path, kind: Kind, item: Mapping[str, A
     shortest = _length(document, here, options.get("minItems" if kind is Kind.LIST else "minLength"))
     longest = _length(document, here, options.get("maxItems" if kind is Kind.LIST else "maxLength"))
     if shortest is not None and longest is not None and shortest > longest:
-        raise document.wrong(here, "the least length is above the greatest: no value would be accepted")
+        document.lint(here, "the least length is above the greatest: no value would be accepted")
     return Limits(
         minimum=lowest,
         maximum=highest,
@@ -148,7 +148,7 @@ def read_pattern(document: Document, path: Path, kind: Kind, pattern: Any) -> st
         ContractError: another kind, or a pattern that RE2 cannot do.
     """
     if kind is not Kind.STRING:
-        raise document.wrong(path, f"`pattern` is for string columns, not for {kind}")
+        document.lint(path, f"`pattern` is for string columns, not for {kind}")
     try:
         pc.match_substring_regex(pa.array([""]), str(pattern))
     except pa.ArrowInvalid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ from tillage.contracts.odcs.limits import is_row_enum
 from tillage.contracts.odcs.metrics import Asked, metric_sql
 from tillage.contracts.odcs.standard import OPERATORS
 from tillage.contracts.sql_text import name as quoted
+from tillage.errors import ContractError
 
 _NOTES = {"id", "name", "description", "dimension", "businessImpact", "method", "tags", "authoritativeDefinitions"}
 RULE_KEYS = {
@@ -44,24 +46,24 @@ def read_rules(
             continue  # words for people; and what `odcs.limits` has taken
         document.check_names(here, rule, RULE_KEYS[kind])
         if asked is not None and asked.is_in_list:
-            raise document.wrong(
+            document.lint(
                 here,
                 "inside a list only `invalidValues` with `mustBe: 0` is checked, which rejects; state other rules at "
                 "the dataset, where the list is a column",
             )
+            continue
         severity = rule.get("severity", "error")
         document.check_names(here, [severity], SEVERITIES)
         rule_name = _name(document, here, rule, kind)
         if dataset.where is not None and rule_name == dataset.where.name:
-            raise document.wrong(here, "'where' is the code of units on which tillage.where fails; give another `id`")
+            document.lint(here, "'where' is the code of units on which tillage.where fails; give another `id`")
         if kind == "custom":
-            found = _row_rule(document, here, rule, names, name=rule_name)
-            row_rules.append(replace(found, severity=SEVERITIES[severity]))
+            row_rule = _row_rule(document, here, rule, names, name=rule_name)
+            row_rules.append(replace(row_rule, severity=SEVERITIES[severity]))
         else:
-            operator, operand = _operator(rule)
-            make = _query if kind == "sql" else metric_sql
-            sql, line = make(document, here, rule, dataset, asked), document.line((*here, "query"))
-            dataset_rules.append(DatasetRule(rule_name, sql, operator, operand, SEVERITIES[severity], line))
+            with _asked_before(document):
+                found = _dataset_rule(document, here, rule, dataset, asked)
+                dataset_rules.append(replace(found, name=rule_name, severity=SEVERITIES[severity]))
     for every in (row_rules, dataset_rules):
         seen = [rule.name for rule in every]
         for rule_name in seen:
@@ -113,14 +115,38 @@ def _row_rule(document: Document, path: Path, rule: Mapping[str, Any], names: se
     if not isinstance(sql, str):
         raise document.wrong((*path, "implementation"), "`implementation` is a SQL boolean in quotes")
     try:
-        columns = read_condition(sql, names)
+        columns = read_condition(sql, names, is_kept=document.is_kept)
     except ValueError as wrong:
         raise document.wrong((*path, "implementation"), f"rule '{name}': {wrong}") from None
     return RowRule(name, sql, columns, line=document.line((*path, "implementation")))
 
 
-def _operator(rule: Mapping[str, Any]) -> tuple[str, tuple[Decimal, ...]]:
-    operator = next(operator for operator in OPERATORS if operator in rule)  # the standard has one, with its numbers
+@contextmanager
+def _asked_before(document: Document) -> Iterator[None]:
+    """Leaves out of a kept text a dataset rule that cannot be read any more: it was asked before its load was in
+    bronze, and is never asked again.
+    """
+    try:
+        yield
+    except ContractError:
+        if not document.is_kept:
+            raise
+
+
+def _dataset_rule(
+    document: Document, path: Path, rule: Mapping[str, Any], dataset: Dataset, asked: Asked | None
+) -> DatasetRule:
+    """Without its name and severity."""
+    operator, operand = _operator(document, path, rule)
+    make = _query if rule.get("type", "library") == "sql" else metric_sql
+    sql, line = make(document, path, rule, dataset, asked), document.line((*path, "query"))
+    return DatasetRule("", sql, operator, operand, line=line)
+
+
+def _operator(document: Document, path: Path, rule: Mapping[str, Any]) -> tuple[str, tuple[Decimal, ...]]:
+    operator = next((operator for operator in OPERATORS if operator in rule), None)
+    if operator is None:
+        raise document.wrong(path, f"a rule has one operator of: {', '.join(OPERATORS)}")
     operand = rule[operator]
     return operator, tuple(Decimal(str(value)) for value in (operand if isinstance(operand, list) else [operand]))
 
