@@ -376,3 +376,15 @@ def test_export_prints_tables_that_postgresql_makes(shop: Path, server: str) -> 
         in tillage_json(shop, "contract", "export", "orders", "--to", "ddl", "--dialect", "spark")["ddl"]
     )
     assert json.loads(tillage(shop, "contract", "export", "--to", "json-schema"))["title"] == "orders"
+
+
+def test_what_is_no_file_is_told_from_one_that_is_gone(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for given, says in [
+        (tmp_path, r"is a folder; give the path of one file in it\. Others of its kind go into landing/<feed>"),
+        (tmp_path / "pipe.csv", "is no regular file, and can be read only once; save what it gives as a file"),
+        (tmp_path / "gone.csv", "cannot be read: No such file"),
+    ]:
+        with pytest.raises(OperatorError, match=says):
+            make_from_file(tmp_path / "shop", given)
+    assert not (tmp_path / "shop").exists()

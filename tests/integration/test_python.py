@@ -67,3 +67,15 @@ def test_changes_and_wrong_folders_are_refused(shop: Path, tmp_path: Path) -> No
         tillage.open(tmp_path)
     with tillage.open(shop) as project, pytest.raises(QueryError, match="only one SELECT can be run here"):
         project.query("create table x as select 1")
+
+
+@pytest.mark.parametrize("sql", [5, None, b"select 1", ["select 1"]])
+def test_what_is_no_text_is_no_query_and_the_message_shows_one(shop: Path, sql: object) -> None:
+    with tillage.open(shop) as project, pytest.raises(QueryError, match=r"takes one SELECT as text, not .*silver\."):
+        project.query(sql)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("folder", [5, None, b"."])
+def test_what_is_no_path_opens_nothing(folder: object) -> None:
+    with pytest.raises(OperatorError, match=r"`open` takes the project's folder, not \w+: tillage\.open"):
+        tillage.open(folder)  # type: ignore[arg-type]

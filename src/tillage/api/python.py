@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from tillage.errors import OperatorError
+from tillage.errors import OperatorError, QueryError
 from tillage.pipelines.query import query
 from tillage.settings import read_settings
 from tillage.wiring import find_project, open_house
@@ -27,6 +27,8 @@ class OpenProject:
     """
 
     def __init__(self, project: str | os.PathLike[str]) -> None:
+        if not isinstance(project, str | os.PathLike):
+            raise OperatorError(f"`open` takes the project's folder, not {type(project).__name__}: tillage.open('.')")
         self.root = find_project(Path(project))
         self._stack = ExitStack()
         self._house: House | None = self._stack.enter_context(
@@ -41,10 +43,14 @@ class OpenProject:
         Amounts are whole minor units, as the columns' names say; times are in UTC.
 
         Raises:
-            QueryError: not one SELECT, or wrong SQL.
+            QueryError: no text, not one SELECT, or wrong SQL.
             OperatorError: it was closed.
             TransientError: the store does not answer; the same call may succeed later.
         """
+        if not isinstance(sql, str):
+            raise QueryError(
+                f"`query` takes one SELECT as text, not {type(sql).__name__}: query('from silver.<dataset>')"
+            )
         if self._house is None:
             raise OperatorError("this project was closed; open it again: tillage.open(...)")
         return query(self._house, sql)

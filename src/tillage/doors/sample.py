@@ -73,6 +73,7 @@ def read_sample(path: Path, feed_name: str, stated: Stated = Stated()) -> Sample
     Raises:
         OperatorError: it cannot be read, is of no known format, or no record of it is readable.
     """
+    _refuse_no_file(path)
     try:
         real = path.resolve(strict=True)
         with opened(real, real.parent) as descriptor:
@@ -84,6 +85,16 @@ def read_sample(path: Path, feed_name: str, stated: Stated = Stated()) -> Sample
         raise OperatorError(f"{path.name} cannot be read: {wrong.strerror}; give the path of a file") from None
     except RuntimeError:
         raise OperatorError(f"{path.name} is a link that leads nowhere; give the path of a file") from None
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Raises as `read_sample`, of what a person gives in place of a file."""
+    if path.is_dir():
+        raise OperatorError(
+            f"{path} is a folder; give the path of one file in it. Others of its kind go into landing/<feed> afterwards"
+        )
+    if path.exists() and not path.is_file():
+        raise OperatorError(f"{path} is no regular file, and can be read only once; save what it gives as a file")
 
 
 def _read_open(descriptor: int, path: Path, feed: Feed, stated: Stated) -> Sample:
