@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tillage.contracts import json_path
 from tillage.contracts.document import Document, Path, read_document
+from tillage.contracts.encodings import codec_of
 from tillage.contracts.schedule import Schedule, read_schedule, read_zone
 from tillage.domain.bound import QuarantineBound, read_bound
 from tillage.errors import ProjectFileError
@@ -24,9 +23,10 @@ CSV_NAMES = {"delimiter", "quote", "header", "columns", "encoding", "skip"}
 ROUTE_NAMES = {"from", "fields"}
 MAINTAIN_NAMES = {"schedule"}
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+QUOTES = tuple("!\"#$%&'()*+,-./:;<=>?@[]^`{|}~")
 _PATH_PART = re.compile(r"[^/\\\x00-\x1f]+")
 JSON_RECORDS = re.compile(rf"\$|\$(?:{json_path.STEP})*\[\*\]")
-XML_RECORDS = re.compile(r"(?:/[\w][\w.:-]*)+")
+XML_RECORDS = re.compile(r"(?:/[\w\u0080-\uffff][\w\u0080-\uffff.:-]*)+")  # as editors read it, whose \w is ASCII
 FEED_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 ROUTE = re.compile(r"(?:/[A-Za-z0-9_-]+)+/\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -224,14 +224,15 @@ def _csv(document: Document, path: Path, value: Any) -> Csv:
         raise document.wrong(path, "`csv` is like {delimiter: ;, header: true, encoding: utf-8}")
     document.check_names(path, value, CSV_NAMES)
     delimiter = value.get("delimiter")
-    if delimiter not in {None, WHITESPACE} and not _is_mark(delimiter):
+    if delimiter not in (None, WHITESPACE) and not _is_mark(delimiter):
         raise document.wrong(
             (*path, "delimiter"), f"`delimiter` is one ASCII character that is no letter or digit, or `{WHITESPACE}`"
         )
     quote = value.get("quote", '"')
-    if (quote != "" and not _is_mark(quote)) or (quote == delimiter and quote is not None):
+    if (quote != "" and quote not in QUOTES) or quote == delimiter:
         raise document.wrong(
-            (*path, "quote"), "`quote` is one ASCII character other than the delimiter, or '' where nothing is quoted"
+            (*path, "quote"),
+            "`quote` is one ASCII character other than the delimiter, no blank, or '' where nothing is quoted",
         )
     has_header, columns = value.get("header", True), value.get("columns", [])
     if not isinstance(has_header, bool):
@@ -256,50 +257,14 @@ def _is_mark(value: Any) -> bool:
 
 
 def _encoding(document: Document, path: Path, value: Any) -> str:
-    """The codec's own name.
-
-    Raises:
-        ProjectFileError: no codec has that name, or commas and line feeds cannot be found in its bytes.
-    """
-    try:
-        codec = codecs.lookup(value).name if isinstance(value, str) else ""
-    except (LookupError, ValueError):
-        codec = ""
-    if codec in {"utf-16", "utf-16-le", "utf-16-be"}:
-        return codec
-    if codec == "utf-8-sig":
-        return "utf-8"
-    if not codec or not _is_ascii_compatible(codec):
+    """The codec's own name."""
+    codec = codec_of(value)
+    if codec is None:
         raise document.wrong(
             path,
-            "`encoding` is utf-16 or one that keeps ASCII, such as utf-8, latin-1, iso8859-15, cp1252, mac-roman",
+            "`encoding` is utf-16 or one that keeps ASCII, such as utf-8, latin-1, iso-8859-15, cp1252, mac-roman",
         )
     return codec
-
-
-def _is_ascii_compatible(codec: str) -> bool:
-    """Whether an ASCII byte is that character wherever it stands, so that rows can be cut before they are decoded.
-
-    Shift JIS and GBK are not: there, a backslash or `|` may be the second half of a letter.
-    """
-    ascii_text = "".join(map(chr, range(128))) + "\\u0041 \\x41 +AGE- ~{ \x1b$B!! \x1b(B"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            if ascii_text.encode("ascii").decode(codec) != ascii_text:
-                return False
-    except (UnicodeError, LookupError, Warning):
-        return False
-    return not any(
-        _swallows(codec, lead, trail) for lead in range(128, 256) for trail in b"\n\r\t \"'\\,;|{}~^@[]`_-./:"
-    )
-
-
-def _swallows(codec: str, lead: int, trail: int) -> bool:
-    try:
-        return not bytes((lead, trail)).decode(codec).endswith(chr(trail))
-    except UnicodeDecodeError:
-        return False
 
 
 def _route(document: Document, path: Path, route: Any, value: Any) -> Route:

@@ -1,7 +1,8 @@
 """JSON Schema of `tillage.yaml`, for editors: every name that `project` reads, and no other.
 
-It takes names and allowed values from the reader's own tables. It accepts all that the reader accepts; what only the
-reader can know (whether a codec exists, whether a served path's parameter is among its fields) it lets pass.
+It takes names and allowed values from the reader's own tables. It accepts all that the reader accepts; what a
+schema cannot say it lets pass: whether a time zone exists and a schedule ever comes, whether a served path's parameter
+is among its fields, escapes in `records`, and that a whole number is written without a point.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tillage.contracts import project
+from tillage.contracts import encodings, project
 from tillage.domain.bound import PERCENT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,7 +32,7 @@ def closed(described: Mapping[str, Schema], names: Iterable[str], *, required: I
 
 
 _MARK = r"^[^\w\\\r\n\x00\x7f-\uffff]$"
-_FOLDER = r"^(?!(?:.*/)?\.{1,2}(?:/|$))[^/\\*?\[\x00-\x1f]+(?:/[^/\\\x00-\x1f]+)*$"
+_FOLDER = r"^(?!(?:.*/)?\.{1,2}(?:/|$))(?!.*(?:[^/]\*\*|\*\*[^/]))[^/\\*?\[\x00-\x1f]+(?:/[^/\\\x00-\x1f]+)*$"
 _CRON: Schema = {
     "description": "When `tillage run --watch` does it: minute, hour, day, month, weekday, in the project's time zone.",
     "type": ["string", "null"],
@@ -105,8 +106,8 @@ _CSV: Mapping[str, Schema] = {
         "anyOf": [{"const": project.WHITESPACE}, {"type": "string", "pattern": _MARK}, {"type": "null"}],
     },
     "quote": {
-        "description": "One ASCII character, or '' where nothing is quoted.",
-        "anyOf": [{"const": ""}, {"type": "string", "pattern": _MARK}],
+        "description": "One sign of ASCII, or '' where nothing is quoted.",
+        "enum": ["", *project.QUOTES],
         "default": '"',
     },
     "header": {"description": "Whether the first row holds names.", "type": "boolean", "default": True},
@@ -119,7 +120,8 @@ _CSV: Mapping[str, Schema] = {
     "encoding": {
         "description": "utf-16, or any that keeps ASCII.",
         "type": "string",
-        "examples": ["utf-8", "latin-1", "iso8859-15", "cp1252", "mac-roman", "utf-16"],
+        "pattern": f"^(?:{encodings.pattern()})$",
+        "examples": ["utf-8", "latin-1", "iso-8859-15", "cp1252", "mac-roman", "utf-16"],
         "default": "utf-8",
     },
     "skip": {"description": "Lines at the top that are no rows.", "type": "integer", "minimum": 0, "default": 0},
@@ -156,6 +158,14 @@ _BY_FORMAT = [
 ]
 
 
+def _other_quote(mark: str) -> dict[str, Any]:
+    """What parts fields does not quote them."""
+    then: dict[str, Any] = {"properties": {"quote": {"not": {"const": mark}}}}
+    if mark == _CSV["quote"]["default"]:
+        then["required"] = ["quote"]
+    return {"if": {"properties": {"delimiter": {"const": mark}}, "required": ["delimiter"]}, "then": then}
+
+
 def project_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of `tillage.yaml`."""
     return {
@@ -169,6 +179,7 @@ def project_schema() -> dict[str, Any]:
             | {
                 "if": {"properties": {"header": {"const": False}}, "required": ["header"]},
                 "then": {"required": ["columns"], "properties": {"columns": {"minItems": 1}}},
+                "allOf": [_other_quote(mark) for mark in project.QUOTES],
             },
             "route": closed(_ROUTE, project.ROUTE_NAMES, required=("from", "fields")),
         },
