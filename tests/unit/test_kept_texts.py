@@ -135,6 +135,18 @@ CASES: dict[str, tuple[str, str, str]] = {
         text_of(ID, column("t", terms=[term("tillage.eventTime")])),
         text_of(ID, column("t")),
     ),
+    "two event times": (
+        "a unit happens at one time",
+        text_of(ID, *(column(one, "date", terms=[term("tillage.eventTime")]) for one in "tu")),
+        text_of(ID, *(column(one, "date") for one in "tu")),
+    ),
+    "percent of rowCount": ("rowCount counts rows", text_of(ID, quality=[ROWS | {"unit": "percent"}]), text_of(ID)),
+    "arguments of rowCount": ("have no effect on", text_of(ID, quality=[ROWS | {"arguments": {"a": 1}}]), text_of(ID)),
+    "percent of a query": (
+        "`unit` has no effect on a query",
+        text_of(ID, quality=[{"id": "q", "type": "sql", "query": "select 1", "mustBe": 1, "unit": "percent"}]),
+        text_of(ID),
+    ),
     "empty bounds": (
         "the lower bound is above the upper one",
         text_of(ID, column("n", "integer", logicalTypeOptions={"minimum": 9, "maximum": 1})),

@@ -138,6 +138,8 @@ class Column:
     money: Money | None = None
     vat: Vat | None = None
     is_control: bool = False
+    is_event_time: bool = False
+    """Whether it says when what the unit tells of happened; for readers, and of no effect on verdicts."""
     amount: str | None = None
     """An exact arithmetic expression over other columns."""
     class_map: ClassMap | None = None

@@ -65,8 +65,11 @@ def read_column(
     if is_made and ("physicalName" in item or "tillage.aliases" in terms):
         raise document.wrong(path, "a column made of others has no physicalName and no aliases")
     date_format, time_zone, has_offset = _format(document, path, kind, item)
-    if yes_or_no(document, terms, "tillage.eventTime") and kind is not Kind.TIMESTAMP:
-        document.lint(terms.at("tillage.eventTime"), "tillage.eventTime needs `logicalType: timestamp`")
+    is_event_time = yes_or_no(document, terms, "tillage.eventTime")
+    if is_event_time and (kind not in {Kind.DATE, Kind.TIMESTAMP} or is_inside_list):
+        document.lint(
+            terms.at("tillage.eventTime"), "tillage.eventTime is for one date or timestamp of the unit itself"
+        )
     items, is_scalar_list = _items(document, path, item, kind, is_inside_list=is_inside_list)
     return Column(
         name=name,
@@ -82,6 +85,7 @@ def read_column(
         vat=read_vat(document, terms.at("tillage.vat"), money, terms["tillage.vat"])
         if "tillage.vat" in terms
         else None,
+        is_event_time=is_event_time,
         is_control=yes_or_no(document, terms, "tillage.control") and money is not None,
         amount=_amount(document, money, terms),
         class_map=_class_map(document, kind, terms),

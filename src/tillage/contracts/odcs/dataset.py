@@ -12,7 +12,7 @@ from tillage.contracts.contract import Column, Dataset, Kind, Merge, RowRule
 from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.column import read_column
 from tillage.contracts.odcs.merge import with_merge
-from tillage.contracts.odcs.references import with_references
+from tillage.contracts.odcs.references import every_column, with_references
 from tillage.contracts.odcs.rules import read_rules
 from tillage.contracts.odcs.terms import Terms, column_name, only, own_terms, yes_or_no
 from tillage.contracts.types import stored
@@ -52,6 +52,9 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
         description=item.get("description") or "",
     )
     _check_group(document, terms.at("tillage.unit"), dataset)
+    marked = [column.name for column in every_column(columns) if column.is_event_time]
+    if len(marked) > 1:
+        document.lint(path, f"tillage.eventTime stands at {', '.join(marked)}; a unit happens at one time: keep one")
     dataset = with_references(document, (*path, "properties"), dataset)
     columns = dataset.columns
     names = {field for column in columns for field, _, _ in stored(column)}

@@ -38,6 +38,7 @@ def metric_sql(document: Document, path: Path, rule: Mapping[str, Any], dataset:
     document.check_names((*path, "unit"), [unit], UNITS)
     table = quoted(dataset.name)
     arguments = rule.get("arguments") or {}
+    _check_applied(document, path, rule, is_of_column=asked is not None)
     if metric == "rowCount":
         return f"select count(*) from {table}"
     if metric == "duplicateValues":
@@ -52,6 +53,17 @@ def metric_sql(document: Document, path: Path, rule: Mapping[str, Any], dataset:
         raise document.wrong(path, f"{metric} is for values, not for a {asked.column.kind}")
     find = _missing if metric == "missingValues" else _invalid
     return _share(f"count(*) filter ({find(document, (*path, 'arguments'), arguments, asked)})", table, unit)
+
+
+def _check_applied(document: Document, path: Path, rule: Mapping[str, Any], *, is_of_column: bool) -> None:
+    """Raises as `metric_sql`, of what the metric does not look at."""
+    metric, arguments = rule["metric"], rule.get("arguments") or {}
+    if metric == "rowCount" and rule.get("unit", "rows") != "rows":
+        document.lint((*path, "unit"), "rowCount counts rows; `unit: percent` has no effect here")
+    if arguments and (metric in {"rowCount", "nullValues"} or (metric == "duplicateValues" and is_of_column)):
+        document.lint((*path, "arguments"), f"`arguments` have no effect on {metric} here")
+    if metric == "duplicateValues" and not is_of_column:
+        document.check_names((*path, "arguments"), arguments, {"properties"})
 
 
 def _named(document: Document, path: Path, arguments: Mapping[str, Any], dataset: Dataset) -> list[str]:

@@ -162,14 +162,15 @@ def _currency(place: _Place, name: str, money: Money) -> str:
     return "@" + beside.found(money.currency_by, "tillage.money", "currencyBy")[0]
 
 
-def _every(columns: Iterable[Column]) -> Iterator[Column]:
+def every_column(columns: Iterable[Column]) -> Iterator[Column]:
+    """The columns with those inside objects and lists, in order."""
     for column in columns:
         yield column
-        yield from _every(column.items)
+        yield from every_column(column.items)
 
 
 def _check_control(document: Document, path: Path, dataset: Dataset) -> None:
-    marked = [column for column in _every(dataset.columns) if column.is_control]
+    marked = [column for column in every_column(dataset.columns) if column.is_control]
     if len(marked) > 1:
         raise document.wrong(path, "tillage.control: one column of a dataset can be what the law counts")
     control = dataset.control()

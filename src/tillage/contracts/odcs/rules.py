@@ -152,6 +152,8 @@ def _operator(document: Document, path: Path, rule: Mapping[str, Any]) -> tuple[
 
 
 def _query(document: Document, path: Path, rule: Mapping[str, Any], dataset: Dataset, asked: Asked | None) -> str:
+    if rule.get("unit", "rows") != "rows":
+        document.lint((*path, "unit"), "`unit` has no effect on a query, which says itself what it counts")
     sql = str(rule.get("query", ""))
     for spelling in ("${object}", "{object}", "${table}", "{table}"):
         sql = sql.replace(spelling, quoted(dataset.name))

@@ -124,6 +124,7 @@ def _columns(where: str, old: tuple[Column, ...], new: tuple[Column, ...]) -> It
         here = f"{where}.{name}"
         if name in before:
             yield from _column(here, before[name], column)
+            yield from _marks(here, before[name], column)
         else:
             breaks = Breaks.SENDERS if column.is_required else Breaks.NOBODY
             yield Change(here, f"{'required' if column.is_required else 'optional'} column added", breaks)
@@ -151,6 +152,11 @@ def _column(where: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(where, "VAT is another one", Breaks.READERS)
     yield from _limits(where, old.limits, new.limits)
     yield from _sources(where, old, new)
+
+
+def _marks(where: str, old: Column, new: Column) -> Iterator[Change]:
+    if old.is_event_time != new.is_event_time:
+        yield Change(where, f"is {'the' if new.is_event_time else 'no more the'} time of the event", Breaks.READERS)
 
 
 def _sources(where: str, old: Column, new: Column) -> Iterator[Change]:

@@ -101,6 +101,8 @@ def _value(column: Column) -> dict[str, Any]:
     found = found["anyOf"][0] if len(found["anyOf"]) == 1 else found
     if column.currency:
         found["description"] = f"amount in {column.currency}"
+    if column.is_event_time:
+        found["x-event-time"] = True
     return found
 
 
