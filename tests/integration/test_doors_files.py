@@ -266,10 +266,31 @@ def test_the_same_content_under_another_name_is_left_out_where_asked(landing: La
     assert landing.paths() == ["a.jsonl", "b.jsonl", "c.jsonl"]
     landing.feed = replace(landing.feed, is_same_content_loaded=False)
     assert landing.paths() == ["a.jsonl"]
-    known = Known({}, {"landing/shop/b.jsonl": {hashlib.sha256(LINE).hexdigest()}})
+    digest = hashlib.sha256(LINE).hexdigest()
+    known = Known({}, {"landing/shop/b.jsonl": {digest}}, contents={digest: "landing/shop/b.jsonl"})
     arrived = landing.look(known)
     assert [source.path for source in arrived.sources] == ["landing/shop/b.jsonl"]
     assert [left.reason for left in arrived.left_alone] == ["has the same content as landing/shop/b.jsonl"] * 2
+
+
+def test_a_packed_copy_has_the_same_content_as_the_file_and_a_broken_one_has_its_own(landing: Landing) -> None:
+    landing.feed = replace(landing.feed, is_same_content_loaded=False)
+    landing.land("a.jsonl.gz", gzip.compress(LINE, 1))
+    landing.land("b.jsonl")
+    landing.land("c.jsonl.zst", pa.compress(LINE, "zstd", asbytes=True))
+    landing.zip("d.zip", {"m.jsonl": LINE, "n.jsonl": b"{}\n"})
+    torn = gzip.compress(LINE)[:-4]
+    landing.land("e.jsonl.gz", torn)
+    landing.land("f.jsonl.gz", torn)
+    assert landing.paths() == ["a.jsonl.gz", "d.zip/n.jsonl", "e.jsonl.gz"]
+    same = "has the same content as landing/shop/a.jsonl.gz"
+    assert [landing.left_alone()[name] for name in ("b.jsonl", "c.jsonl.zst", "d.zip/m.jsonl")] == [same] * 3
+
+
+def test_no_stream_is_unpacked_to_be_compared_where_the_same_content_is_loaded(landing: Landing) -> None:
+    landing.land("a.jsonl.gz", gzip.compress(LINE))
+    (source,) = landing.look().sources
+    assert source.content == ""
 
 
 def _csv(landing: Landing, **options: Any) -> None:

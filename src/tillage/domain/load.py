@@ -75,6 +75,8 @@ class SourceFile:
     """JSON text of what was found out about how the file is written, and holds for the feed; empty: nothing was."""
     members: str = ""
     """JSON object of what the folders `name=value` below the `path` of that day say; empty: nothing."""
+    content: str = ""
+    """SHA-256 of the unpacked bytes, in hex, where they were asked for; empty: `digest`, as far as anybody looked."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Load:
     sources: tuple[SourceFile, ...] = ()
     kind: LoadKind = LoadKind.READ
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    """What a load of another kind than read covers."""
+    """What a load of another kind than read covers; of a read one, `contents` by path, of packed files that were
+    compared by them."""
 
 
 @dataclass(frozen=True)

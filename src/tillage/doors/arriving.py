@@ -46,6 +46,17 @@ def rejected(path: str, wrong: RefusedStreamError) -> FileRejectedError:
     )
 
 
+def _content(name: str, descriptor: int) -> str:
+    """SHA-256 of the unpacked bytes; empty where it cannot be unpacked, which reading it will say."""
+    found = hashing()
+    try:
+        for block in file_blocks(descriptor, name, hashing()):
+            found.add(block)
+    except RefusedStreamError:
+        return ""
+    return str(found.digest.hexdigest())
+
+
 @dataclass
 class _Looking:
     """One look at a feed's door."""
@@ -57,7 +68,7 @@ class _Looking:
     left_alone: list[LeftAlone]
     sources: list[SourceFile] = field(default_factory=list)
     rejected: list[FileRejectedError] = field(default_factory=list)
-    digests: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
 
     def take(self, candidate: Candidate) -> None:
         """Adds what is new of one file.
@@ -115,7 +126,11 @@ class _Looking:
             return list(self._members(name, descriptor, now))
         if start and name.lower().endswith(".zip"):
             raise RefusedStreamError("is no zip file, though its name says so")
-        return [self._source(name, hashed(descriptor), now)]
+        source = self._source(name, hashed(descriptor), now)
+        is_packed = packing(start) and self.feed.format != "parquet"
+        if is_packed and not self.feed.is_same_content_loaded:
+            return [replace(source, content=_content(name, descriptor))]
+        return [source]
 
     def _members(self, name: str, descriptor: int, now: str) -> Iterator[SourceFile]:
         with archive_at(descriptor) as zipped:
@@ -138,21 +153,23 @@ class _Looking:
     def _add(self, source: SourceFile, descriptor: int, name: str) -> None:
         other = None if self.feed.is_same_content_loaded else self._same(source)
         if other is not None:
-            self.left_alone.append(LeftAlone(source.path, f"has the same content as {other}"))
+            with_what = "what was loaded of it" if other == source.path else other
+            self.left_alone.append(LeftAlone(source.path, f"has the same content as {with_what}"))
             return
-        self.digests.setdefault(source.digest, source.path)
+        self.contents.setdefault(source.content or source.digest, source.path)
         if self.feed.format == "csv" and self.feed.csv.delimiter is None and not self.form:
             self.form = self._sniffed(source, descriptor, name)
         self.sources.append(source)
 
     def _same(self, source: SourceFile) -> str | None:
-        """Another file with these bytes, which is loaded or comes before."""
+        """A file with this content, which is loaded or comes before: another, or the same one packed otherwise."""
         if source.digest in self.known.digests.get(source.path, ()):
             return None
-        for path, digests in self.known.digests.items():
-            if source.digest in digests:
-                return path
-        return self.digests.get(source.digest)
+        content = source.content or source.digest
+        for found in (self.known.contents.get(content), self.known.contents.get(source.digest)):
+            if found is not None:
+                return found
+        return self.contents.get(content)
 
     def _sniffed(self, source: SourceFile, descriptor: int, name: str) -> str:
         member = source.path[len(name) + 1 :]

@@ -51,6 +51,8 @@ class Known:
     """As `SourceFile.form`: what was found out about the feed's files."""
     rejected: Mapping[str, Rejection] = field(default_factory=dict)
     """By path, files that no load covers."""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of unpacked bytes, and a file that has them; of packed files only where it was asked for."""
 
 
 @dataclass(frozen=True)

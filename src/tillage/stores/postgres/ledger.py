@@ -62,18 +62,25 @@ class Ledger:
     def known(self, feed: str) -> Known:
         signatures: dict[str, str] = {}
         digests: dict[str, set[str]] = {}
+        contents: dict[str, str] = {}
         form = ""
-        for path, digest, signature, found in self._database.rows("known_sources", feed=feed):
+        for path, digest, signature, found, is_content, _ in self._database.rows("known_sources", feed=feed):
+            contents.setdefault(digest, path)
+            if is_content:
+                continue
             signatures[path] = signature
             digests.setdefault(path, set()).add(digest)
             form = found or form
         rejected = {row[0]: Rejection(*row) for row in self._database.rows("rejected", feed=feed)}
-        return Known(signatures, digests, form, rejected)
+        return Known(signatures, digests, form, rejected, contents)
 
     def plan(
         self, feed: str, contract_digest: str, contract_text: str, sources: Iterable[SourceFile], lease: Lease
     ) -> Load:
-        load = Load(self._database.next_seq(), feed, LoadState.OPEN, contract_digest, tuple(sources))
+        sources = tuple(sources)
+        contents = {source.path: source.content for source in sources if source.content}
+        manifest = {"contents": contents} if contents else {}
+        load = Load(self._database.next_seq(), feed, LoadState.OPEN, contract_digest, sources, manifest=manifest)
         with self._database.transaction(CommitPoint.PLAN, lease) as transaction:
             _insert_load(transaction, load, {contract_digest: contract_text}, lease)
             copy_rows(transaction.connection, sql.Identifier("tillage", "sources"), _source_rows(load))
@@ -341,4 +348,5 @@ def _minor(currency: str | None, minor: Decimal | None) -> Minor:
 
 
 def _source_rows(load: Load) -> pa.Table:
-    return pa.Table.from_pylist([{"load_seq": load.load_seq} | asdict(source) for source in load.sources])
+    rows = [{"load_seq": load.load_seq} | asdict(source) for source in load.sources]
+    return pa.Table.from_pylist(rows).drop_columns("content")

@@ -66,9 +66,14 @@ insert into tillage.loads (load_seq, feed, state, contract_digest, epoch, kind, 
 values (%(load_seq)s, %(feed)s, 'open', %(contract_digest)s, %(epoch)s, %(kind)s, %(manifest)s, %(reason)s)
 
 -- name: known_sources
-select s.path, s.digest, s.signature, s.form
+select s.path, s.digest, s.signature, s.form, false as is_content, load_seq
 from tillage.sources s join tillage.loads l using (load_seq)
-where l.feed = %(feed)s and l.state <> 'voided' order by s.load_seq
+where l.feed = %(feed)s and l.state <> 'voided'
+union all
+select c.key, c.value, '', '', true, l.load_seq
+from tillage.loads l cross join jsonb_each_text(l.manifest -> 'contents') c
+where l.feed = %(feed)s and l.state <> 'voided'
+order by load_seq
 
 -- name: refresh_signature
 update tillage.sources s set signature = %(signature)s from tillage.loads l

@@ -40,7 +40,7 @@ create table tillage.loads (
     kind text not null default 'read' check (
         kind in ('read', 'replay', 'discard', 'maintain', 'build', 'rebuild')
     ),
-    manifest jsonb not null default '{}'  -- what it covers; of kind read, that is in sources
+    manifest jsonb not null default '{}'  -- what it covers; of kind read: what packed files contain
 );
 create index on tillage.loads (feed, load_seq);
 create unique index one_unfinished_load_per_feed on tillage.loads (feed) where state in ('open', 'failed');
