@@ -8,8 +8,8 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from functools import cache
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, lru_cache
 from pathlib import Path
 
 from tillage.backups.folder import Folder
@@ -72,9 +72,9 @@ def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], Models]:
     feeds: dict[str, FeedContract] = {}
     datasets: dict[str, Dataset] = {}
     for feed in project.feeds:
-        name = f"contracts/{feed.name}.odcs.yaml"
+        name = _contract_file(feed.name)
         text = _read(root / name, ContractError)
-        check = compile_check(read_contract(feed.name, name, text))
+        check = _compiled(feed.name, name, text)
         for dataset in check.contract.datasets:
             if dataset.name in datasets:
                 raise ContractError(
@@ -92,6 +92,16 @@ def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], Models]:
     return project, feeds, read_models(texts, datasets)
 
 
+@lru_cache(maxsize=32)
+def _compiled(feed: str, name: str, text: str) -> Check:
+    """Kept, since a process asks for the same few texts again: for each load, and each time that it opens the house."""
+    return compile_check(read_contract(feed, name, text))
+
+
+def _contract_file(feed: str) -> str:
+    return f"contracts/{feed}.odcs.yaml"
+
+
 def _read(path: Path, error: type[OperatorError]) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -103,11 +113,13 @@ def _read(path: Path, error: type[OperatorError]) -> str:
 
 def compile_text(feed: str, text: str) -> Check:
     """The check of a contract that was written just now."""
-    return compile_check(read_contract(feed, f"contracts/{feed}.odcs.yaml", text))
+    return _compiled(feed, _contract_file(feed), text)
 
 
 def compile_kept(feed: str, text: str) -> Check:
     """The check of a contract text as the ledger keeps it; what was accepted once still is (ADR 0024)."""
+    with suppress(ContractError):  # said below, of a text that lies in no file
+        return _compiled(feed, _contract_file(feed), text)
     name = f"the contract that a load of feed {feed} was decided under"
     return compile_check(read_contract(feed, name, text, is_kept=True))
 
@@ -171,13 +183,15 @@ def open_house(
         database, renewals, snapshots = (_database(stack, dsn, project, settings, commits) for _ in range(3))
         lake, ledger = DeltaLake(lake_folder(root), commits), Ledger(database)
         join(lake, ledger)
+        engine = make_engine(root, settings, datasets)
+        stack.callback(engine.close)
         yield House(
             project=project,
             feeds=feeds,
             models=models,
             door=FilesDoor(root, on_bytes=on_bytes),
             lake=lake,
-            engine=make_engine(root, settings, datasets),
+            engine=engine,
             leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),
             ledger=ledger,
             folds=Folds(database),

@@ -1,4 +1,4 @@
-"""DuckDB as the compute engine: a fresh in-memory database for each piece of work, which spills to one folder."""
+"""DuckDB as the compute engine: an in-memory database for each load and one for all looks, spilling to one folder."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ from tillage.models.project import Models
 from tillage.ports.engine import BronzePart, Comparison, Disagreement, Folders, Silver, View
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
 
+_ZONE = "set timezone = 'UTC'"
+
 
 class DuckEngine:
     """Opens databases bounded by `memory_bytes` and `threads`, spilling to `spill_folder`."""
@@ -37,10 +39,39 @@ class DuckEngine:
         self._memory_bytes = memory_bytes
         self._threads = threads
         self._datasets = datasets
+        self._shared: duckdb.DuckDBPyConnection | None = None
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A database of its own that sees no network and loads no extension."""
+        connection = self._opened()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _look(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A session for statements that leave nothing but what is temporary, which goes with it.
+
+        A database takes 20 ms of computing to make, and one small load looks some ten times.
+        """
+        if self._shared is None:
+            self._shared = self._opened()
+        session = self._shared.cursor()
+        try:
+            session.execute(_ZONE)
+            yield session
+        finally:
+            session.close()
+
+    def close(self) -> None:
+        """Ends what looks share; the next one makes it anew."""
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(
             ":memory:",
             config={
@@ -52,11 +83,8 @@ class DuckEngine:
                 "preserve_insertion_order": False,
             },
         )
-        try:
-            connection.execute("set timezone = 'UTC'")
-            yield connection
-        finally:
-            connection.close()
+        connection.execute(_ZONE)
+        return connection
 
     @contextmanager
     def workspace(self, load_seq: int, check: Check, folders: Folders) -> Iterator[DuckWorkspace]:
@@ -66,11 +94,11 @@ class DuckEngine:
     def unasked_rules(self, contract: Contract) -> list[tuple[int, str]]:
         if not any(one.row_rules or one.dataset_rules or one.where for one in contract.datasets):
             return []
-        with self.connect() as connection:
+        with self._look() as connection:
             return list(unasked(connection, contract))
 
     def column_types(self, fold: Fold) -> list[tuple[str, str]]:
-        with self.connect() as connection:
+        with self._look() as connection:
             self._relations(connection, fold, {})
             try:
                 found = connection.execute(f"describe {fold.delta_sql}").fetchall()
@@ -115,7 +143,7 @@ class DuckEngine:
         added = f"_load = {int(load_seq)} and _sign = {int(sign)}"
         rows = f"({silver_relation(dataset, Silver(snapshot, load_seq))}) where {added}"
         amount = f"coalesce(sum({control_amount(dataset)}), 0)"
-        with self.connect() as connection:
+        with self._look() as connection:
             ((count, minor),) = connection.execute(f"select count(*), {amount} from {rows}").fetchall()
             if not dataset.has_money:
                 return int(count), None
@@ -130,15 +158,15 @@ class DuckEngine:
     def bronze_counts(
         self, bronze: Snapshot, last_load: int, datasets: Sequence[Dataset]
     ) -> dict[int, dict[str, Counts]]:
-        with self.connect() as connection:
+        with self._look() as connection:
             return bronze_counts(connection, bronze, last_load, datasets)
 
     def disagreements(self, dataset: Dataset, bronze: Snapshot, silver: Silver, index: Rows) -> list[Disagreement]:
-        with self.connect() as connection:
+        with self._look() as connection:
             return list(disagreements(connection, dataset, bronze, silver, index))
 
     def full(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:
-        with self.connect() as connection:
+        with self._look() as connection:
             sql = {dataset: silver_relation(self._datasets[dataset], seen) for dataset, seen in silver.items()}
             self._relations(connection, fold, sql)
             try:
@@ -153,7 +181,7 @@ class DuckEngine:
 
     def visible_state(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:
         whole = self.full(fold, silver)
-        with self.connect() as connection:
+        with self._look() as connection:
             return _added_up(connection, fold, [whole])
 
     def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> Rows:
@@ -164,11 +192,11 @@ class DuckEngine:
                 delta = workspace.delta(fold)
                 if delta is not None:
                     deltas.append(delta)
-        with self.connect() as connection:
+        with self._look() as connection:
             return _added_up(connection, fold, deltas)
 
     def explained(self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str) -> list[dict[str, Any]]:
-        with self.connect() as connection:
+        with self._look() as connection:
             sql = {
                 dataset: f"select *, 1::tinyint as _sign from ({self.standing(dataset, seen)})"
                 for dataset, seen in silver.items()
@@ -192,11 +220,11 @@ class DuckEngine:
 
     def changes(self, dataset: str, silver: Silver, since: int) -> Rows:
         found = self._datasets[dataset]
-        with self.connect() as connection:
+        with self._look() as connection:
             return connection.sql(changes_relation(found, silver_relation(found, silver), since)).to_arrow_table()
 
     def compared(self, fold: Fold, kept: Rows, recomputed: Rows) -> Comparison:
-        with self.connect() as connection:
+        with self._look() as connection:
             connection.register("kept", kept)
             connection.register("recomputed", recomputed)
             ((keys, differ, examples),) = connection.execute(_comparison(fold)).fetchall()
@@ -213,7 +241,7 @@ class DuckEngine:
         return View(visible_bronze_relation(snapshot, last_load), {})
 
     def table_names(self, sql: str) -> set[str]:
-        with self.connect() as connection:
+        with self._look() as connection:
             try:
                 # With an alias DuckDB 2.0 gives the table as `gold.customer_spend AS s`.
                 found = connection.get_table_names(sql, qualified=True)

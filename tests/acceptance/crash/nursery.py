@@ -1,4 +1,6 @@
-"""Starts runs of `child.py` from one process that has imported everything, since half of a short run is imports.
+"""Starts runs of `child.py` from one process that has imported everything and read the example project.
+
+Of a short run on its own more than half is imports and the reading of contracts, which kills and stops are not about.
 
     python -m tests.acceptance.crash.nursery SOCKET [MODULE]
 
@@ -18,13 +20,18 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
+
+import tillage
+from tillage.wiring import load_project
 
 Main = Callable[[list[str]], int]
 
 
 def main(address: str, module: str = "tests.acceptance.crash.child") -> None:
     child: Main = importlib.import_module(module).main
+    load_project(Path(tillage.__file__).parent / "templates/food-orders")  # nothing of it lives in threads or files
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
