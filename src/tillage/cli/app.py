@@ -21,6 +21,7 @@ from tillage.cli.contract import app as contract
 from tillage.cli.loads import app as loads
 from tillage.cli.maintain import maintain
 from tillage.cli.opening import HERE, Json, Project, open_project, print_json
+from tillage.cli.plan import plan
 from tillage.cli.quarantine import app as quarantine
 from tillage.cli.schema import schema
 from tillage.errors import OperatorError, QueryError, StrictQuarantineError, TillageError, UnknownRouteError
@@ -44,6 +45,7 @@ app.command(epilog="Example: tillage backup /mnt/other/shop")(backup)
 app.command(epilog="Example: tillage restore /mnt/other/shop")(restore)
 app.command("test", epilog="Example: tillage test tests/orders.yaml")(try_cases)
 app.command(epilog="Example: tillage maintain --feed orders")(maintain)
+app.command(epilog="Example: tillage plan --json")(plan)
 app.command(epilog="Example: tillage schema contract > contract.schema.json")(schema)
 
 # The class of every complaint about options and arguments, for which Typer has no public name.
@@ -158,6 +160,8 @@ def _plain_run(report: RunReport) -> dict[str, object]:
         "is_more_coming": report.is_more_coming,
         "broken_warnings": report.broken_warnings,
         "maintained": [one.load_seq for one in report.maintained],
+        "built": asdict(report.built) if report.built else None,
+        "unbuilt": str(report.unbuilt) if report.unbuilt else None,
     }
 
 

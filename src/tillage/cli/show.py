@@ -68,11 +68,8 @@ def show_run(report: RunReport, currencies: Mapping[str, str | None]) -> None:
         out.print(f"load {load}: {how}")
         put(out, _law(datasets, currencies, _OF_A_LOAD))
     if report.built:
-        made = [
-            f"{len(report.built.tables)} tables",
-            *([f"{len(report.built.views)} views"] if report.built.views else []),
-        ]
-        out.print(f"load {report.built.load_seq}: built {' and '.join(made)}")
+        made = [*report.built.tables, *report.built.views, *(f"{name} (gone)" for name in report.built.dropped)]
+        out.print(f"load {report.built.load_seq}: built {', '.join(made)}")
     if report.quarantined_rows:
         out.print(f"{report.quarantined_rows:,} units wait in quarantine; why: tillage status")
     rules = sum(sum(counts.warning_rows.values()) for load in report.loads.values() for counts in load.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tillage.errors import ModelError, TransientError
 from tillage.models.fold import Fold
 from tillage.pipelines.house import House
@@ -78,6 +80,11 @@ def check_routes(house: House) -> None:
             raise ModelError(
                 f"tillage.yaml: {route.path} must select by the whole key of {route.model}, which is: {keys}"
             )
+
+
+def served_now(house: House) -> dict[str, Any]:
+    """What tillage.yaml says is served: by path the model, and the columns by their names in the answer."""
+    return {route.path: {"from": route.model, "fields": dict(route.fields)} for route in house.project.routes}
 
 
 def looked_up(house: House) -> dict[str, set[str]]:

@@ -24,7 +24,7 @@ from tillage.pipelines.history import refuse_renamed, say_news
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import execute, look, plan, resume
 from tillage.pipelines.maintain import Maintained, maintain_if_due
-from tillage.pipelines.models import sync_models
+from tillage.pipelines.models import check_routes, served_now, sync_models
 
 
 @dataclass
@@ -78,6 +78,8 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
     chosen = _chosen(house, feeds)
     for contract in chosen:
         refuse_unasked(house.engine, contract)
+    check_routes(house)
+    house.ledger.keep_served(served_now(house))
     for contract in chosen:
         with house.leases.hold(f"feed/{contract.feed.name}", wait_s=wait_s, on_wait=house.say) as lease:
             refuse_renamed(house)  # again: another process may have loaded under other files until now

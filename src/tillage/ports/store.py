@@ -187,6 +187,14 @@ class Ledger(Protocol):
         """The load of that number."""
         ...
 
+    def served(self) -> Any | None:
+        """What was kept as served last, as JSON; None before the first time."""
+        ...
+
+    def keep_served(self, served: Mapping[str, Any]) -> None:
+        """Notes what is served from now on."""
+        ...
+
     def last_build(self) -> Load | None:
         """The last build that readers see; its manifest says of which loads it is."""
         ...
@@ -348,6 +356,18 @@ class Folds(Protocol):
 
     def outputs(self) -> dict[str, tuple[Output, ...]]:
         """Name to columns of every model that is there, of any kind."""
+        ...
+
+    def columns(self) -> dict[str, dict[str, str]]:
+        """By model that is there, of any kind, its columns in order with their types as the store spells them."""
+        ...
+
+    def spelled(self, model: str, types: ColumnTypes) -> dict[str, str]:
+        """As `columns`, of a model that is not there yet.
+
+        Raises:
+            ModelError: a column has a type that the store cannot keep.
+        """
         ...
 
     def state(self, name: str) -> Rows:

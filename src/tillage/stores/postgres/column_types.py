@@ -32,3 +32,9 @@ def postgres_type(model: str, column: str, kind: str) -> str:
     if match := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind):
         return f"numeric({match[1]}, {match[2]})"
     raise ModelError(f"models/{model}.sql: column '{column}' has type {kind}, which cannot be served; select its parts")
+
+
+def spelled(kind: str) -> str:
+    """As PostgreSQL spells a type of `postgres_type` itself."""
+    zones = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
+    return zones.get(kind, kind.partition(" collate ")[0].replace(", ", ","))

@@ -17,7 +17,7 @@ from tillage.models.derived import ModelKind
 from tillage.models.fold import ROWS, Fold, Output
 from tillage.ports.lake import ColumnTypes
 from tillage.ports.store import Views
-from tillage.stores.postgres.column_types import postgres_type
+from tillage.stores.postgres.column_types import postgres_type, spelled
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction, translated
 from tillage.stores.postgres.index_keys import index_key
@@ -69,6 +69,15 @@ class Folds:
             str(name): tuple(Output(*output) for output in outputs)
             for name, _, outputs, _ in self._database.rows("models")
         }
+
+    def columns(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for model, column, kind in self._database.rows("model_columns"):
+            found.setdefault(str(model), {})[str(column)] = str(kind)
+        return found
+
+    def spelled(self, model: str, types: ColumnTypes) -> dict[str, str]:
+        return {column: spelled(postgres_type(model, column, kind)) for column, kind in types}
 
     def state(self, name: str) -> pa.Table:
         outputs = self.outputs()[name]

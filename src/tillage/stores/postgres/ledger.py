@@ -134,6 +134,14 @@ class Ledger:
         found = self._database.rows("load", load_seq=load_seq)
         return self._load(found[0]) if found else None
 
+    def served(self) -> Any | None:
+        return self._database.rows("served")[0][0]
+
+    def keep_served(self, served: Mapping[str, Any]) -> None:
+        if self.served() != served:
+            with self._database.transaction(CommitPoint.MODELS) as transaction:
+                transaction.run("keep_served", served=Jsonb(served))
+
     def last_build(self) -> Load | None:
         found = self._database.rows("last_build")
         return self._load(found[0]) if found else None

@@ -297,6 +297,17 @@ select distinct c.relname::text, r.relname::text from pg_constraint k join pg_cl
 join pg_class r on r.oid = k.confrelid join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'tillage' and k.contype = 'f' and c.oid <> r.oid
 
+-- name: served
+select served from tillage.meta
+
+-- name: keep_served
+update tillage.meta set served = %(served)s where served is distinct from %(served)s
+
+-- name: model_columns
+select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'gold' and a.attnum > 0 and not a.attisdropped order by c.relname, a.attnum
+
 -- name: lock_meta
 lock table tillage.meta in exclusive mode
 

@@ -7,7 +7,8 @@ create schema gold;   -- views of both as readers see them
 create table tillage.meta (
     project text primary key,
     schema_version integer not null,
-    house text not null default gen_random_uuid()  -- the lake that belongs to this store carries the same
+    house text not null default gen_random_uuid(), -- the lake that belongs to this store carries the same
+    served jsonb                      -- what tillage.yaml said of serving when it was last run; null: never
 );
 
 -- One number for every load and fence of the project; gaps are harmless.
