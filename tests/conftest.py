@@ -30,6 +30,7 @@ CLAIMS = {
     "4.3": "a file an hour: the number of files stays flat, and so does what a load asks for; a day on a long history",
     "4.4": "PostgreSQL killed, away or full, lake read-only, disk full, clock off: each with its code, and then mended",
     "4.5": "a run that was stopped and overtaken is refused at its next write, at Delta and at PostgreSQL",
+    "5.4": "tables over feeds that load side by side, with kills: what readers see is always of one set of loads",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""
 

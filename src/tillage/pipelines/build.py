@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tillage.domain.load import Lease, Load, LoadKind
 from tillage.pipelines.house import House
@@ -64,11 +65,20 @@ def _is_due(house: House) -> bool:
     if house.tables.digests() != {name: model.digest for name, model in house.models.derived.items()}:
         return True
     last = house.ledger.last_build()
-    if last is None or last.manifest.get("looked_up") != _looked_up(house):
-        return True
-    published = house.ledger.published()
-    feeds = _feeds(house)
-    return {feed: published.get(feed, 0) for feed in feeds} != last.manifest.get("published")
+    return last is None or last.manifest != _manifest(house, house.ledger.published())
+
+
+def _manifest(house: House, published: Mapping[str, int]) -> dict[str, Any]:
+    """What a build is of: while this is the same, another one would come to the same."""
+    derived = house.models.derived
+    read = {name for model in derived.values() for name in model.reads}
+    folds = {name: fold.digest for name, fold in house.models.folds.items() if name in read}
+    found = looked_up(house)
+    return {
+        "published": {feed: published.get(feed, 0) for feed in _feeds(house)},
+        "models": folds | {name: model.digest for name, model in derived.items()},
+        "looked_up": {table: sorted(columns) for table, columns in found.items()},
+    }
 
 
 def _feeds(house: House) -> list[str]:
@@ -80,8 +90,7 @@ def _feeds(house: House) -> list[str]:
 def _build(house: House, lease: Lease) -> BuildReport:
     types = house.engine.derived_types(house.models)
     published, states = at_one_moment(house, lambda published: (dict(published), _states(house)))
-    feeds = _feeds(house)
-    load = _begin(house, lease, {feed: published.get(feed, 0) for feed in feeds})
+    load = _begin(house, lease, published)
     tables = house.models.tables()
     views = [(view, types[view.name]) for view in house.models.views()]
     dropped = sorted(house.tables.digests().keys() - house.models.derived.keys())
@@ -118,10 +127,6 @@ def _begin(house: House, lease: Lease, published: Mapping[str, int]) -> Load:
         _NO_FEED,
         contract_digest=digest,
         texts={digest: body},
-        manifest={"published": dict(published), "looked_up": _looked_up(house)},
+        manifest=_manifest(house, published),
         lease=lease,
     )
-
-
-def _looked_up(house: House) -> dict[str, list[str]]:
-    return {table: sorted(columns) for table, columns in sorted(looked_up(house).items())}

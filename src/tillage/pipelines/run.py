@@ -9,12 +9,12 @@ from tillage.domain.conservation import Counts
 from tillage.domain.load import Lease, Load, LoadKind
 from tillage.errors import (
     FileRejectedError,
-    LeaseHeldError,
     LoadFailedError,
     ModelError,
     OperatorError,
     SourceChangedError,
     TillageError,
+    TransientError,
 )
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.binding import refuse_unasked
@@ -101,7 +101,7 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
                 report.maintained.append(maintained)
     try:
         report.built = build_if_due(house, wait_s=wait_s)
-    except (ModelError, LeaseHeldError) as wrong:
+    except (ModelError, TransientError) as wrong:
         report.unbuilt = wrong
         house.say(str(wrong))
     return report

@@ -46,14 +46,17 @@ class Database:
         """The next load or fence number; numbers that are never used are harmless."""
         return int(self.rows("next_seq")[0][0])
 
-    def vacuum(self) -> None:
+    def vacuum(self, only: str | None = None) -> None:
         """Frees what changed rows left behind, and counts anew what plans rest on; tables in use are left out.
+
+        Args:
+            only: A schema, where not all of ours are meant.
 
         The embedded server lives as long as commands do, which is mostly too short for PostgreSQL to do it by itself.
         """
         with translated():
             session = self.session()
-            for schema, table in session.execute(query("own_tables")).fetchall():
+            for schema, table in session.execute(query("own_tables"), {"only": only}).fetchall():
                 with suppress(psycopg.errors.UndefinedTable):  # a fold that was dropped since
                     name = sql.Identifier(schema, table)
                     session.execute(sql.SQL("vacuum (analyze, skip_locked) {}").format(name))

@@ -22,7 +22,7 @@ update tillage.meta set schema_version = %(schema_version)s
 
 -- name: own_tables
 select schemaname::text, tablename::text from pg_catalog.pg_tables
-where schemaname in ('tillage', 'folds', 'tables') and pg_catalog.pg_has_role(tableowner, 'member') order by 1, 2
+where schemaname in ('tillage', 'folds', 'tables') and (%(only)s::text is null or schemaname = %(only)s) and pg_catalog.pg_has_role(tableowner, 'member') order by 1, 2
 
 -- name: next_seq
 select nextval('tillage.load_seq')
@@ -271,6 +271,14 @@ lock table tillage.models in share mode
 select a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
 join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = %(schema)s and c.relname = %(name)s and a.atttypid = 'text'::regtype and a.attnum > 0
+
+-- name: table_columns
+select a.attname::text, format_type(a.atttypid, a.atttypmod)
+from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'tables' and c.relname = %(name)s and a.attnum > 0 and not a.attisdropped order by a.attnum
+
+-- name: table_indexes
+select indexname from pg_indexes where schemaname = 'tables' and tablename = %(name)s
 
 -- name: upsert_model
 insert into tillage.models (name, digest, outputs, kind) values (%(name)s, %(digest)s, %(outputs)s, %(kind)s)
