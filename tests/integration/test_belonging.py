@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,9 +18,10 @@ from psycopg.conninfo import make_conninfo
 
 from tests.integration.shops import Shop, customer, make_database, make_shop, order
 from tillage.errors import LakeError, StoreAwayError, StoreError
+from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.dump import dump
 from tillage.pipelines.status import status
-from tillage.ports.lake import LAKE_FORMAT
+from tillage.ports.lake import LAKE_FORMAT, Lake
 
 _NUMBERS = count(1)
 LAKE = "data/lake"
@@ -103,6 +108,39 @@ def test_an_older_copy_of_the_store_is_refused(loaded: Shop, server: str) -> Non
     loaded.land("c.jsonl", customer("c3", order("o3")))
     with pytest.raises(LakeError, match=r"holds number \d+, which the store has not reached: one of them is an older"):
         loaded.run()
+
+
+class Overtaken:
+    """A lake in which another process makes a whole load whenever a table has just been looked up."""
+
+    def __init__(self, lake: Lake, load: Callable[[], object]) -> None:
+        self._lake = lake
+        self._load = load
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._lake, name)
+        if name not in {"bronze", "silver"}:
+            return found
+
+        def table(*arguments: Any) -> Any:
+            read = found(*arguments).snapshot()
+            self._load()
+            return SimpleNamespace(snapshot=lambda: read)
+
+        return table
+
+
+def test_a_load_that_another_process_makes_meanwhile_is_no_older_copy(loaded: Shop) -> None:
+    numbers = count(1)
+
+    def load() -> None:
+        number = next(numbers)
+        loaded.land(f"n{number}.jsonl", customer(f"n{number}", order(f"n{number}")))
+        loaded.run()
+
+    with loaded.open() as house:
+        refuse_torn_history(replace(house, lake=Overtaken(house.lake, load)), "orders")
+    assert next(numbers) > 3
 
 
 def test_a_fresh_project_in_a_fresh_store_is_taken_by_any_first_command(shop: Shop) -> None:

@@ -64,20 +64,21 @@ def _refuse_missing(lake: Lake, ledger: Ledger) -> None:
 def refuse_torn_history(house: House, feed: str) -> None:
     """Refuses a lake that lacks what the store has published, and a store that lacks what the lake has committed.
 
-    Under the feed's lease.
+    Under the feed's lease. A process that was stopped may have lost it without knowing yet, so each is read before what
+    loads write before it: whatever another process commits meanwhile, what is read first is never ahead.
 
     Raises:
         LakeError: names the table and both numbers.
     """
     published = house.ledger.published().get(feed, 0)
-    receipts = {f"bronze/{feed}": house.lake.bronze(feed).snapshot().receipt}
-    bronze = receipts[f"bronze/{feed}"]
+    receipts: dict[str, int] = {}
     held = {one.dataset: one.load_seq for one in house.ledger.held_datasets() if one.feed == feed}
     for dataset in house.feeds[feed].check.contract.datasets:
         receipt = house.silver_table(feed, dataset).snapshot().receipt
         receipts[f"silver/{dataset.name}"] = receipt
         if receipt < held.get(dataset.name, 0):
             raise _older(f"silver/{dataset.name}", receipt, held[dataset.name])
+    bronze = receipts[f"bronze/{feed}"] = house.lake.bronze(feed).snapshot().receipt
     if bronze < published:
         raise _older(f"bronze/{feed}", bronze, published)
     newest = house.ledger.last_number()
