@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tillage.errors import OperatorError, TransientError
+from tillage.errors import OperatorError, StoreAwayError, TransientError
 from tillage.stores import embedded
 from tillage.stores.embedded import EmbeddedPostgres, processes, server
 from tillage.stores.embedded.folder import StoreFolder
@@ -608,6 +608,34 @@ def test_start_that_never_ends_is_a_transient_error_after_the_limit(
     said = pytest.raises(TransientError, match="another command is starting or stopping it")
     with holding(empty / "start.lock", Deadline(LIMIT_S), "nobody else is here"), said:
         EmbeddedPostgres(empty).acquire()
+
+
+def test_process_that_stands_still_while_it_starts_the_server_is_named(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "START_LIMIT_S", 0.2)
+    empty.mkdir()
+    code = """if True:
+        import os, signal, sys
+        from pathlib import Path
+        from tillage.stores.embedded.locks import Deadline, holding
+        with holding(Path(sys.argv[1]), Deadline(60), "nobody else is here"):
+            print(flush=True)
+            os.kill(os.getpid(), signal.SIGSTOP)
+    """
+    command = [sys.executable, "-c", code, str(empty / "start.lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        try:
+            with pytest.raises(
+                StoreAwayError, match=rf"process {other.pid}; if it stands still, .*kill -CONT {other.pid}"
+            ):
+                EmbeddedPostgres(empty).acquire()
+        finally:
+            other.kill()
+    with holding(empty / "start.lock", Deadline(LIMIT_S), "nobody holds it any more"):
+        pass
 
 
 def test_server_that_cannot_start_is_an_operator_error_that_names_the_log(store: Path) -> None:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Short beside the 50 ms a server needs to start or stop; 100 looks per second cost under 1 % of a core.
@@ -49,6 +49,17 @@ class FileLock:
         """True if nobody else holds it exclusively."""
         return self._try(fcntl.LOCK_SH)
 
+    def sign(self) -> None:
+        """Writes into the file who holds it, for messages alone: on a full disk they do without."""
+        with suppress(OSError):
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def holder(self) -> str:
+        """The process id that signed last; empty if none did."""
+        said = os.pread(self._fd, 20, 0).decode(errors="replace").strip()
+        return said if said.isdecimal() else ""
+
     def close(self, *, is_copy: bool = False) -> None:
         """Frees the lock, also where a forked child still has the file open; a copy is closed without freeing it."""
         if not is_copy:
@@ -68,15 +79,28 @@ def holding(path: Path, deadline: Deadline, reason: str) -> Iterator[None]:
     """Holds the lock of `path` exclusively.
 
     Raises:
-        TimeoutError: Others held it until the deadline; its text is `reason`.
+        TimeoutError: Others held it until the deadline; its text is `reason`, with the process id and what to do.
     """
     lock = FileLock(path)
     try:
-        while not lock.try_exclusive():
-            deadline.pause(reason)
+        try:
+            while not lock.try_exclusive():
+                deadline.pause(reason)
+        except TimeoutError:
+            raise TimeoutError(reason + _about(lock.holder())) from None
+        lock.sign()
         yield
     finally:
         lock.close()
+
+
+def _about(pid: str) -> str:
+    if not pid:
+        return ""
+    return (
+        f" (process {pid}; if it stands still, let it go on with kill -CONT {pid}, or end it with kill -9 {pid}: the "
+        "next command mends what it was at)"
+    )
 
 
 def is_held(path: Path) -> bool:
