@@ -49,7 +49,7 @@ FULL_STORE = Case(
     "PostgreSQL has no connection left",
     12,
     "store-away",
-    "the store does not answer (no connection); is PostgreSQL up? Then repeat the command",
+    "PostgreSQL has no connection left for this command; end sessions that are not needed, or raise max_connections",
     LANDING,
     "end other sessions, or raise `max_connections`",
 )

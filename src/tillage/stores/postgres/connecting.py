@@ -15,6 +15,7 @@ _ENCODING = "UTF8"
 _OLDEST_VERSION = 15  # `nulls not distinct`, which the keys of folds need
 _UNKNOWN_HOST = "failed to resolve host"  # psycopg's own words, in no other language
 # What a server that is full answers; it says so in its own language, so elsewhere this is taken for a refusal.
+_TOO_MANY = "53300"
 _FULL = ("too many clients", "too many connections", "connection slots are reserved")
 
 
@@ -45,7 +46,9 @@ def _not_connected(dsn: str, wrong: psycopg.OperationalError) -> StoreError | St
     """A failed connection carries no SQLSTATE, and its text no fixed language; libpq's ping tells the cases apart."""
     if _UNKNOWN_HOST in str(wrong):
         return StoreError("the host in TILLAGE_STORE_DSN is not known here (no address); correct its name")
-    if wrong.sqlstate is None and not any(text in str(wrong) for text in _FULL):
+    if wrong.sqlstate == _TOO_MANY or any(text in str(wrong) for text in _FULL):
+        return _too_many()
+    if wrong.sqlstate is None:
         answer = pq.PGconn.ping(make_conninfo(dsn, connect_timeout=_CONNECT_TIMEOUT_S).encode())
         if answer == pq.Ping.NO_ATTEMPT:
             return _unreadable()
@@ -55,6 +58,14 @@ def _not_connected(dsn: str, wrong: psycopg.OperationalError) -> StoreError | St
                 "and that the database exists (createdb), then try: psql with the same DSN"
             )
     return StoreAwayError("the store does not answer (no connection); is PostgreSQL up? Then repeat the command")
+
+
+def _too_many() -> StoreAwayError:
+    """The server is up, and full."""
+    return StoreAwayError(
+        "PostgreSQL has no connection left for this command; end sessions that are not needed, or raise "
+        "max_connections, then repeat the command"
+    )
 
 
 def _unreadable() -> StoreError:
