@@ -199,6 +199,7 @@ def open_house(
             copies=Copies(snapshots),
             compile=compile_kept,
             say=say,
+            now=ledger.now,
         )
 
 

@@ -132,7 +132,7 @@ def test_old_and_new_files_of_bronze_are_read_together(old: Shop) -> None:
         assert columns() == before  # reading changes nothing
     old.land("d.jsonl", customer("c4", order("o8")))
     old.run()
-    assert columns() == [*before, "record_load", "closes"]
+    assert columns() == [*before, "record_load", "closes", "forgotten_by"]
     found = command(old, "query", "--json", "select load_seq, count(*) as n from bronze.orders group by 1 order by 1")
     assert [row["n"] for row in json.loads(found.stdout)] == [2, 2, 1, 1]
     protocol = DeltaTable(old.root / "data/lake/bronze/orders").protocol()

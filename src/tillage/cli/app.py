@@ -285,7 +285,7 @@ def reconcile(project: Project = HERE, as_json: Json = False) -> None:
         print_json([asdict(one) for one in found])
     else:
         show_reconciled(found)
-    if any(one.comparison.differ for one in found):
+    if not all(one.agrees() for one in found):
         raise typer.Exit(11)
 
 

@@ -41,6 +41,7 @@ def _print_json(done: list[Maintained]) -> None:
             "load": one.load_seq,
             "feed": one.feed,
             "deleted_files": one.deleted_files,
+            "forgotten_records": one.forgotten_records,
             "tables": {
                 name: {"before": asdict(before), "after": asdict(after)} for name, (before, after) in one.tables.items()
             },
@@ -61,7 +62,9 @@ def _print_tables(done: list[Maintained]) -> None:
     headers = ("table", "files", "->", "bytes", "->", "files on disk", "->", "bytes on disk", "->")
     rows = []
     for one in done:
-        out.print(f"load {one.load_seq}: feed {one.feed} maintained, {one.deleted_files:,} unused files deleted")
+        forgotten = f", bytes of {one.forgotten_records:,} records forgotten" if one.forgotten_records else ""
+        said = f"load {one.load_seq}: feed {one.feed} maintained, {one.deleted_files:,} unused files deleted{forgotten}"
+        out.print(said)
         for name, (before, after) in one.tables.items():
             pairs = [
                 (before.files, after.files),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tillage.pipelines.reconcile import Reconciled
     from tillage.pipelines.run import RunReport
     from tillage.pipelines.status import Status
-    from tillage.ports.engine import Figure
+    from tillage.ports.engine import Figure, Share
 
 _ROWS = 1_000
 
@@ -173,6 +173,25 @@ def show_reconciled(found: Sequence[Reconciled]) -> None:
         out.print(f"{one.model}: {compared.keys:,} keys recomputed from bronze, {compared.differ:,} differ; {totals}")
         if compared.differ:
             out.print(f"  first that differ: {', '.join(compared.examples)}. Please report this: it is a bug")
+        for share in one.shares:
+            if share.silver_rows or share.astray_rows:
+                _show_share(out, share, one.control_currencies[share.dataset])
+
+
+def _show_share(out: Console, share: Share, currency: str | None) -> None:
+    """How much of a dataset was recomputed, and how much could only be taken from silver."""
+    amounts = by_currency([share.minor, share.silver_minor], currency)
+    own, taken = (", ".join(["", *(amount(pair[side], code) for code, pair in amounts.items())]) for side in (0, 1))
+    out.print(
+        f"  {share.dataset}: {share.rows:,} units{own} recomputed from bytes; {share.silver_rows:,} units{taken} whose "
+        "bytes are forgotten taken from silver",
+        soft_wrap=True,
+    )
+    if share.astray_rows:
+        out.print(
+            f"  {share.astray_rows:,} units whose bytes are forgotten are not in silver as bronze has them. Please "
+            "report this: it is a bug"
+        )
 
 
 def _equation(column: str, left: Figure, right: Figure, currency: str | None) -> str:

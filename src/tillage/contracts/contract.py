@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
@@ -294,6 +295,25 @@ def _money_columns(columns: tuple[Column, ...]) -> Iterator[tuple[Column | None,
 
 
 @dataclass(frozen=True)
+class Retention:
+    """How long bronze keeps the bytes of records once their load is sealed: days, or years of the calendar."""
+
+    days: int = 0
+    years: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.years} y" if self.years else f"{self.days} d"
+
+    def limit(self, now: datetime) -> datetime:
+        """What was sealed before this moment is kept no longer."""
+        if not self.years:
+            return now - timedelta(days=self.days)
+        is_leap_day = (now.month, now.day) == (2, 29)
+        # Of a day that another year does not have it is the one before: rather kept too long.
+        return now.replace(year=now.year - self.years, day=28 if is_leap_day else now.day)
+
+
+@dataclass(frozen=True)
 class Contract:
     """Everything one contract file says, and the digest of its text."""
 
@@ -305,6 +325,17 @@ class Contract:
     max_depth: int = MAX_DEPTH
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What lint should say: allowed, but seldom meant."""
+    retention: Retention | None = None
+    """None: bytes are kept for ever. It has no say in any verdict."""
+
+    def judges_as(self, other: Contract) -> bool:
+        """Whether every record has the same verdict and columns under both, whatever else their texts say."""
+        mine, theirs = (replace(one, digest="", retention=None) for one in (self, other))
+        return mine == theirs
+
+    def is_whole_source(self) -> bool:
+        """Whether a unit can only be told with all records of its file."""
+        return any(dataset.group_by or dataset.is_distinct for dataset in self.datasets)
 
     def dataset(self, name: str) -> Dataset:
         """The dataset of that name, which must exist."""

@@ -38,11 +38,13 @@ BRONZE_COLUMNS = (
     ("units", f"{UNIT_TYPE}[]"),
     ("record_load", "BIGINT"),
     ("closes", f"{CLOSE_TYPE}[]"),
+    ("forgotten_by", "BIGINT"),
 )
 """What bronze keeps of each raw record: where it stood, its bytes (or, when it was too large, their number, SHA-256 and
 first 64 KiB), the JSON object that stands for it where it is none itself, whether it is part of one
 document, and the verdicts of the units inside. `record_load` is the load that brought it: a replay judges it again and
-keeps no bytes, unless they were patched. `closes` are the older versions that units of it put an end to."""
+keeps no bytes, unless they were patched. `closes` are the older versions that units of it put an end to. `forgotten_by`
+is the load that took `raw`, `text` and `digest` away, since they were kept long enough."""
 
 
 def duckdb_type(column: Column) -> str:

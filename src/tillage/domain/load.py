@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 
@@ -50,6 +51,7 @@ class CommitPoint(StrEnum):
     DISCARD = "discard"
     SILVER = "silver"
     PUBLISH = "publish"
+    FORGET = "forget"
     COMPACT = "compact"
     VACUUM = "vacuum"
     CHECKPOINT = "checkpoint"
@@ -114,3 +116,16 @@ class RecordId:
     """Bytes from the start of the decoded (unpacked) stream to the start of the line."""
     unit: int
     """Number of the unit inside its record, from 0."""
+
+
+Spans = tuple[tuple[int, int], ...]
+"""Ranges of load numbers, in order; both ends belong to them."""
+
+
+def spans(loads: Iterable[int], *, most: int) -> Spans:
+    """Ranges that hold all of `loads`, at most so many, with as few other numbers in them as can be."""
+    found = sorted(set(loads))
+    gaps = sorted(((after - before, after) for before, after in pairwise(found) if after - before > 1), reverse=True)
+    starts = sorted({found[0], *(after for _, after in gaps[: most - 1])}) if found else []
+    ends = [max(load for load in found if load < start) for start in starts[1:]] + found[-1:]
+    return tuple(zip(starts, ends, strict=True))

@@ -62,10 +62,13 @@ def _slice(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset], s
     records = records.append_column("units", _beside(every, rows, units.drop(["row", "place", "closes"])))
     closes = connection.sql(f"select null::{CLOSE_TYPE}[] as closes limit 0").to_arrow_table().schema.field("closes")
     if all(dataset.merge is Merge.REJECT for dataset in datasets):
-        return records.append_column(closes, pa.nulls(len(records), closes.type))
-    is_closing = units.column("closes").is_valid()
-    ended = units.filter(is_closing).select(["dataset", "unit", "closes"]).rename_columns(["dataset", "unit", "record"])
-    return records.append_column(closes, _beside(every, rows[is_closing.to_numpy()], ended).cast(closes.type))
+        records = records.append_column(closes, pa.nulls(len(records), closes.type))
+    else:
+        is_closing = units.column("closes").is_valid()
+        ended = units.filter(is_closing).select(["dataset", "unit", "closes"])
+        ended = ended.rename_columns(["dataset", "unit", "record"])
+        records = records.append_column(closes, _beside(every, rows[is_closing.to_numpy()], ended).cast(closes.type))
+    return records.append_column("forgotten_by", pa.nulls(len(records), pa.int64()))
 
 
 def _beside(every: np.ndarray, rows: np.ndarray, values: pa.Table) -> pa.ListArray:

@@ -16,8 +16,10 @@ from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import control_amount, empty_relation
 from tillage.domain.conservation import Counts, Minor
+from tillage.domain.load import Spans
 from tillage.engines.auditing import bronze_counts, disagreements
 from tillage.engines.binding import unasked
+from tillage.engines.forgetting import forgotten, holding, without_bytes
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
 from tillage.engines.tables import compute, prepare, rows_of, types_of
 from tillage.engines.versions import changes_relation, history_relation
@@ -25,7 +27,7 @@ from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import ModelError, ModelMemoryError, QueryError
 from tillage.models.fold import ROWS, Fold
 from tillage.models.project import Models
-from tillage.ports.engine import BronzePart, Comparison, Disagreement, Folders, Silver, View
+from tillage.ports.engine import BronzePart, Comparison, Disagreement, Due, Folders, Holding, Share, Silver, View
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
 
 _ZONE = "set timezone = 'UTC'"
@@ -184,16 +186,17 @@ class DuckEngine:
         with self._look() as connection:
             return _added_up(connection, fold, [whole])
 
-    def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> Rows:
+    def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> tuple[Rows, list[Share]]:
         deltas = [self.full(fold, {})]  # no rows, and their types: before the first load there is nothing else
+        shares: list[Share] = []
         for part in bronze:
             with self.workspace(0, part.check, part.folders) as workspace:
-                workspace.recall_standing(part.snapshot, part.loads, part.last_load, is_replay=part.is_replay)
+                shares += workspace.recall_standing(part)
                 delta = workspace.delta(fold)
                 if delta is not None:
                     deltas.append(delta)
         with self._look() as connection:
-            return _added_up(connection, fold, deltas)
+            return _added_up(connection, fold, deltas), shares
 
     def explained(self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str) -> list[dict[str, Any]]:
         with self._look() as connection:
@@ -236,6 +239,19 @@ class DuckEngine:
                 )
         shown = {column: (_exact(one), _exact(other)) for column, (one, other) in totals.items()}
         return Comparison(int(keys), int(differ), shown, tuple(examples))
+
+    def holding(self, bronze: Snapshot, due: Due) -> Holding:
+        with self.connect() as connection:
+            return holding(connection, bronze, due)
+
+    @contextmanager
+    def forgotten(self, bronze: Snapshot, due: Due, spans: Spans, number: int) -> Iterator[Rows]:
+        with self.connect() as connection:
+            yield forgotten(connection, bronze, due, spans, number)
+
+    def without_bytes(self, bronze: Snapshot, places: Rows) -> Rows:
+        with self.connect() as connection:
+            return without_bytes(connection, bronze, places)
 
     def bronze_view(self, snapshot: Snapshot, last_load: int) -> View:
         return View(visible_bronze_relation(snapshot, last_load), {})

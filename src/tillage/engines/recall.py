@@ -1,7 +1,7 @@
 """What bronze keeps of loads: the records as they were judged, their verdicts, and what they put an end to.
 
 Nothing is decided again here. A replay keeps no bytes, but those that were patched; the others are in the row of the
-load that brought them.
+load that brought them. Records whose bytes are forgotten cannot be read again: what was accepted of them is in silver.
 """
 
 from __future__ import annotations
@@ -27,24 +27,56 @@ _PLACES = ", ".join(PLACE)
 _PLACED = 'record_load as _load_seq, source as _source, ordinal as _ordinal, "offset" as _offset'
 
 
-def brought_relation(bronze: Snapshot, loads: Iterable[int]) -> str:
-    """The records that `loads` brought, with what must not be read again of them."""
-    return f"select {_RECORDS} from ({bronze_relation(bronze, loads)}) where record_load = load_seq"
+def brought_relation(bronze: Snapshot, loads: Iterable[int], contract: Contract) -> str:
+    """The records that `loads` brought, with what must not be read again of them; without those whose bytes are
+    forgotten, and that can only be told together with such.
+    """
+    return f"select {_RECORDS} from ({_with_bytes(_brought(bronze, loads), contract)})"
 
 
 def recalled_relation(bronze: Snapshot, loads: Sequence[int], contract: Contract, *, is_replay: bool) -> str:
     """The records that `loads` judged, as the reader takes them, under the load that brought each."""
     if not is_replay:
-        return brought_relation(bronze, loads)
-    judged = f"select record_load, source, ordinal, raw, text from ({bronze_relation(bronze, loads)})"
-    brought = f"select {_RECORDS} from ({_bronze_of(bronze, judged)})"
+        return brought_relation(bronze, loads, contract)
+    return f"select * exclude (is_forgotten) from ({_with_bytes(_judged(bronze, loads, contract), contract)})"
+
+
+def forgotten_relation(bronze: Snapshot, loads: Sequence[int], contract: Contract, *, is_replay: bool) -> str:
+    """The places of the records that `recalled_relation` leaves out, as `_load_seq, _source, _ordinal`."""
+    every = _judged(bronze, loads, contract) if is_replay else _brought(bronze, loads)
+    gone = "is_forgotten"
+    if contract.is_whole_source():
+        gone = f"(load_seq, source) in (select (load_seq, source) from ({every}) where is_forgotten)"
+    places = "load_seq as _load_seq, source as _source, ordinal as _ordinal"
+    return f"select distinct {places} from ({every}) where {gone}"
+
+
+def _with_bytes(every: str, contract: Contract) -> str:
+    kept = "not is_forgotten"
+    if contract.is_whole_source():
+        kept = f"(load_seq, source) not in (select (load_seq, source) from ({every}) where is_forgotten)"
+    return f"select * from ({every}) where {kept}"
+
+
+def _brought(bronze: Snapshot, loads: Iterable[int]) -> str:
+    return f"""
+        select *, forgotten_by is not null as is_forgotten
+        from ({bronze_relation(bronze, loads)}) where record_load = load_seq
+    """
+
+
+def _judged(bronze: Snapshot, loads: Sequence[int], contract: Contract) -> str:
+    """The records that replays judged: bytes that they patched are in their own rows, all others where they came."""
+    judged = f"select record_load, source, ordinal, raw, text, forgotten_by from ({bronze_relation(bronze, loads)})"
+    brought = f"select {_RECORDS}, forgotten_by from ({_bronze_of(bronze, judged)})"
     # Rows of one group are judged together, and bronze says their verdict once.
-    same = "using (record_load, source)" if is_whole_source(contract) else "using (record_load, source, ordinal)"
+    same = "using (record_load, source)" if contract.is_whole_source() else "using (record_load, source, ordinal)"
     is_patched = "coalesce(d.raw, d.text::blob) is not null"
     return f"""
         select o.load_seq, o.source, o.ordinal, o."offset", if({is_patched}, d.raw, o.raw) as raw,
             if({is_patched}, d.text, o.text) as text, o.size_bytes, o.digest, o.is_part,
-            if({is_patched}, null, o.code) as code
+            if({is_patched}, null, o.code) as code,
+            d.forgotten_by is not null or not {is_patched} and o.forgotten_by is not null as is_forgotten
         from (select *, load_seq as record_load from ({brought})) as o
         semi join ({judged}) as j {same}
         left join ({judged}) as d using (record_load, source, ordinal)
@@ -56,15 +88,10 @@ def _bronze_of(bronze: Snapshot, judged: str) -> str:
     return f"select * from ({every}) where record_load = load_seq and load_seq in (select record_load from ({judged}))"
 
 
-def is_whole_source(contract: Contract) -> bool:
-    """Whether a unit can only be told with all records of its file."""
-    return any(dataset.group_by or dataset.is_distinct for dataset in contract.datasets)
-
-
 def recall_verdicts(
     connection: duckdb.DuckDBPyConnection, bronze: Snapshot, loads: Sequence[int], datasets: Iterable[Dataset]
 ) -> None:
-    """Makes the `decided` tables of the `checked` ones, with the verdicts of `loads`."""
+    """Makes the `decided` tables of the `checked` ones, with the verdicts of `loads`, which are all in `#verdicts`."""
     rows = bronze_relation(bronze, loads)
     connection.execute(f"""
         create or replace temp table "#verdicts" as

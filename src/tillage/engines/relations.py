@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import BRONZE_COLUMNS, silver_columns
+from tillage.domain.load import Spans
 from tillage.ports.engine import Silver
 from tillage.ports.lake import Snapshot
 
@@ -41,7 +42,13 @@ def visible_bronze_relation(snapshot: Snapshot, last_load: int) -> str:
     return _bronze(snapshot, f"load_seq <= {int(last_load)}")
 
 
-def _bronze(snapshot: Snapshot, condition: str) -> str:
+def spanned_bronze_relation(snapshot: Snapshot, spans: Spans, *, with_file: bool = False) -> str:
+    """The bronze rows of the loads in `spans`; `with_file`: each with the path of its file, `filename`."""
+    within = " or ".join(f"load_seq between {int(first)} and {int(last)}" for first, last in spans) or "false"
+    return _bronze(snapshot, within, ", filename = true" if with_file else "")
+
+
+def _bronze(snapshot: Snapshot, condition: str, option: str = "") -> str:
     """Also of files that an older version wrote: a column that they lack is null, and the load that brought a record
     is the one that they are of.
     """
@@ -50,7 +57,7 @@ def _bronze(snapshot: Snapshot, condition: str) -> str:
     none = ", ".join(f"null::{kind} as {name(column)}" for column, kind in BRONZE_COLUMNS)
     return f"""
         select * replace (coalesce(record_load, load_seq) as record_load)
-        from (from read_parquet([{_files(snapshot)}], hive_partitioning = false, union_by_name = true)
+        from (from read_parquet([{_files(snapshot)}], hive_partitioning = false, union_by_name = true{option})
               union all by name select {none} where false)
         where {condition}
     """

@@ -11,7 +11,7 @@ from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.sql_text import text
 from tillage.engines.judge import decided
 from tillage.engines.reader import RECORDS, checked
-from tillage.engines.recall import brought_relation, is_whole_source
+from tillage.engines.recall import brought_relation
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import Patched
 from tillage.ports.lake import Rows, Snapshot
@@ -52,12 +52,14 @@ def start_taking(connection: duckdb.DuckDBPyConnection, waiting: Rows | None = N
 def taken_batches(
     connection: duckdb.DuckDBPyConnection, bronze: Snapshot, contract: Contract, patched: Patched | None
 ) -> Iterator[RecordBatch]:
-    """The records of the units that wait, patched where that changes them; of grouped rows, whole files."""
+    """The records of the units that wait, patched where that changes them; of grouped rows, whole files, unless bytes
+    of the file are forgotten. That is so if its contract came to need whole files later.
+    """
     loads = [int(load) for (load,) in connection.execute('select distinct load_seq from "#waiting"').fetchall()]
-    place = "load_seq, source" if is_whole_source(contract) else "load_seq, source, ordinal"
+    place = "load_seq, source" if contract.is_whole_source() else "load_seq, source, ordinal"
     rows = connection.cursor().sql(f"""
         select b.*, w.reasons
-        from ({brought_relation(bronze, loads)}) as b semi join "#waiting" using ({place})
+        from ({brought_relation(bronze, loads, contract)}) as b semi join "#waiting" using ({place})
         left join (
             select load_seq, source, ordinal, list(distinct struct_pack(dataset := dataset, code := code)) as reasons
             from (select load_seq, source, ordinal, dataset, unnest(codes) as code from "#waiting") group by all

@@ -17,8 +17,9 @@ from tillage.engines.bronze import bronze_rows
 from tillage.engines.counting import QUARANTINED_SQL, counted
 from tillage.engines.judge import RECORD, decided, judge, known
 from tillage.engines.reader import RECORDS, Reader
-from tillage.engines.recall import closed_relation, recall_verdicts, recalled_relation
+from tillage.engines.recall import closed_relation, forgotten_relation, recall_verdicts, recalled_relation
 from tillage.engines.relations import bronze_relation, silver_relation
+from tillage.engines.shares import fill_from_silver, share
 from tillage.engines.taking import (
     TAKEN,
     find_taken,
@@ -30,7 +31,7 @@ from tillage.engines.taking import (
 from tillage.errors import ModelError, ModelMemoryError
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
-from tillage.ports.engine import BrokenRule, Folders, Patched, Silver
+from tillage.ports.engine import BrokenRule, BronzePart, Folders, Patched, Share, Silver
 from tillage.ports.lake import Rows, Snapshot
 
 _FETCH_ROWS = 50_000
@@ -118,9 +119,19 @@ class DuckWorkspace:
         self._reader.finish()
         recall_verdicts(self._connection, bronze, wanted, self._datasets)
 
-    def recall_standing(self, bronze: Snapshot, loads: Iterable[int], last_load: int, *, is_replay: bool) -> None:
-        self._is_replay = is_replay
-        self._recall(bronze, tuple(loads))
+    def recall_standing(self, part: BronzePart) -> list[Share]:
+        """What stands of the loads of a part; of the datasets in its silver, how much of that came from there."""
+        bronze, last_load, self._is_replay = part.snapshot, part.last_load, part.is_replay
+        self._recall(bronze, part.loads)
+        contract = self._check.contract
+        forgotten = forgotten_relation(bronze, part.loads, contract, is_replay=part.is_replay)
+        self._connection.execute(f'create or replace temp table "#forgotten" as {forgotten}')
+        asked = [dataset for dataset in self._datasets if dataset.name in part.silver]
+        astray = {one.name: fill_from_silver(self._connection, part.loads, one, part.silver[one.name]) for one in asked}
+        self._leave_standing(bronze, last_load)
+        return [share(self._connection, one, astray[one.name]) for one in asked]
+
+    def _leave_standing(self, bronze: Snapshot, last_load: int) -> None:
         for dataset in self._datasets:
             closed = closed_relation(bronze, last_load, dataset)
             self._connection.execute(f"""

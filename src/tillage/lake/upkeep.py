@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from tillage.domain.load import CommitPoint
+from tillage.domain.load import CommitPoint, Spans
 from tillage.errors import LakeError, LeaseLostError
+from tillage.lake.rewriting import Counted, replace_rows, rows_in
 from tillage.ports.commit import Commits
 from tillage.ports.upkeep import TableSize
 
@@ -71,6 +73,31 @@ class Upkeep:
         except (DeltaError, OSError) as wrong:
             raise self._unusable("fenced", wrong) from wrong
         return tuple(sorted(there & {Path(path).name for path in unused}))
+
+    def is_lying_unused(self, file: str) -> bool:
+        # The log is read only where the answer could be yes.
+        return (self._folder / file).is_file() and file not in {Path(uri).name for uri in self._open().file_uris()}
+
+    def rewrite(self, number: int, *, version: int, spans: Spans, rows: pa.RecordBatchReader) -> None:
+        table = self._open()
+        if (table.version(), table.transaction_version(self._app_id)) != (version, number):
+            raise self._overtaken(number)
+        properties = CommitProperties(app_transactions=[Transaction(self._app_id, number)], max_commit_retries=0)
+        counted = Counted(rows)
+        try:
+            counted.expect(rows_in(table, spans))
+            replace_rows(
+                table, spans, counted, properties, self._writer, target_bytes=_TARGET_BYTES, commits=self._commits
+            )
+        except CommitFailedError as wrong:
+            raise self._overtaken(number) from wrong
+        except (DeltaError, OSError, pa.ArrowException) as wrong:
+            if counted.is_wrong:
+                raise LakeError(
+                    f"table {self._app_id}: its files hold other rows than were read of them; nothing was changed. "
+                    "Hold it against the rest of the house: tillage audit"
+                ) from None
+            raise self._unusable("rewritten", wrong) from wrong
 
     def compact(self) -> None:
         table = self._open()

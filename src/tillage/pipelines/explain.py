@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
+
+import pyarrow as pa
 
 from tillage.contracts.project import Route
 from tillage.errors import OperatorError, UnknownKeyError, UnknownRouteError
@@ -16,6 +18,8 @@ from tillage.models.output import currency_in
 from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import Figure
+
+_PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Part:
     element: Any
     """The list element behind the row, where the model unnests one: its fields by name, or its value."""
     element_no: int | None
+    forgotten_at: datetime | None
+    """When the bytes of its record were taken away, since they were kept long enough; its place stays known."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,7 @@ def _explain(house: House, route: Route, key: str, fold: Fold, published: Mappin
     silver = {name: house.visible(name, published) for name in fold.datasets}
     rows = house.engine.explained(fold, silver, route.key_column, key)
     paths = {load: house.ledger.paths(load) for load in {row["_record"]["load"] for row in rows}}
+    forgotten = _forgotten(house, rows)
     sums = [output.name for output in fold.sums]
     parts = tuple(
         Part(
@@ -114,6 +121,7 @@ def _explain(house: House, route: Route, key: str, fold: Fold, published: Mappin
             adds={name: _exact(row[name]) for name in sums},
             element=row["_line"],
             element_no=row["_line_no"],
+            forgotten_at=forgotten.get(_place(row)),
         )
         for row in rows
     )
@@ -126,6 +134,25 @@ def _explain(house: House, route: Route, key: str, fold: Fold, published: Mappin
         parts=parts,
         as_of=dict(published),
     )
+
+
+def _place(row: Mapping[str, Any]) -> tuple[int, int, int]:
+    record = row["_record"]
+    return record["load"], record["source"], record["ordinal"]
+
+
+def _forgotten(house: House, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int, int], datetime | None]:
+    """By place of a record whose bytes are forgotten, when that was."""
+    by_feed: dict[str, set[tuple[int, int, int]]] = {}
+    for row in rows:
+        by_feed.setdefault(house.dataset(row["_dataset"])[0], set()).add(_place(row))
+    found: list[Mapping[str, Any]] = []
+    for feed, places in by_feed.items():
+        asked = pa.table(dict(zip(_PLACES.names, zip(*places, strict=True), strict=True)), schema=_PLACES)
+        found += house.engine.without_bytes(house.lake.bronze(feed).snapshot(), asked).to_pylist()
+    loads = {row["forgotten_by"] for row in found}
+    planned = {load: one.planned_at for load in loads for one in house.ledger.summaries(load)}
+    return {(row["load_seq"], row["source"], row["ordinal"]): planned.get(row["forgotten_by"]) for row in found}
 
 
 def _served(house: House, route: Route, key: str) -> tuple[str, dict[str, Any]]:

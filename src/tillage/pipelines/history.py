@@ -45,7 +45,7 @@ def say_news(house: House, feed: str) -> None:
     now = house.feeds[feed].check.contract
     if last is None:
         return
-    if last.contract_digest != now.digest:
+    if not now.judges_as(_texts(house)(feed, last.contract_digest)):
         house.say(
             f"feed {feed}: the contract has changed; what is loaded keeps its verdicts and rates, new files get these"
         )

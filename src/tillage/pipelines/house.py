@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset
@@ -47,6 +48,8 @@ class House:
     """(feed, contract text) to its check: for the texts that loads were decided under."""
     say: Callable[[str], None]
     """One line of progress for a person."""
+    now: Callable[[], datetime]
+    """The store's clock, which also says when loads were sealed."""
 
     def dataset(self, name: str) -> tuple[str, Dataset]:
         """The feed and the dataset of that name, which must exist."""

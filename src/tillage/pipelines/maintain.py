@@ -3,7 +3,7 @@
 It is a load of its own, of kind maintain, under the lease of its feed. Each table is fenced with the load's number,
 bronze before silver, so that what is left of earlier writers can be told, and its small files are put together; then
 what is unused is deleted, and each log is written as a checkpoint, while no backup reads them. Rows and verdicts stay
-as they are, so readers see no difference.
+as they are, so readers see no difference; only bytes that a contract keeps no longer are taken away, see `retention`.
 
 A maintain load that was left open is voided and never finished: every step of it is whole in itself, and who does the
 rest must fence the tables anew, for the earlier process may only be slow.
@@ -23,11 +23,10 @@ from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import resume
 from tillage.pipelines.models import sync_models
+from tillage.pipelines.retention import KEEP_H, forget, is_overdue, plan_forgetting
 from tillage.ports.lake import LakeTable
 from tillage.ports.upkeep import TableSize
 
-KEEP_H = 1
-"""How long files that are in use no more are kept for readers that still hold an older version."""
 DUE_LOADS = 100
 """After so many loads a run maintains a feed by itself. With as many small files in each table a run was measured to
 take about a quarter more processor time than with one file; earlier it would hardly be felt.
@@ -43,6 +42,8 @@ class Maintained:
     tables: dict[str, tuple[TableSize, TableSize]]
     """By table, as it was and as it is."""
     deleted_files: int
+    forgotten_records: int = 0
+    """Whose bytes were taken away, since they were kept long enough."""
 
 
 def maintain(house: House, *, wait_s: float, feed: str | None = None, keep_h: int = KEEP_H) -> list[Maintained]:
@@ -78,9 +79,12 @@ def is_ready(house: House, feed: str, lease: Lease) -> bool:
 
 
 def maintain_if_due(house: House, contract: FeedContract, lease: Lease) -> Maintained | None:
-    """As `maintain_feed`, if enough was loaded since the last time and no load waits for a person."""
+    """As `maintain_feed`, if enough was loaded since the last time, or bytes were kept for too long, and no load waits
+    for a person.
+    """
     feed = contract.feed.name
-    if house.ledger.loads_since_maintain(feed, most=DUE_LOADS) < DUE_LOADS or house.ledger.failed_load(feed):
+    is_due = house.ledger.loads_since_maintain(feed, most=DUE_LOADS) >= DUE_LOADS or is_overdue(house, contract)
+    if not is_due or house.ledger.failed_load(feed):
         return None
     done = maintain_feed(house, contract, lease, keep_h=KEEP_H)
     house.ledger.tidy()
@@ -96,12 +100,13 @@ def maintain_feed(house: House, contract: FeedContract, lease: Lease, *, keep_h:
     """
     feed, contract_now = contract.feed.name, contract.check.contract
     tables = _tables(house, contract)
+    forgetting = plan_forgetting(house, contract)
     load = house.ledger.begin(
         LoadKind.MAINTAIN,
         feed,
         contract_digest=contract_now.digest,
         texts={contract_now.digest: contract.text},
-        manifest={"tables": list(tables), "keep_h": keep_h},
+        manifest={"tables": list(tables), "keep_h": keep_h, "forgets": forgetting and forgetting.manifest},
         lease=lease,
     )
     house.say(f"load {load.load_seq}: keeping up {len(tables)} tables of feed {feed}")
@@ -109,11 +114,13 @@ def maintain_feed(house: House, contract: FeedContract, lease: Lease, *, keep_h:
     unused = {}
     for name, table in tables.items():
         unused[name] = table.upkeep().fence(load.load_seq, keep_h=keep_h)
+        if forgetting and name == _bronze(feed):
+            forget(house, feed, forgetting, load.load_seq)
         table.upkeep().compact()
     deleted = _clean(house, tables, unused)
     sizes = {name: (before[name], table.upkeep().size()) for name, table in tables.items()}
     house.ledger.seal(load, lease)
-    return Maintained(load.load_seq, feed, sizes, deleted)
+    return Maintained(load.load_seq, feed, sizes, deleted, sum(forgetting.records.values()) if forgetting else 0)
 
 
 def _clean(house: House, tables: Mapping[str, LakeTable], unused: Mapping[str, Sequence[str]]) -> int:
@@ -134,7 +141,11 @@ def _tables(house: House, contract: FeedContract) -> dict[str, LakeTable]:
     whose columns may still change.
     """
     feed = contract.feed.name
-    found: dict[str, LakeTable] = {f"bronze/{feed}": house.lake.bronze(feed)}
+    found: dict[str, LakeTable] = {_bronze(feed): house.lake.bronze(feed)}
     for dataset in contract.check.contract.datasets:
         found[f"silver/{dataset.name}"] = house.silver_table(feed, dataset)
     return {name: table for name, table in found.items() if table.snapshot().receipt > 0}
+
+
+def _bronze(feed: str) -> str:
+    return f"bronze/{feed}"

@@ -104,11 +104,18 @@ def _fitting(folder: BackupFolder, project: str, schema_version: int) -> Manifes
 
 def proved(house: House) -> list[str]:
     """What is wrong by `tillage audit`, and which served figures the raw bytes do not give."""
+    reconciled = reconcile(house)
     return [
         *(f"{finding.what}: {finding.where}" for finding in audit(house).findings),
         *(
             f"model {one.model}: {one.comparison.differ} of {one.comparison.keys} keys differ from the recomputation"
-            for one in reconcile(house)
+            for one in reconciled
             if one.comparison.differ
+        ),
+        *(
+            f"dataset {share.dataset}: {share.astray_rows} units without bytes are not in silver as in bronze"
+            for one in reconciled
+            for share in one.shares
+            if share.astray_rows
         ),
     ]

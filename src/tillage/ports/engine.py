@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Contract, Dataset, DatasetRule
 from tillage.domain.conservation import Counts, Minor
+from tillage.domain.load import Spans
 from tillage.models.fold import Fold
 from tillage.models.project import Models
 from tillage.ports.door import RecordBatch
@@ -44,6 +45,42 @@ class BronzePart:
     """Units that loads up to this one closed do not stand."""
     is_replay: bool
     """Whether the loads took up what waited; then it is one load."""
+    silver: Mapping[str, Silver]
+    """By dataset, where units are whose bytes are forgotten."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """Whose bytes bronze keeps no longer: records of `loads`, of which no unit waits."""
+
+    loads: tuple[int, ...]
+    waiting: Rows
+    """As `Ledger.waiting`."""
+    whole: frozenset[int]
+    """Loads whose files keep all their bytes as long as one unit of them waits: it is judged with its whole file."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What is due and still holds bytes: records by load; and the last by name of the files that these lie in."""
+
+    records: Mapping[int, int]
+    last_file: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one dataset adds to a recomputation: units that stand, and their control amounts."""
+
+    dataset: str
+    rows: int = 0
+    """Recomputed from bytes."""
+    minor: Minor = None
+    silver_rows: int = 0
+    """Taken from silver, since bytes are forgotten."""
+    silver_minor: Minor = None
+    astray_rows: int = 0
+    """Accepted ones without bytes that silver lacks, or has with another amount than bronze keeps."""
 
 
 @dataclass(frozen=True)
@@ -232,8 +269,26 @@ class Engine(Protocol):
         """As `full`, as readers see it."""
         ...
 
-    def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> Rows:
-        """The visible state from the raw bytes in bronze, checked anew: shares no write with the kept state."""
+    def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> tuple[Rows, list[Share]]:
+        """The visible state from the raw bytes in bronze, checked anew: shares no write with the kept state. Units
+        whose bytes are forgotten are taken from silver, and held against the amounts that bronze keeps of them.
+        """
+        ...
+
+    def holding(self, bronze: Snapshot, due: Due) -> Holding:
+        """What would be forgotten."""
+        ...
+
+    def forgotten(self, bronze: Snapshot, due: Due, spans: Spans, number: int) -> AbstractContextManager[Rows]:
+        """All bronze rows of the loads in `spans`, those that are due without what repeats their record, and marked
+        with `number`. They can be read until the block ends.
+        """
+        ...
+
+    def without_bytes(self, bronze: Snapshot, places: Rows) -> Rows:
+        """Of `load_seq, source, ordinal` of records, those whose bytes are forgotten, with the load that did,
+        `forgotten_by`.
+        """
         ...
 
     def explained(self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str) -> list[dict[str, Any]]:

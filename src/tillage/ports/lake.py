@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from tillage.domain.load import CommitPoint
 from tillage.ports.upkeep import TableUpkeep
 
-LAKE_FORMAT = 2
+LAKE_FORMAT = 3
 """Rises with each change of the lake that an older version of Tillage would misread. 2: bronze says which load brought
-a record, and what it closes."""
+a record, and what it closes. 3: which load took its bytes away."""
 Rows = Any
 """Anything with `__arrow_c_stream__`: a stream of Arrow record batches that can be read once."""
 ColumnTypes = Sequence[tuple[str, str]]

@@ -66,6 +66,15 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Maintenance:
+    """The last maintain load of a feed, however it ended."""
+
+    state: LoadState
+    planned_at: datetime
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class RuleFound:
     """A dataset rule that a load broke, as the ledger keeps it."""
 
@@ -225,6 +234,22 @@ class Ledger(Protocol):
 
     def loads_since_maintain(self, feed: str, *, most: int) -> int:
         """How many loads of the feed were sealed since its tables were last maintained; none beyond `most` counts."""
+        ...
+
+    def last_maintain(self, feed: str) -> Maintenance | None:
+        """None before the first."""
+        ...
+
+    def now(self) -> datetime:
+        """What the store's clock says."""
+        ...
+
+    def sealed_before(self, feed: str, moment: datetime) -> list[int]:
+        """Loads of the feed that brought rows to bronze and were sealed before then, by the store's clock."""
+        ...
+
+    def first_sealed_after(self, feed: str, load_seq: int) -> datetime | None:
+        """When the first sealed load of the feed after that number was sealed, those that only maintain left out."""
         ...
 
     def loads(self) -> list[Load]:

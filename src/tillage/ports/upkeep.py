@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from tillage.domain.load import Spans
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,24 @@ class TableUpkeep(Protocol):
 
         Raises:
             LeaseLostError: another writer committed meanwhile, or a number as high before; nothing was written.
+        """
+        ...
+
+    def is_lying_unused(self, file: str) -> bool:
+        """Whether a file of that name lies in the table's folder, and its newest version does not hold it."""
+        ...
+
+    def rewrite(self, number: int, *, version: int, spans: Spans, rows: Any) -> None:
+        """One commit that puts `rows` in the place of all rows of the loads in `spans`; it carries receipt `number`.
+
+        Args:
+            number: That of the fence, which is still the last receipt.
+            version: Of the snapshot that `rows` were made from, which is still the newest.
+            rows: As `LakeTable.append` takes them; as many as they replace.
+
+        Raises:
+            LeaseLostError: another writer committed meanwhile; nothing was changed.
+            LakeError: `rows` are more or fewer than they replace; nothing was changed.
         """
         ...
 

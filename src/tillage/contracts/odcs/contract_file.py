@@ -14,6 +14,7 @@ from typing import Any
 from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES, Contract
 from tillage.contracts.document import Document, Path, read_document
 from tillage.contracts.odcs.dataset import read_dataset
+from tillage.contracts.odcs.retention import read_retention
 from tillage.contracts.odcs.standard import check_standard, read_older_rules
 from tillage.contracts.odcs.terms import only, own_terms
 from tillage.errors import ContractError
@@ -21,7 +22,7 @@ from tillage.errors import ContractError
 CONTRACT_KEYS = {
     *("apiVersion", "kind", "id", "name", "version", "status", "tenant", "domain", "dataProduct", "description"),
     *("schema", "tags", "authoritativeDefinitions", "support", "price", "team", "roles", "servers"),
-    *("contractCreatedTs", "customProperties"),
+    *("contractCreatedTs", "customProperties", "slaProperties"),
 }
 CONTRACT_TERMS = {"tillage.unknownFields", "tillage.limits"}
 UNKNOWN_FIELDS = ("ignore", "reject")
@@ -80,6 +81,7 @@ def read_contract(feed: str, name: str, text: str, *, is_kept: bool = False) -> 
         max_record_bytes=limits["maxRecordBytes"],
         max_depth=limits["maxDepth"],
         notes=tuple(notes),
+        retention=read_retention(document, names),
     )
 
 

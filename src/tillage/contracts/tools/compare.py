@@ -46,6 +46,9 @@ def changes(old: Contract, new: Contract) -> list[Change]:
         if before != after:
             breaks = Breaks.SENDERS if after < before else Breaks.NOBODY
             found.append(Change("contract", f"{name}: {before} -> {after}", breaks))
+    if old.retention != new.retention:
+        shown = [str(one or "for ever") for one in (old.retention, new.retention)]
+        found.append(Change("contract", f"bytes are kept: {shown[0]} -> {shown[1]}", Breaks.NOBODY))
     return found
 
 

@@ -20,6 +20,7 @@ from tillage.contracts.odcs.contract_file import CONTRACT_KEYS
 from tillage.contracts.odcs.dataset import DATASET_KEYS
 from tillage.contracts.odcs.limits import FORMATS, OPTIONS, VALUE_ARGUMENTS
 from tillage.contracts.odcs.metrics import UNITS
+from tillage.contracts.odcs.retention import DAYS, MOST, RETENTION, SLA_KEYS, YEARS
 from tillage.contracts.odcs.rules import RULE_KEYS, SEVERITIES
 from tillage.contracts.odcs.standard import METRIC_OF, METRICS, OPERATORS
 from tillage.contracts.odcs.terms import NAME
@@ -61,6 +62,7 @@ def _own_definitions() -> dict[str, Any]:
         "apiVersion": {"pattern": r"^v3\.[0-2]\.\d+$"},
         "schema": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/tillage.dataset"}},
         "customProperties": {"$ref": "#/$defs/tillage.terms.contract"},
+        "slaProperties": {"type": "array", "maxItems": 1, "items": {"$ref": "#/$defs/tillage.retention"}},
     }
     dataset: dict[str, Schema] = {
         "name": _NAME,
@@ -86,8 +88,21 @@ def _own_definitions() -> dict[str, Any]:
         "tillage.dataset": _narrowed(dataset, DATASET_KEYS, required=("name", "properties")),
         "tillage.column": _narrowed(column, COLUMN_KEYS, required=("name", "logicalType")) | {"allOf": _options()},
         "tillage.items": _narrowed(items, ITEMS_KEYS) | {"allOf": _options()},
+        "tillage.retention": _retention(),
         "tillage.rule": {"allOf": [_rule(kind, names) for kind, names in RULE_KEYS.items()]},
     }
+
+
+def _retention() -> dict[str, Any]:
+    """The one service level that is applied; the years or days that it takes."""
+    entry: dict[str, Schema] = {
+        "property": {"const": RETENTION},
+        "value": {"type": "integer", "minimum": 1, "maximum": max(MOST.values())},
+        "unit": {"enum": [*DAYS, *YEARS]},
+    }
+    years = _if({"unit": {"enum": list(YEARS)}}, {"properties": {"value": {"maximum": MOST["years"]}}})
+    whole = _narrowed(entry, {*SLA_KEYS, "customProperties"}, required=("property", "value", "unit"))
+    return whole | {"allOf": [years]}
 
 
 def _narrowed(narrower: Mapping[str, Schema], names: Iterable[str], *, required: Iterable[str] = ()) -> dict[str, Any]:

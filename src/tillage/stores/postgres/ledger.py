@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,17 @@ from psycopg.types.json import Jsonb
 from tillage.domain.conservation import Counts, Kept, Minor, added
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.ports.lake import Rows
-from tillage.ports.store import Known, LoadSummary, PublishedFold, Reason, Rejection, RuleFound, Standing, Waiting
+from tillage.ports.store import (
+    Known,
+    LoadSummary,
+    Maintenance,
+    PublishedFold,
+    Reason,
+    Rejection,
+    RuleFound,
+    Standing,
+    Waiting,
+)
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction
 from tillage.stores.postgres.folds import add_delta, keep_models
@@ -187,6 +198,21 @@ class Ledger:
 
     def loads_since_maintain(self, feed: str, *, most: int) -> int:
         return int(self._database.rows("loads_since_maintain", feed=feed, most=most)[0][0])
+
+    def last_maintain(self, feed: str) -> Maintenance | None:
+        found = self._database.rows("last_maintain", feed=feed)
+        return Maintenance(LoadState(found[0][0]), *found[0][1:]) if found else None
+
+    def now(self) -> datetime:
+        moment: datetime = self._database.rows("now")[0][0]
+        return moment.astimezone(UTC)
+
+    def sealed_before(self, feed: str, moment: datetime) -> list[int]:
+        return [int(load) for (load,) in self._database.rows("sealed_before", feed=feed, moment=moment)]
+
+    def first_sealed_after(self, feed: str, load_seq: int) -> datetime | None:
+        found = self._database.rows("first_sealed_after", feed=feed, load_seq=load_seq)
+        return found[0][0] if found else None
 
     def text(self, digest: str) -> str:
         return str(self._database.rows("text", digest=digest)[0][0])
