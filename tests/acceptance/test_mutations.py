@@ -123,6 +123,12 @@ TRIALS = (
         vacuumed,
     ),
     Trial(
+        "waiting-forgotten",
+        "killed after `forget`, and maintained again",
+        "bronze.orders",
+        lambda stages, bug: after_kill(stages, Kill("forgetting", "after", "forget", 1), bug),
+    ),
+    Trial(
         "fold-from-time-travel",
         "killed before `publish`; then another feed is loaded first, and one model reads both",
         "gold.people",
@@ -149,7 +155,8 @@ def test_every_bug_that_can_be_seeded_is_looked_for() -> None:
 
 
 def test_every_seeded_bug_is_caught_as_the_page_says(stages: Stages) -> None:
-    stages.stage("second")  # made when first asked for, which threads must not do at once
+    for name in ("second", "forgetting"):
+        stages.stage(name)  # made when first asked for, which threads must not do at once
     with ThreadPoolExecutor(AT_ONCE) as pool:
         trials = [partial(trial.tried, stages, trial.bug) for trial in TRIALS]
         found = list(pool.map(lambda tried: tried(), trials))

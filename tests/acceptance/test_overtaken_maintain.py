@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
+from tests.acceptance.crash.canonical import differences, state_of
 from tests.acceptance.crash.places import Place, open_places
 from tests.acceptance.crash.runs import Ended, Run
 from tests.acceptance.crash.stages import Stages, leave_orphans, orphans, unfinished
@@ -96,3 +97,21 @@ def test_writer_whose_uncommitted_file_was_deleted_can_commit_it_no_more(stages:
         refused = slow.ended()
     assert refused.error == "lease-lost", refused.said
     assert come_to(stages, place) == []
+
+
+def test_overtaken_maintain_takes_no_bytes_away_and_the_next_one_does(stages: Stages) -> None:
+    """It stops before the commit that forgets; a run takes over, and appends; then the first one goes on."""
+    stage = stages.stage("forgetting")
+    place = stages.places.copy(stage.base)
+    with Run(place, stop="before:forget:1", first="forget", lease_ttl_s=1) as slow:
+        slow.until_stopped()
+        with Run(place) as rival:
+            ended = rival.ended()
+        assert ended.code == 0, ended.said
+        slow.go_on()
+        refused = slow.ended()
+    assert refused.error == "lease-lost", refused.said
+    assert stages.differences(place) == []
+    assert unfinished(place, first="forget") == []
+    assert differences(state_of(place.root, place.dsn), stage.wanted) == []
+    stages.places.drop(place)

@@ -12,7 +12,8 @@ import json
 import resource
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,10 @@ def _plain(loads: Mapping[int, Mapping[str, Counts]]) -> dict[str, Any]:
 
 
 def _maintain(house: House, wanted: Mapping[str, Any], did: Did) -> int:
-    done = maintain(house, wait_s=WAIT_S, keep_h=wanted["waiting"]["keep_h"])
+    ahead = timedelta(seconds=wanted["waiting"]["ahead_s"])
+    done = maintain(replace(house, now=lambda: house.now() + ahead), wait_s=WAIT_S, keep_h=wanted["waiting"]["keep_h"])
     did["deleted_files"] = sum(one.deleted_files for one in done)
+    did["forgotten_records"] = sum(one.forgotten_records for one in done)
     return 0
 
 

@@ -75,6 +75,7 @@ def differences(model: Model, folds: Iterable[FoldSpec], found: Found) -> list[s
     for feed, house in model.houses.items():
         for dataset in house.terms:
             lines += _dataset(house, feed, dataset, found)
+        lines += _bytes(house, feed, found)
     for fold in folds:
         wanted = {key: row | {fold.key: key} for key, row in folded(fold, model.houses).items()}
         lines += _differing(f"gold.{fold.name}", found["gold"].get(fold.name, []), wanted.values())
@@ -156,6 +157,23 @@ def _dataset(house: FeedHouse, feed: str, dataset: str, found: Found) -> Iterato
     wanted = law(kept, terms)
     shown = {name: found["law"][dataset][name] for name in wanted}
     yield from _differing(f"law {dataset}", [shown], [wanted])
+
+
+def _bytes(house: FeedHouse, feed: str, found: Found) -> Iterator[str]:
+    """Records have their bytes, or a maintain load took them away; and none of which a unit waits lacks them."""
+    kept = house.datasets.values()
+    waiting = {tuple(place)[:3] for one in kept for place, unit in one.quarantine.items() if unit.discarded_by is None}
+    for row in found["bronze"][feed]:
+        place = (row["record_load"], row["source"], row["ordinal"])
+        shown = f"bytes of {feed}: load {row['load_seq']}, record {place}"
+        if row["forgotten_by"] is not None and row["has_bytes"]:
+            yield f"{shown} are there, and were taken away by load {row['forgotten_by']}"
+        if row["record_load"] != row["load_seq"]:
+            continue
+        if row["forgotten_by"] is None and not row["has_bytes"]:
+            yield f"{shown} are gone, and nobody took them"
+        if place in waiting and not row["has_bytes"]:
+            yield f"{shown} are gone, and a unit of it waits"
 
 
 def _bronze_units(rows: Iterable[Found], dataset: str) -> Iterator[tuple[Any, ...]]:

@@ -53,13 +53,17 @@ def inspect(house: House, root: Path, *, is_last: bool) -> dict[str, Any]:
         found["silver"] = {name: _rows(engine, root / "data/lake/silver" / name) for name in house.datasets()}
     for feed in found["bronze"].values():
         for row in feed:
-            del row["raw"], row["text"]
+            kept = [row.pop(column) for column in ("raw", "text", "digest")]
+            row["has_bytes"] = any(value is not None for value in kept)
     found |= _as_shown(house)
     law = status(house)
     found["law"] = {name: asdict(one) for name, one in law.datasets.items()}
     found["balances"] = law.balances()
     found["audit"] = [asdict(one) for one in audit(house).findings]
-    found["differ"] = {one.model: one.comparison.differ for one in reconcile(house)} if is_last else {}
+    reconciled = reconcile(house) if is_last else []
+    found["differ"] = {
+        one.model: one.comparison.differ + sum(share.astray_rows for share in one.shares) for one in reconciled
+    }
     return found
 
 

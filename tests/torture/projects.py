@@ -16,6 +16,8 @@ KINDS = ("flat", "keyless", "nested", "grouped")
 CLASSES = ("bread", "milk", "tea", "wine", "salt")
 """A contract of width n knows n + 2 of them."""
 WIDEST = 3
+KEPT_DAYS = 30
+"""How long bronze keeps bytes, by the clock that a maintain step sets forward."""
 RATES = dict(zip(CLASSES, (7, 7, 19, 19, 7), strict=True))
 
 
@@ -62,6 +64,7 @@ def document(feed: FeedSpec, width: int) -> Document:
         "version": f"1.{width}.0",
         "status": "active",
         "customProperties": custom,
+        "slaProperties": [{"property": "retention", "value": KEPT_DAYS, "unit": "d"}],
         "schema": makers[feed.kind](feed, CLASSES[: width + 2]),
     }
 

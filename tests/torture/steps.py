@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.torture.projects import WIDEST, FeedSpec, Project
+from tests.torture.projects import KEPT_DAYS, WIDEST, FeedSpec, Project
 from tests.torture.records import make_file, torn
 
 Files = tuple[tuple[str, bytes], ...]
@@ -16,7 +16,10 @@ _POINTS = (
     "bronze bronze bronze silver silver silver publish publish publish seal seal plan plan lease release-lease fence "
     "void void table models"
 ).split()
-_MAINTAINING = "plan fence compact vacuum checkpoint seal compact vacuum".split()
+_MAINTAINING = "plan fence compact vacuum checkpoint seal compact vacuum forget forget".split()
+# How far the clock is set forward for a maintain: not at all, so that what was loaded some seconds ago is over its
+# limit, or so that everything is.
+_AHEAD_S = (0, KEPT_DAYS * 86_400 - 10, KEPT_DAYS * 86_400 + 10)
 _COMMANDS = {"run": 0.64, "replay": 0.8, "discard": 0.84, "maintain": 0.95, "backup": 1}
 """Below which chance each is taken."""
 _TROUBLES = {
@@ -102,7 +105,7 @@ class Rolled:
         do = next(do for do, below in _COMMANDS.items() if chance < below)
         waiting: Mapping[str, Any] = self._waiting() if do in {"replay", "discard"} else {}
         if do == "maintain":
-            waiting = {"keep_h": self._random.choice((0, 0, 1))}
+            waiting = {"keep_h": self._random.choice((0, 0, 1)), "ahead_s": self._random.choice(_AHEAD_S)}
         return Step(do, waiting=waiting, trouble=self._trouble(do))
 
     def _waiting(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tillage.lake.delta import Table
 from tillage.lake.upkeep import Upkeep
 from tillage.models.fold import Fold
 from tillage.pipelines.house import House
+from tillage.ports.engine import Due
 from tillage.ports.lake import Rows
 from tillage.ports.store import PublishedFold, Rejection
 from tillage.stores.postgres.database import Database, Transaction
@@ -32,6 +33,7 @@ from tillage.stores.postgres.ledger import Ledger
 
 loading = importlib.import_module("tillage.pipelines.load")
 running = importlib.import_module("tillage.pipelines.run")
+retaining = importlib.import_module("tillage.pipelines.retention")
 delta = importlib.import_module("tillage.lake.delta")
 
 
@@ -153,6 +155,15 @@ def vacuum_without_fence() -> None:
     replace(Upkeep, "delete", delete)
 
 
+def waiting_forgotten() -> None:
+    """Takes bytes that were kept long enough away from records that wait in quarantine too."""
+
+    def due(loads: tuple[int, ...], waiting: Rows, whole: frozenset[int]) -> Due:
+        return Due(loads, waiting.slice(0, 0), whole)
+
+    replace(retaining, "Due", due)
+
+
 def plan_forgotten() -> None:
     """Reads first and enters the load into the ledger only when it is published.
 
@@ -266,6 +277,7 @@ SEEDS: Mapping[str, Callable[[], None]] = {
     "publish-apart": publish_apart,
     "plan-forgotten": plan_forgotten,
     "vacuum-without-fence": vacuum_without_fence,
+    "waiting-forgotten": waiting_forgotten,
     "fold-from-time-travel": fold_from_time_travel,
     "lease-without-epoch": lease_without_epoch,
     "retract-forgotten": retract_forgotten,

@@ -5,8 +5,8 @@
 
 With retry or abandon, its first load breaks a rule and fails, that is decided about, and another run follows in which
 the rule holds. With replay or discard, what waits in quarantine is judged again or given up before the run; with
-maintain, the tables are maintained. With --between it stops between the file of its first rows for bronze and their
-commit.
+maintain, the tables are maintained, and with forget as they would be years later. With --between it stops between the
+file of its first rows for bronze and their commit.
 
 Prints what the run says and, last, what it did as one line of JSON. Ends with the exit code that the command has.
 """
@@ -21,6 +21,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ from tillage.wiring import CommitLog, open_house
 
 # The package has a function of the same name, which `import ... as` would find.
 running = importlib.import_module("tillage.pipelines.run")
+FORGOTTEN_AFTER = timedelta(days=1_000)
 
 
 class StoppingLog(CommitLog):
@@ -66,7 +69,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("bug", nargs="?", choices=sorted(bugs.SEEDS))
     parser.add_argument("--wait", type=float, default=60)
     parser.add_argument("--stop")
-    parser.add_argument("--first", choices=["retry", "abandon", "replay", "discard", "maintain"])
+    parser.add_argument("--first", choices=["retry", "abandon", "replay", "discard", "maintain", "forget"])
     parser.add_argument("--between", action="store_true")
     arguments = parser.parse_args(words)
     if arguments.bug:
@@ -92,6 +95,9 @@ def run_once(
                 empty_quarantine(house, arguments)
             elif arguments.first == "maintain":
                 maintain(house, wait_s=arguments.wait, keep_h=0)
+            elif arguments.first == "forget":
+                much_later = replace(house, now=lambda: house.now() + FORGOTTEN_AFTER)
+                maintain(much_later, wait_s=arguments.wait, keep_h=0)
             elif arguments.first:
                 decide(house, arguments)
             report = running.run(house, wait_s=arguments.wait)

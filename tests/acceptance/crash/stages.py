@@ -30,6 +30,7 @@ STAGES = (
     "replaying",
     "discarding",
     "maintaining",
+    "forgetting",
 )
 # What only the first run of a project gets to.
 _ONCE = {CommitPoint.SETUP, CommitPoint.HOUSE, CommitPoint.TABLE, CommitPoint.MODELS}
@@ -85,7 +86,7 @@ class Stages:
     remodelling: one was killed between silver and the folds, and then the model was changed. retrying, abandoning: its
     load fails, and is retried or abandoned. replaying, discarding: all is loaded, and what waits in quarantine is
     judged again under a contract that has changed, or given up. maintaining: all is loaded, a dead writer left files in
-    the tables, and these are maintained.
+    the tables, and these are maintained. forgetting: so long after, that bytes were kept long enough.
 
     Of those, what a second run has anyway is tried on one side only: nothing becomes durable between the end of one
     point and the start of the next.
@@ -107,6 +108,7 @@ class Stages:
         self.wanted = state_of(self.whole.root, self.whole.dsn)
         makers = (self._first, self._second, self._voiding, self._recalling, self._rejecting, self._remodelling)
         makers += (self._retrying, self._abandoning, self._replaying, self._discarding, self._maintaining)
+        makers += (self._forgetting,)
         self._makers: Mapping[str, Callable[[], Stage]] = dict(zip(STAGES, makers, strict=True))
         self._made: dict[str, Stage] = {}
 
@@ -178,6 +180,12 @@ class Stages:
         leave_orphans(place)
         sides = dict.fromkeys(["plan", "fence", "compact", "vacuum", "checkpoint", "seal"], BOTH)
         return self._stage(place, sides, first="maintain")
+
+    def _forgetting(self) -> Stage:
+        base = self.places.copy(self.whole)
+        retention = b"slaProperties: [{property: retention, value: 400, unit: d}]\n"
+        base.deliver({CONTRACT: (base.root / CONTRACT).read_bytes() + retention})
+        return self._emptying(base, "forget", {"forget": BOTH}, {"bronze.orders"})
 
     def _emptying(self, base: Place, first: str, sides: Mapping[str, Sides], sections: set[str]) -> Stage:
         """After it has proved that this changes something in these sections."""
