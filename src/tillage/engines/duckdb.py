@@ -241,7 +241,7 @@ class DuckEngine:
         return Comparison(int(keys), int(differ), shown, tuple(examples))
 
     def holding(self, bronze: Snapshot, due: Due) -> Holding:
-        with self.connect() as connection:
+        with self._look() as connection:
             return holding(connection, bronze, due)
 
     @contextmanager
@@ -250,7 +250,7 @@ class DuckEngine:
             yield forgotten(connection, bronze, due, spans, number)
 
     def without_bytes(self, bronze: Snapshot, places: Rows) -> Rows:
-        with self.connect() as connection:
+        with self._look() as connection:
             return without_bytes(connection, bronze, places)
 
     def bronze_view(self, snapshot: Snapshot, last_load: int) -> View:
