@@ -114,7 +114,7 @@ def _python(code: str, folder: Path, *, timeout_s: float = 60, **environment: st
     return cost_of([sys.executable, "-c", code], folder, timeout_s=timeout_s, environment=environment)
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux hands orphans over")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 def test_cpu_of_a_child_that_left_its_parent_is_counted(tmp_path: Path) -> None:
     # The grandchild works on after the command that started it has ended; only the adopter can count it.
     work = "import time\nwhile time.process_time() < 0.5: pass"
@@ -130,7 +130,7 @@ print(cost_of([sys.executable, "-c", {start!r}], Path({str(tmp_path)!r}), timeou
     assert float(found.output) >= 0.5
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="elsewhere only the largest process is seen")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 def test_memory_is_that_of_all_processes_together(tmp_path: Path) -> None:
     hold = "import time; x = b'1' * 150_000_000\nwhile time.process_time() < 1: pass"
     code = (

@@ -104,7 +104,7 @@ def test_a_mark_is_not_overwritten(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["house.json"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another account's folder")
+@pytest.mark.skipif(os.geteuid() != 0, reason="about root")
 def test_root_in_a_project_of_another_account_is_told_to_run_as_its_owner(folder: Path) -> None:
     store = folder / "store"
     store.mkdir(mode=0o700)

@@ -93,6 +93,14 @@ CLOCK_WAITS = Case(
     LANDING,
     "nothing: leases go by PostgreSQL's clock",
 )
+CLOCK_JUMPS = Case(
+    "PostgreSQL's clock jumps 5 hours ahead under a run, and another takes its lease",
+    12,
+    "lease-lost",
+    "lease feed/orders went to another process; run again",
+    ALL,
+    "nothing: the other run has loaded it",
+)
 CASES = (
     KILLED,
     KILLED_IN_COMMIT,
@@ -103,4 +111,5 @@ CASES = (
     STORE_DISK_FULL,
     CLOCK,
     CLOCK_WAITS,
+    CLOCK_JUMPS,
 )
