@@ -32,7 +32,9 @@ CLAIMS = {
     "4.3": "a file an hour: the number of files stays flat, and so does what a load asks for; a day on a long history",
     "4.4": "PostgreSQL killed, away or full, lake read-only, disk full, clock off: each with its code, and then mended",
     "4.5": "a run that was stopped and overtaken is refused at its next write, at Delta and at PostgreSQL",
+    "5.1": "random folds over random changes: after each load the state is what plain Python makes of all rows",
     "5.4": "tables over feeds that load side by side, with kills: what readers see is always of one set of loads",
+    "5.5": "revenue by customer, product, hour and rate: four folds, one total, to the cent",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""
 

@@ -118,6 +118,7 @@ def opened(standing: Mapping[str, Sequence[Row]]) -> Change:
     return {name: [(1, row) for row in rows] for name, rows in standing.items()}
 
 
+@pytest.mark.accept("5.1")
 @bounded(25)
 @given(model=models(), history=histories(), new_after=st.integers(0, 4))
 def test_deltas_load_by_load_add_up_to_the_model_over_all_rows(
