@@ -155,6 +155,12 @@ class ReplayRefusedError(DataError):
     code = "replay-refused"
 
 
+class RebuildRefusedError(DataError):
+    """What stands would break a rule of its dataset if it were judged anew; it stays as it is."""
+
+    code = "rebuild-refused"
+
+
 class LoadFailedError(DataError):
     """A load breaks a rule or bound: nothing of it is visible, and its feed stops until a person decides."""
 

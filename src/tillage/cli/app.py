@@ -23,6 +23,7 @@ from tillage.cli.maintain import maintain
 from tillage.cli.opening import HERE, Json, Project, open_project, print_json
 from tillage.cli.plan import plan
 from tillage.cli.quarantine import app as quarantine
+from tillage.cli.rebuild import rebuild
 from tillage.cli.schema import schema
 from tillage.errors import OperatorError, QueryError, StrictQuarantineError, TillageError, UnknownRouteError
 
@@ -46,6 +47,7 @@ app.command(epilog="Example: tillage restore /mnt/other/shop")(restore)
 app.command("test", epilog="Example: tillage test tests/orders.yaml")(try_cases)
 app.command(epilog="Example: tillage maintain --feed orders")(maintain)
 app.command(epilog="Example: tillage plan --json")(plan)
+app.command(epilog="Examples: tillage rebuild customer_spend; tillage rebuild --from bronze --dry-run")(rebuild)
 app.command(epilog="Example: tillage schema contract > contract.schema.json")(schema)
 
 # The class of every complaint about options and arguments, for which Typer has no public name.

@@ -68,6 +68,9 @@ def _show(found: Plan) -> None:
 def _show_contracts(found: Plan, out: Console) -> None:
     for feed, changes in found.contracts.items():
         out.print(f"feed {feed}: the contract has changed; what is loaded keeps its verdicts and rates")
+        out.print(
+            f"  to apply it to them: tillage rebuild --from bronze --feed {feed} (first with --dry-run)", soft_wrap=True
+        )
         for one in changes:
             whom = "" if one.breaks == "nobody" else f"  (breaks {one.breaks})"
             out.print(f"  {one.where}: {one.what}{whom}")

@@ -104,6 +104,8 @@ class Project:
     routes: tuple[Route, ...]
     maintain: Schedule | None = None
     """When `tillage run --watch` maintains the house; None: never."""
+    zone: str = "UTC"
+    """In which days begin."""
 
 
 def read_project(name: str, text: str) -> Project:
@@ -132,6 +134,7 @@ def read_project(name: str, text: str) -> Project:
         tuple(_feed(document, ("feeds", key), key, value, zone=zone) for key, value in feeds.items()),
         tuple(_route(document, ("serve", key), key, value) for key, value in _mapping(document, ("serve",)).items()),
         _schedule(document, ("maintain", "schedule"), maintain.get("schedule"), zone=zone),
+        zone,
     )
 
 

@@ -32,12 +32,12 @@ class Counts:
     warning_rows: Mapping[str, int] = field(default_factory=dict)
     """By rule: units that break it and were accepted all the same."""
     taken_rows: int = 0
-    """Of the read ones, those that waited in quarantine: they were counted as read when they came."""
+    """Of the read ones, those that waited in quarantine, or stood: they were counted as read when they came."""
     taken_minor: Minor = None
     """What these were counted as, which may be another amount than is read now."""
     taken_not_countable_rows: int = 0
     closed_rows: int = 0
-    """Older versions that accepted ones put an end to."""
+    """Older versions that accepted ones put an end to; in a rebuild also what it judged otherwise."""
     closed_minor: Minor = None
 
     def difference_rows(self) -> int:
@@ -109,26 +109,29 @@ class Kept:
     discarded_minor: Minor = None
 
 
-def for_all_time(loads: Iterable[Counts], kept: Kept) -> Law:
-    """The law over all loads of a dataset, whatever each of them took up."""
+def for_all_time(loads: Iterable[Counts], kept: Kept, rebuilds: Iterable[Counts] = ()) -> Law:
+    """The law over all loads of a dataset, whatever each of them took up.
+
+    What rebuilds took up, `rebuilds` being those of the loads, stood until then: it is accepted, and closed, once less.
+    """
     counts = list(loads)
-    every = total(counts)
+    every, again = total(counts), total(rebuilds)
     return Law(
         read_rows=sum(one.new_rows() for one in counts),
-        accepted_rows=every.accepted_rows,
+        accepted_rows=every.accepted_rows - again.taken_rows,
         waiting_rows=kept.waiting_rows,
         duplicate_rows=every.duplicate_rows,
         suppressed_rows=every.suppressed_rows,
         discarded_rows=kept.discarded_rows,
         read_minor=added(one.new_minor() for one in counts),
-        accepted_minor=every.accepted_minor,
+        accepted_minor=added([every.accepted_minor, negated(again.taken_minor)]),
         waiting_minor=_like(every.read_minor, kept.waiting_minor),
         duplicate_minor=every.duplicate_minor,
         suppressed_minor=every.suppressed_minor,
         discarded_minor=_like(every.read_minor, kept.discarded_minor),
         not_countable_rows=every.not_countable_rows - every.taken_not_countable_rows,
-        closed_rows=every.closed_rows,
-        closed_minor=every.closed_minor,
+        closed_rows=every.closed_rows - again.taken_rows,
+        closed_minor=added([every.closed_minor, negated(again.taken_minor)]),
         warning_rows=every.warning_rows,
     )
 

@@ -12,7 +12,7 @@ from tillage.contracts.types import RECORD_TYPE, silver_columns
 from tillage.domain.conservation import Counts, Minor
 from tillage.domain.verdict import Verdict
 from tillage.engines.counting import QUARANTINED_SQL
-from tillage.engines.relations import current_relation, silver_relation, visible_bronze_relation
+from tillage.engines.relations import current_relation, silver_relation, turns, visible_bronze_relation
 from tillage.ports.engine import Disagreement, Silver
 from tillage.ports.lake import Rows, Snapshot
 
@@ -104,20 +104,23 @@ _OPENED = f"""
 def _questions(dataset: Dataset) -> dict[str, str]:
     """What is wrong, and a SELECT of the places of such rows: load, source, ordinal, unit."""
     signed = 'select _load as load_seq, _record from "#signed" where _sign = '
+    closed = 'select _record from "#signed" where _sign = -1'
     own = [name(column) for column, _ in silver_columns(dataset) if not column.startswith("_")]
     differ = " or ".join(f"o.{column} is distinct from c.{column}" for column in own)
     questions = {
         "accepted in bronze and not in silver": f"select {_PLACE} from ({_OPENED} except {signed} 1)",
         "in silver and not accepted in bronze": f"select {_PLACE} from ({signed} 1 except {_OPENED})",
         "twice in silver": f"""
-            select {_PLACE} from (select _record, _sign from "#signed" group by all having count(*) > 1)
+            select {_PLACE} from (select _record from "#signed" group by _record having sum(_sign) not in (0, 1)
+                union all select _record from "#signed" where _sign = 1 group by _record, _load having count(*) > 1)
         """,
         "closed in bronze and not in silver": f'select {_PLACE} from (from "#ends" except {signed} -1)',
         "closed in silver and not in bronze": f'select {_PLACE} from ({signed} -1 except from "#ends")',
         "closed in silver with other values than it was opened with": f"""
-            select {_PLACE.replace("_record", "c._record")} from "#signed" as c
-            left join "#signed" as o on o._record = c._record and o._sign = 1
-            where c._sign = -1 and (o._sign is null or {differ})
+            select {_PLACE.replace("_record", "c._record")} from ({turns('from "#signed"', -1)}) as c
+            left join ({turns(f'from "#signed" where _record in ({closed})', 1)}) as o
+                on o._record = c._record and o._turn = c._turn
+            where o._sign is null or o._load > c._load or {differ}
         """,
         "waiting in bronze and not in the quarantine": f"""
             select record_load, source, ordinal, unit from (({_WAITING}) except ({_INDEXED.format(text(dataset.name))}))

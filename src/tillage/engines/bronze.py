@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 from tillage.contracts.contract import Dataset, Merge
 from tillage.contracts.sql_text import text
 from tillage.contracts.types import CLOSE_TYPE, RECORD_TYPE
-from tillage.engines.judge import decided
+from tillage.engines.judge import RECORD, decided
 from tillage.engines.reader import RECORDS
 from tillage.engines.slices import slices
 from tillage.engines.taking import WRITTEN
@@ -21,9 +22,17 @@ _PLACES = "_load_seq, _source, _ordinal"
 
 
 def bronze_rows(
-    connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset], load_seq: int, *, is_replay: bool
+    connection: duckdb.DuckDBPyConnection,
+    datasets: Sequence[Dataset],
+    load_seq: int,
+    *,
+    is_replay: bool,
+    is_rebuild: bool = False,
 ) -> pa.RecordBatchReader:
-    """All records of a load, a slice at a time; of a replay without the bytes that are in bronze already."""
+    """All records of a load, a slice at a time; of a replay without the bytes that are in bronze already.
+
+    In a rebuild, which is like a replay, each unit puts an end to what it was.
+    """
     records = f"select rowid as row, *, true as is_kept from {RECORDS}"
     if is_replay:
         records = f"""
@@ -39,12 +48,20 @@ def bronze_rows(
 
     def batches() -> Iterator[pa.RecordBatch]:
         for condition in list(slices(connection, RECORDS)):
-            yield from _slice(connection, datasets, select, condition).to_batches(_WRITTEN_ROWS)
+            yield from cut(condition).to_batches(_WRITTEN_ROWS)
 
-    return pa.RecordBatchReader.from_batches(_slice(connection, datasets, select, "false").schema, batches())
+    cut = partial(_slice, connection, datasets, select, is_rebuild=is_rebuild)
+    return pa.RecordBatchReader.from_batches(cut("false").schema, batches())
 
 
-def _slice(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset], select: str, condition: str) -> pa.Table:
+def _slice(
+    connection: duckdb.DuckDBPyConnection,
+    datasets: Sequence[Dataset],
+    select: str,
+    condition: str,
+    *,
+    is_rebuild: bool,
+) -> pa.Table:
     """The records that fulfil a condition.
 
     Units are put beside their records by number: gathered by SQL, as sorted lists of structs, they took three quarters
@@ -59,16 +76,26 @@ def _slice(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset], s
     order = np.lexsort((units.column("unit").to_numpy(), units.column("place").to_numpy(), rows))
     units, rows = units.take(pa.array(order)), rows[order]
     records = records.drop(["row"])
-    records = records.append_column("units", _beside(every, rows, units.drop(["row", "place", "closes"])))
+    records = records.append_column("units", _beside(every, rows, units.drop(["row", "place", "own", "closes"])))
     closes = connection.sql(f"select null::{CLOSE_TYPE}[] as closes limit 0").to_arrow_table().schema.field("closes")
-    if all(dataset.merge is Merge.REJECT for dataset in datasets):
+    if not is_rebuild and all(dataset.merge is Merge.REJECT for dataset in datasets):
         records = records.append_column(closes, pa.nulls(len(records), closes.type))
     else:
-        is_closing = units.column("closes").is_valid()
-        ended = units.filter(is_closing).select(["dataset", "unit", "closes"])
-        ended = ended.rename_columns(["dataset", "unit", "record"])
-        records = records.append_column(closes, _beside(every, rows[is_closing.to_numpy()], ended).cast(closes.type))
+        ended, ending = _ended(units, rows, "closes")
+        if is_rebuild:
+            own, owning = _ended(units, rows, "own")
+            ended, ending = pa.concat_tables([own, ended]), np.concatenate([owning, ending])
+            order = np.argsort(ending, kind="stable")
+            ended, ending = ended.take(pa.array(order)), ending[order]
+        records = records.append_column(closes, _beside(every, ending, ended).cast(closes.type))
     return records.append_column("forgotten_by", pa.nulls(len(records), pa.int64()))
+
+
+def _ended(units: pa.Table, rows: np.ndarray, which: str) -> tuple[pa.Table, np.ndarray]:
+    """The units with something in the column `which`, a record, and the rows whose units they are."""
+    is_ending = units.column(which).is_valid()
+    ended = units.filter(is_ending).select(["dataset", "unit", which]).rename_columns(["dataset", "unit", "record"])
+    return ended, rows[is_ending.to_numpy()]
 
 
 def _beside(every: np.ndarray, rows: np.ndarray, values: pa.Table) -> pa.ListArray:
@@ -82,6 +109,6 @@ def _units(place: int, dataset: Dataset, condition: str) -> str:
     return f"""
         select row, {place} as place, {text(dataset.name)} as dataset, _unit as unit, _verdict as verdict,
             _codes as codes, _warnings as warnings, _control_minor::decimal(38,0) as control_minor,
-            _control_currency as control_currency, _closes::{RECORD_TYPE} as closes
+            _control_currency as control_currency, {RECORD}::{RECORD_TYPE} as own, _closes::{RECORD_TYPE} as closes
         from (from {decided(dataset)} where {condition}) join mine using ({_PLACES})
     """

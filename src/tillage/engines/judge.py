@@ -29,15 +29,17 @@ def known(dataset: Dataset) -> str:
     return name("#known:" + dataset.name)
 
 
-def judge(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None) -> None:
+def judge(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None, ended: str | None = None
+) -> None:
     """Makes the `decided` table from the `checked` one: the same rows and columns, a `_verdict` and `_closes` each.
 
     What silver holds stands before all units of the load, and these in order of place. Of two that pass with one key
     and the same content, the second is a duplicate. With other content it is a conflict; where the dataset merges, it
-    is a newer version, which closes the older one, or stale.
+    is a newer version, which closes the older one, or stale. What the table `ended` names by `_record` does not stand.
     """
     if dataset.key:
-        _find_known(connection, dataset, silver)
+        _find_known(connection, dataset, silver, ended)
         _find_rows(connection, dataset)
         repeats = _kept_first(dataset) if dataset.merge is Merge.REJECT else _versions(dataset)
     else:
@@ -57,7 +59,9 @@ def judge(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silve
     """)
 
 
-def _find_known(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None) -> None:
+def _find_known(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None, ended: str | None
+) -> None:
     """Fills `#passing`, the units without a violation, and `known`."""
     keys = ", ".join(name(key) for key in dataset.key)
     own = ", ".join(name(column) for column, _ in silver_columns(dataset) if not column.startswith("_"))
@@ -70,6 +74,8 @@ def _find_known(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver:
         # The keys first: what is closed matters for them alone.
         signed = f'select s.* from ({silver_relation(dataset, silver)}) as s semi join "#passing" using ({keys})'
         rows = f"select {own}, _record from ({current_relation(dataset, signed)})"
+        if ended is not None:
+            rows = f"{rows} where _record not in (select _record from {ended})"
     connection.execute(f"create or replace temp table {known(dataset)} as {rows}")
 
 

@@ -24,6 +24,8 @@ CODE = """if(is_part and list_any_value(list_transform(units, lambda u: u.verdic
     or digest is not null, units[1].codes[1], null) as code"""
 _RECORDS = f'load_seq, source, ordinal, "offset", raw, text, size_bytes, digest, is_part, {CODE}'
 _PLACES = ", ".join(PLACE)
+_OPENED = """struct_pack("load" := record_load, source := source, ordinal := ordinal, "offset" := "offset",
+    unit := u.unit)"""
 _PLACED = 'record_load as _load_seq, source as _source, ordinal as _ordinal, "offset" as _offset'
 
 
@@ -101,6 +103,9 @@ def recall_verdicts(
         create or replace temp table "#closes" as
         select {_PLACED}, c.dataset, c.unit as _unit, c.record::{RECORD_TYPE} as _closes
         from (select record_load, source, ordinal, "offset", unnest(closes) as c from ({rows}))
+        -- What a rebuild judges anew it closes first; that is no version that another one ends.
+        where (c.record."load", c.record.source, c.record.ordinal, c.record.unit)
+            <> (record_load, source, ordinal, c.unit)
     """)
     unreadable = text(Verdict.UNREADABLE)
     for dataset in datasets:
@@ -116,7 +121,22 @@ def recall_verdicts(
         """)
 
 
-def closed_relation(bronze: Snapshot, last_load: int, dataset: Dataset) -> str:
-    """The records of the units that were closed by any load up to the last one."""
-    rows = f"select unnest(closes) as c from ({visible_bronze_relation(bronze, last_load)})"
-    return f"select c.record::{RECORD_TYPE} from ({rows}) where c.dataset = {text(dataset.name)}"
+def ended_relation(bronze: Snapshot, last_load: int, dataset: Dataset) -> str:
+    """`_load, _record` of the units that loads up to the last one accepted and closed; a rebuild does both, in turn."""
+    rows, mine = visible_bronze_relation(bronze, last_load), text(dataset.name)
+    accepted = f"u.dataset = {mine} and u.verdict = {text(Verdict.ACCEPTED)}"
+    return f"""
+        with closed as (
+            select c.record::{RECORD_TYPE} as _record, count(*) as turns
+            from (select unnest(closes) as c from ({rows})) where c.dataset = {mine} group by all
+        ),
+        opened as (
+            select load_seq as _load, {_OPENED} as _record
+            from (select load_seq, record_load, source, ordinal, "offset", unnest(units) as u from ({rows}))
+            where {accepted}
+        )
+        select _load, _record from (
+            select *, row_number() over (partition by _record order by _load) as turn
+            from opened semi join closed using (_record)
+        ) join closed using (_record) where turn <= turns
+    """

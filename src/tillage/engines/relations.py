@@ -69,9 +69,22 @@ def silver_relation(dataset: Dataset, silver: Silver) -> str:
 
 
 def current_relation(dataset: Dataset, signed: str) -> str:
-    """The rows of `signed` that stand: opened and not closed; each unit is opened once."""
-    own = [name(column) for column, _ in silver_columns(dataset) if column != "_sign"]
-    return f"""
-        select {", ".join(own)} from ({signed}) where _sign = 1
-        and _record not in (select _record from ({signed}) where _sign = -1)
+    """The rows of `signed` that stand: opened and not closed, or closed and opened again, which only a rebuild does.
+
+    Few units are closed, so what is costly is asked of these alone.
     """
+    own = ", ".join(name(column) for column, _ in silver_columns(dataset) if column != "_sign")
+    closed = f"select _record from ({signed}) where _sign = -1"
+    return f"""
+        select {own} from ({signed}) where _sign = 1 and _record not in ({closed})
+        union all
+        select {own} from ({signed}) where _sign = 1 and (_record, _load) in (
+            select (_record, max(_load)) from ({signed}) where _record in ({closed})
+            group by _record having sum(_sign) > 0)
+    """
+
+
+def turns(signed: str, sign: int) -> str:
+    """SELECT of the rows of one sign, with `_turn`: which opening or closing of its unit it is, from 1."""
+    turn = "row_number() over (partition by _record order by _load)"
+    return f"select *, {turn} as _turn from ({signed}) where _sign = {int(sign)}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name
 from tillage.contracts.types import silver_columns
-from tillage.engines.relations import current_relation
+from tillage.engines.relations import current_relation, turns
 
 
 def history_relation(dataset: Dataset, signed: str, planned: str) -> str:
     """SELECT of every version that was ever accepted, with `_valid_from` and `_valid_to`, null for the one that stands.
 
-    In terms of the version column; without one, in times at which loads were planned.
+    In terms of the version column; without one, in times at which loads were planned. A version that a rebuild computed
+    anew is the same version, as it is now; one that it quarantined, with nothing after it, is none any more.
 
     Args:
         signed: SELECT of the visible rows of silver.
@@ -25,9 +26,16 @@ def history_relation(dataset: Dataset, signed: str, planned: str) -> str:
     else:
         start, end = "p.planned_at", "q.planned_at"
     return f"""
-        select {own}, {start} as _valid_from, {end} as _valid_to, o._load, o._record
-        from (from ({signed}) where _sign = 1) as o left join (from ({signed}) where _sign = -1) as c using (_record)
-        left join {planned} as p on p.load_seq = o._load left join {planned} as q on q.load_seq = c._load
+        select * exclude (_is_closed) from (
+            select {own}, {start} as _valid_from, {end} as _valid_to, o._load, o._record,
+                c._load is not null as _is_closed
+            from (
+                select *, min(_load) over (partition by _record) as _first from ({turns(signed, 1)})
+                qualify _turn = max(_turn) over (partition by _record)
+            ) as o
+            left join ({turns(signed, -1)}) as c using (_record, _turn)
+            left join {planned} as p on p.load_seq = o._first left join {planned} as q on q.load_seq = c._load
+        ) where _valid_to is not null or not _is_closed
     """
 
 
@@ -49,7 +57,8 @@ def changes_relation(dataset: Dataset, signed: str, since: int) -> str:
     return f"""
         select case when b._record is null then 'inserted' when a._record is null then 'deleted' else 'updated' end
             as _change, {columns}
-        from ({before}) as b full join ({now}) as a on {same} where a._record is distinct from b._record
+        from ({before}) as b full join ({now}) as a on {same}
+        where a._record is distinct from b._record or a._load is distinct from b._load
         order by {", ".join(f"coalesce(a.{key}, b.{key})" for key in keys)}
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import duckdb
 
@@ -17,8 +17,19 @@ from tillage.engines.bronze import bronze_rows
 from tillage.engines.counting import QUARANTINED_SQL, counted
 from tillage.engines.judge import RECORD, decided, judge, known
 from tillage.engines.reader import RECORDS, Reader
-from tillage.engines.recall import closed_relation, forgotten_relation, recall_verdicts, recalled_relation
-from tillage.engines.relations import bronze_relation, silver_relation
+from tillage.engines.rebuilding import (
+    find_retaken,
+    find_rewritten,
+    find_standing,
+    keep_changed,
+    less_warned,
+    recall_standing,
+    standing,
+    standing_batches,
+    sums_of,
+)
+from tillage.engines.recall import ended_relation, forgotten_relation, recall_verdicts, recalled_relation
+from tillage.engines.relations import bronze_relation, current_relation, silver_relation
 from tillage.engines.shares import fill_from_silver, share
 from tillage.engines.taking import (
     TAKEN,
@@ -31,7 +42,7 @@ from tillage.engines.taking import (
 from tillage.errors import ModelError, ModelMemoryError
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
-from tillage.ports.engine import BrokenRule, BronzePart, Folders, Patched, Share, Silver
+from tillage.ports.engine import BrokenRule, BronzePart, Folders, LookedAt, Patched, Share, Silver, Sums
 from tillage.ports.lake import Rows, Snapshot
 
 _FETCH_ROWS = 50_000
@@ -60,6 +71,7 @@ class DuckWorkspace:
         self._datasets = check.contract.datasets
         self._reader = Reader(connection, check, folders, threads)
         self._is_replay = False
+        self._is_rebuild = False
         start_taking(connection)
 
     def decide(
@@ -97,6 +109,51 @@ class DuckWorkspace:
             self._close(dataset)
         find_taken(self._connection, self._datasets)
 
+    def rebuild(
+        self,
+        bronze: Snapshot,
+        silver: Mapping[str, Silver],
+        *,
+        brought_by: Collection[int] | None,
+        patched: Collection[int],
+        bytes_of: int | None,
+    ) -> dict[str, LookedAt]:
+        self._start_rebuild()
+        for dataset in self._datasets:
+            seen = silver.get(dataset.name)
+            find_standing(self._connection, dataset, seen, brought_by=brought_by, patched=patched, bytes_of=bytes_of)
+        self._reader.start(is_trusting=bytes_of is None)
+        self._reader.read(standing_batches(self._connection, bronze, self._check.contract, bytes_of))
+        self._reader.finish()
+        looked_at = keep_changed(self._connection, self._datasets)
+        for dataset in self._datasets:
+            judge(self._connection, dataset, silver.get(dataset.name), standing(dataset))
+        find_rewritten(self._connection, bronze, self._datasets, bytes_of)
+        self._end_rebuild(bronze)
+        return looked_at
+
+    def recall_rebuilt(self, bronze: Snapshot, load_seq: int, silver: Mapping[str, Silver]) -> None:
+        self._start_rebuild()
+        for dataset in self._datasets:
+            recall_standing(self._connection, dataset, silver.get(dataset.name), bronze, load_seq)
+        self._recall(bronze, (load_seq,))
+        recall_written(self._connection, bronze_relation(bronze, (load_seq,)))
+        for dataset in self._datasets:
+            self._find_closed(dataset, silver.get(dataset.name))
+        self._end_rebuild(bronze)
+
+    def _start_rebuild(self) -> None:
+        self._is_replay = self._is_rebuild = True
+        start_taking(self._connection)
+
+    def _end_rebuild(self, bronze: Snapshot) -> None:
+        for dataset in self._datasets:
+            self._close(dataset)
+        find_retaken(self._connection, bronze, self._datasets)
+
+    def number(self, load_seq: int) -> None:
+        self._load_seq = load_seq
+
     def recall(
         self, bronze: Snapshot, loads: Iterable[int], silver: Mapping[str, Silver], waiting: Rows | None
     ) -> None:
@@ -121,21 +178,22 @@ class DuckWorkspace:
 
     def recall_standing(self, part: BronzePart) -> list[Share]:
         """What stands of the loads of a part; of the datasets in its silver, how much of that came from there."""
-        bronze, last_load, self._is_replay = part.snapshot, part.last_load, part.is_replay
+        bronze, self._is_replay = part.snapshot, part.is_replay
         self._recall(bronze, part.loads)
         contract = self._check.contract
         forgotten = forgotten_relation(bronze, part.loads, contract, is_replay=part.is_replay)
         self._connection.execute(f'create or replace temp table "#forgotten" as {forgotten}')
         asked = [dataset for dataset in self._datasets if dataset.name in part.silver]
         astray = {one.name: fill_from_silver(self._connection, part.loads, one, part.silver[one.name]) for one in asked}
-        self._leave_standing(bronze, last_load)
+        self._leave_standing(part)
         return [share(self._connection, one, astray[one.name]) for one in asked]
 
-    def _leave_standing(self, bronze: Snapshot, last_load: int) -> None:
+    def _leave_standing(self, part: BronzePart) -> None:
+        judged = int(part.loads[0]) if part.is_replay else "_load_seq"
         for dataset in self._datasets:
-            closed = closed_relation(bronze, last_load, dataset)
+            ended = f"select (_load, _record) from ({ended_relation(part.snapshot, part.last_load, dataset)})"
             self._connection.execute(f"""
-                delete from {decided(dataset)} where {RECORD} in ({closed});
+                delete from {decided(dataset)} where ({judged}, {RECORD}) in ({ended});
                 create or replace temp table {_closing(dataset)} as from ({empty_relation(dataset)})
             """)
 
@@ -145,20 +203,25 @@ class DuckWorkspace:
         rows = f"select {own} from ({empty_relation(dataset)})"
         if silver is not None and dataset.merge is not Merge.REJECT:
             closes = f"select _closes from {decided(dataset)} where _closes is not null"
-            rows = f"select {own} from ({silver_relation(dataset, silver)}) where _sign = 1 and _record in ({closes})"
+            signed = f"from ({silver_relation(dataset, silver)}) where _record in ({closes})"
+            rows = f"select {own} from ({current_relation(dataset, signed)})"
         self._connection.execute(f"create or replace temp table {known(dataset)} as {rows}")
 
     def _close(self, dataset: Dataset) -> None:
-        """Fills `closing` from `known`, and from the units of the load that later ones of it close."""
+        """Fills `closing` from `known`, from the units of the load that later ones of it close, and, in a rebuild, from
+        what stood.
+        """
         own = ", ".join(_own(dataset))
+        stood = f"select {own}, _record from {standing(dataset)}" if self._is_rebuild else None
         if dataset.merge is Merge.REJECT:
-            rows = f"select {own}, _record from ({empty_relation(dataset)})"
+            rows = stood or f"select {own}, _record from ({empty_relation(dataset)})"
         else:
             closes = f"select _closes from {decided(dataset)} where _closes is not null"
             accepted = f"select {own}, {RECORD} as _record from {decided(dataset)} where {_ACCEPTED}"
             rows = f"""
                 select {own}, _record from (select {own}, _record from {known(dataset)} union all {accepted})
                 where _record in ({closes})
+                {f"union all {stood}" if stood else ""}
             """
         self._connection.execute(f"create or replace temp table {_closing(dataset)} as {rows}")
 
@@ -182,7 +245,13 @@ class DuckWorkspace:
         return [(int(source), bool(is_unread)) for source, is_unread in rows]
 
     def bronze_rows(self) -> Rows:
-        return bronze_rows(self._connection, self._datasets, self._load_seq, is_replay=self._is_replay)
+        return bronze_rows(
+            self._connection,
+            self._datasets,
+            self._load_seq,
+            is_replay=self._is_replay,
+            is_rebuild=self._is_rebuild,
+        )
 
     def silver_rows(self, dataset: str) -> Rows | None:
         rows = self.silver_sql(self._check.contract.dataset(dataset))
@@ -199,7 +268,7 @@ class DuckWorkspace:
         load = f"{int(self._load_seq)}::bigint as _load"
         opened = f"select {own}, 1::tinyint as _sign, {load}, {RECORD} as _record"
         opened += f" from {decided(dataset)} where {_ACCEPTED}"
-        if dataset.merge is Merge.REJECT:
+        if dataset.merge is Merge.REJECT and not self._is_rebuild:
             return opened
         return f"{opened} union all select {own}, -1::tinyint as _sign, {load}, _record from {_closing(dataset)}"
 
@@ -213,13 +282,23 @@ class DuckWorkspace:
         """).to_arrow_table()
 
     def counts(self) -> dict[str, Counts]:
-        return {
+        found = {
             dataset.name: counted(self._connection, dataset, decided(dataset), taken=TAKEN, closed=_closing(dataset))
             for dataset in self._datasets
         }
+        if self._is_rebuild:
+            for dataset in self._datasets:
+                found[dataset.name] = less_warned(self._connection, dataset, found[dataset.name])
+        return found
+
+    def sums(self) -> dict[str, Sums]:
+        return {
+            dataset.name: sums_of(self._connection, dataset, self.silver_sql(dataset)) for dataset in self._datasets
+        }
 
     def taken_rows(self) -> Rows:
-        return self._connection.sql(f"select dataset, load_seq, source, ordinal, unit from {TAKEN}").to_arrow_table()
+        waited = f"from {TAKEN} where {not self._is_rebuild}"
+        return self._connection.sql(f"select dataset, load_seq, source, ordinal, unit {waited}").to_arrow_table()
 
     def quarantined_codes(self) -> dict[str, int]:
         units = " union all ".join(

@@ -47,7 +47,8 @@ def say_news(house: House, feed: str) -> None:
         return
     if not now.judges_as(_texts(house)(feed, last.contract_digest)):
         house.say(
-            f"feed {feed}: the contract has changed; what is loaded keeps its verdicts and rates, new files get these"
+            f"feed {feed}: the contract has changed; what is loaded keeps its verdicts and rates, new files get these; "
+            f"to apply it to what is loaded: tillage rebuild --from bronze --feed {feed}"
         )
     held = {one.dataset for one in house.ledger.held_datasets()}
     held |= {dataset.name for dataset in _texts(house)(feed, last.contract_digest).datasets}

@@ -150,11 +150,15 @@ def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
     datasets = check.contract.datasets
     is_replay = load.kind is LoadKind.REPLAY
-    folders = house.folders_of(load.feed) if is_replay else house.folders(load)
+    folders = house.folders(load) if load.kind is LoadKind.READ else house.folders_of(load.feed)
     # Once the load is published, what it took up waits no longer: only its counts and its seal are still to come.
     waiting = house.ledger.waiting(load.feed, Waiting()) if is_replay else None
     with house.engine.workspace(load.load_seq, check, folders) as workspace:
-        workspace.recall(bronze, (load.load_seq,), silver_before(house, load, datasets), waiting)
+        silver = silver_before(house, load, datasets)
+        if load.kind is LoadKind.REBUILD:
+            workspace.recall_rebuilt(bronze, load.load_seq, silver)
+        else:
+            workspace.recall(bronze, (load.load_seq,), silver, waiting)
         return repeat(house, load, datasets, workspace, lease)
 
 

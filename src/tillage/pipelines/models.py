@@ -30,7 +30,7 @@ def sync_models(house: House) -> None:
     views = views_of(house) if changed or gone else []
     for fold in changed:
         house.say(f"model {fold.name}: {'changed, computed anew' if fold.name in kept else 'new'}")
-        _replace(house, fold, types[fold.name], views)
+        compute_anew(house, fold, types[fold.name], views)
     for name in gone:
         if name in house.models.derived:
             house.folds.retire(name)
@@ -46,7 +46,7 @@ def views_of(house: House) -> Views:
     return [(view, types[view.name]) for view in views]
 
 
-def _replace(house: House, fold: Fold, types: ColumnTypes, views: Views) -> None:
+def compute_anew(house: House, fold: Fold, types: ColumnTypes, views: Views) -> None:
     """Computes without a lock, and again if a load was published meanwhile."""
     for _ in range(_TRIES):
         published = house.ledger.published()

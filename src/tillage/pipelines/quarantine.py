@@ -79,7 +79,7 @@ def replay(
     """
     report = Replayed()
     for contract in _feeds(house, wanted):
-        with _at_work(house, contract, wait_s) as lease:
+        with at_work(house, contract, wait_s) as lease:
             waiting = house.ledger.waiting(contract.feed.name, wanted)
             if not waiting.num_rows:
                 continue
@@ -93,7 +93,7 @@ def replay(
                 texts = {patch.patch.digest: patch.text} if patch else {}
                 load = _planned(house, contract, LoadKind.REPLAY, manifest, lease, texts=texts)
             counts = _judged(house, load, contract, waiting=waiting, patch=patch, lease=None if is_trial else lease)
-            report.counts.setdefault(load.load_seq, {}).update(counts)
+            report.counts.setdefault(0 if is_trial else load.load_seq, {}).update(counts)
     return report
 
 
@@ -108,7 +108,7 @@ def discard(house: House, wanted: Waiting, *, reason: str, is_trial: bool = Fals
         raise OperatorError("the reason is empty; say why: --reason TEXT")
     discarded: dict[int, int] = {}
     for contract in _feeds(house, wanted):
-        with _at_work(house, contract, wait_s) as lease:
+        with at_work(house, contract, wait_s) as lease:
             rows = house.ledger.waiting(contract.feed.name, wanted).num_rows
             if is_trial and rows:
                 discarded[0] = discarded.get(0, 0) + rows
@@ -141,7 +141,7 @@ def _feeds(house: House, wanted: Waiting) -> list[FeedContract]:
 
 
 @contextmanager
-def _at_work(house: House, contract: FeedContract, wait_s: float) -> Iterator[Lease]:
+def at_work(house: House, contract: FeedContract, wait_s: float) -> Iterator[Lease]:
     """The feed's lease, with nothing left open in it.
 
     Raises:

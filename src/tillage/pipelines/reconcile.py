@@ -18,7 +18,7 @@ from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import BronzePart, Comparison, Share
 
-_JUDGING = {LoadKind.READ, LoadKind.REPLAY}
+_JUDGING = {LoadKind.READ, LoadKind.REPLAY, LoadKind.REBUILD}
 _STANDING = {LoadState.OPEN, LoadState.SEALED}  # of the others nothing was ever visible
 
 
@@ -79,12 +79,12 @@ def _by_dataset(fold: Fold, shares: Iterable[Share]) -> tuple[Share, ...]:
 
 
 def _parts(house: House, fold: Fold, feed: str, published: Mapping[str, int]) -> list[BronzePart]:
-    """Loads that read files, together where they had one contract; those that took up what waited each by itself."""
+    """Loads that read files, together where they had one contract; those that took up other units each by itself."""
     last = published.get(feed, 0)
     together: dict[tuple[str, int], list[Load]] = {}
     for load in house.ledger.loads():
         if load.feed == feed and load.state in _STANDING and load.load_seq <= last and load.kind in _JUDGING:
-            own = load.load_seq if load.kind is LoadKind.REPLAY else 0
+            own = 0 if load.kind is LoadKind.READ else load.load_seq
             together.setdefault((load.contract_digest, own), []).append(load)
     snapshot = house.lake.bronze(feed).snapshot()
     folders = house.folders_of(feed)

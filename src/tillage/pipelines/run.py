@@ -25,6 +25,7 @@ from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import execute, look, plan, resume
 from tillage.pipelines.maintain import Maintained, maintain_if_due
 from tillage.pipelines.models import check_routes, served_now, sync_models
+from tillage.pipelines.rebuild import go_on
 
 
 @dataclass
@@ -125,16 +126,20 @@ def _finish(house: House, contract: FeedContract, lease: Lease, report: RunRepor
         return
     counts = resume(house, load, lease)
     if counts is None:
-        is_upkeep = load.kind is LoadKind.MAINTAIN
-        house.say(
-            f"load {load.load_seq} was stopped while it kept up the tables; it is voided, and what it did stands"
-            if is_upkeep
-            else f"load {load.load_seq} was stopped before anything was decided; it is voided and its files read again"
-        )
+        house.say(f"load {load.load_seq} was stopped {_VOIDED.get(load.kind, _VOIDED[LoadKind.READ])}")
         report.voided.append(load.load_seq)
-        return
-    report.resumed.append(load.load_seq)
-    report.loads[load.load_seq] = counts
+    else:
+        report.resumed.append(load.load_seq)
+        report.loads[load.load_seq] = counts
+    if load.kind is LoadKind.REBUILD:
+        report.loads |= go_on(house, contract, load, lease)
+
+
+_VOIDED = {
+    LoadKind.READ: "before anything was decided; it is voided and its files read again",
+    LoadKind.MAINTAIN: "while it kept up the tables; it is voided, and what it did stands",
+    LoadKind.REBUILD: "before anything was decided; it is voided and made again",
+}
 
 
 def _load_new(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tillage.domain.conservation import Kept, Law, for_all_time
-from tillage.domain.load import LoadState
+from tillage.domain.conservation import Counts, Kept, Law, for_all_time
+from tillage.domain.load import LoadKind, LoadState
 from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.store import Reason
@@ -38,11 +39,12 @@ def status(house: House) -> Status:
 def _status(house: House) -> Status:
     loads = {load.load_seq: load for load in house.ledger.loads()}
     # Of a failed load the ledger keeps what it would have brought.
-    counts = [found for load_seq, found in house.ledger.counts_by_load().items() if loads[load_seq].state in _VISIBLE]
+    counts = {seq: found for seq, found in house.ledger.counts_by_load().items() if loads[seq].state in _VISIBLE}
+    rebuilds = [found for seq, found in counts.items() if loads[seq].kind is LoadKind.REBUILD]
     kept = house.ledger.kept()
     return Status(
         datasets={
-            name: for_all_time((load[name] for load in counts if name in load), kept.get(name, Kept()))
+            name: for_all_time(_of(name, counts.values()), kept.get(name, Kept()), _of(name, rebuilds))
             for name in house.datasets()
         },
         currencies={name: house.dataset(name)[1].currency for name in house.datasets()},
@@ -52,3 +54,7 @@ def _status(house: House) -> Status:
         open_loads=tuple(load.load_seq for load in loads.values() if load.state is LoadState.OPEN),
         failed_loads=tuple(load.load_seq for load in loads.values() if load.state is LoadState.FAILED),
     )
+
+
+def _of(dataset: str, loads: Iterable[Mapping[str, Counts]]) -> list[Counts]:
+    return [load[dataset] for load in loads if dataset in load]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -44,7 +44,7 @@ class BronzePart:
     last_load: int
     """Units that loads up to this one closed do not stand."""
     is_replay: bool
-    """Whether the loads took up what waited; then it is one load."""
+    """Whether the loads took up what waited or stood; then it is one load."""
     silver: Mapping[str, Silver]
     """By dataset, where units are whose bytes are forgotten."""
 
@@ -124,12 +124,32 @@ class Disagreement:
     unit: int
 
 
+@dataclass(frozen=True)
+class LookedAt:
+    """Units of one dataset that stand and were judged anew; all but these counts come out otherwise."""
+
+    rows: int = 0
+    same_rows: int = 0
+    """Come out as they stand."""
+    forgotten_rows: int = 0
+    """Bronze has no bytes of them any more; these, and the next two kinds, stay as they are."""
+    unreadable_rows: int = 0
+    """In records beyond today's limits."""
+    not_found_rows: int = 0
+    """In records in which today's contract finds no such unit."""
+
+
+Sums = Mapping[str, Mapping[str, tuple[int, int]]]
+"""By money column and currency, minor units before and after."""
+
 Patched = Callable[[Any, Any], Any]
 """Arrow arrays of texts and of lists of `{dataset, code}` to the changed texts, null where nothing changed."""
 
 
 class Workspace(Protocol):
-    """One load being computed: first `decide`, `take_up` or `recall`, then any of the others, any number of times."""
+    """One load being computed: first `decide`, `take_up`, `rebuild` or one that recalls, then any of the others, any
+    number of times.
+    """
 
     def decide(
         self, batches: Iterable[RecordBatch], silver: Mapping[str, Silver], document: Callable[[int], RecordBatch]
@@ -154,6 +174,36 @@ class Workspace(Protocol):
         Args:
             waiting: As `Ledger.waiting`.
         """
+        ...
+
+    def rebuild(
+        self,
+        bronze: Snapshot,
+        silver: Mapping[str, Silver],
+        *,
+        brought_by: Collection[int] | None,
+        patched: Collection[int],
+        bytes_of: int | None,
+    ) -> dict[str, LookedAt]:
+        """Judges anew what stands, and gives a verdict to each unit that comes out otherwise; what was looked at.
+
+        Args:
+            brought_by: Only units whose records these loads brought; None: all.
+            patched: Loads that kept bytes of their own for what they judged.
+            bytes_of: The one of them whose units are taken, from those bytes; None: all that none of them judged.
+        """
+        ...
+
+    def number(self, load_seq: int) -> None:
+        """What is computed is of this load from now on."""
+        ...
+
+    def sums(self) -> dict[str, Sums]:
+        """By dataset, the money of the rows that the load closes and of those that it opens."""
+        ...
+
+    def recall_rebuilt(self, bronze: Snapshot, load_seq: int, silver: Mapping[str, Silver]) -> None:
+        """As `recall`, for a load that judged anew what stood; `silver` is as it was before it."""
         ...
 
     def recall(
@@ -292,7 +342,10 @@ class Engine(Protocol):
         ...
 
     def explained(self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str) -> list[dict[str, Any]]:
-        """The inner rows behind one key, as `Fold.explain_sql` says, in order of position; `_line` decoded."""
+        """The inner rows behind one key, as `Fold.explain_sql` says, in order of position; `_line` decoded.
+
+        `_rates` are, by amount, the VAT rates in basis points of the dataset's row, those of its lists' elements aside.
+        """
         ...
 
     def compared(self, fold: Fold, kept: Rows, recomputed: Rows) -> Comparison:

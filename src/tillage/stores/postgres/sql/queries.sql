@@ -121,7 +121,7 @@ with recursive feeds as (
 select l.feed, l.load_seq, l.contract_digest
 from feeds f cross join lateral (
     select * from tillage.loads l
-    where l.feed = f.feed and l.state in ('open', 'sealed') and l.kind in ('read', 'replay')
+    where l.feed = f.feed and l.state in ('open', 'sealed') and l.kind in ('read', 'replay', 'rebuild')
     order by l.load_seq desc limit 1
 ) as l where f.feed is not null
 
