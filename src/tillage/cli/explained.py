@@ -58,6 +58,8 @@ def _adds(found: Explanation, parts: Sequence[Part]) -> str:
     whole = [part for part in parts if part.element_no is None]
     added = {column: sum(part.adds[column] or 0 for part in whole) for column in found.currencies}
     cells = [f"{column} {amount(total, found.currencies[column])}" for column, total in added.items() if total]
+    rates = dict(rate for part in whole for rate in part.rate_bp.items())
+    cells += [f"{name} at {rate / 100:g} %" for name, rate in rates.items() if cells]
     return f"   + {', '.join(cells)}" if cells else ""
 
 

@@ -205,12 +205,16 @@ class DuckEngine:
                 for dataset, seen in silver.items()
             }
             self._relations(connection, fold, sql)
+            rates = " union all ".join(_rates(self._datasets[dataset], rows) for dataset, rows in sql.items())
             statement = f"""
-                select * from ({fold.explain_sql}) where cast({name(column)} as varchar) = $1
+                select * from ({fold.explain_sql}) left join ({rates}) using (_dataset, _record)
+                where cast({name(column)} as varchar) = $1
                 order by _record."load", _record.source, _record.ordinal, _record.unit, _dataset, _line_no nulls first
             """
             rows: list[dict[str, Any]] = connection.sql(statement, params=[key]).to_arrow_table().to_pylist()
-        return [row | {"_line": json.loads(row["_line"]) if row["_line"] else None} for row in rows]
+        return [
+            row | {part: json.loads(row[part]) if row[part] else None for part in ("_line", "_rates")} for row in rows
+        ]
 
     def standing(self, dataset: str, silver: Silver) -> str:
         """SELECT of the rows of a dataset that are open now."""
@@ -287,6 +291,12 @@ class DuckEngine:
         for dataset in fold.datasets:
             rows = sql.get(dataset) or empty_relation(self._datasets[dataset])
             connection.execute(f"create or replace temp view {name(dataset)} as {rows}")
+
+
+def _rates(dataset: Dataset, rows: str) -> str:
+    """SELECT of `_dataset, _record, _rates`: as a JSON object, by amount, the rates that stand in the row itself."""
+    rates = ", ".join(f"{text(one.name)}, {name(one.rate_name)}" for one in dataset.columns if one.vat)
+    return f"select {text(dataset.name)} as _dataset, _record, json_object({rates})::varchar as _rates from ({rows})"
 
 
 def _refuse_inexact(fold: Fold, types: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from tillage.contracts.contract import Dataset
 from tillage.contracts.project import Route
 from tillage.errors import OperatorError, UnknownKeyError, UnknownRouteError
 from tillage.models.fold import Fold
@@ -40,6 +41,8 @@ class Part:
     element_no: int | None
     forgotten_at: datetime | None
     """When the bytes of its record were taken away, since they were kept long enough; its place stays known."""
+    rate_bp: Mapping[str, int]
+    """By amount, the VAT rate by which its net was made, in basis points: of the element, or of the row."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def _explain(house: House, route: Route, key: str, fold: Fold, published: Mappin
             element=row["_line"],
             element_no=row["_line_no"],
             forgotten_at=forgotten.get(_place(row)),
+            rate_bp=_rates(house.dataset(row["_dataset"])[1], row),
         )
         for row in rows
     )
@@ -153,6 +157,16 @@ def _forgotten(house: House, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[in
     loads = {row["forgotten_by"] for row in found}
     planned = {load: one.planned_at for load in loads for one in house.ledger.summaries(load)}
     return {(row["load_seq"], row["source"], row["ordinal"]): planned.get(row["forgotten_by"]) for row in found}
+
+
+def _rates(dataset: Dataset, row: Mapping[str, Any]) -> dict[str, int]:
+    """What stands beside the net that was made by it; of a null amount there is none."""
+    element = row["_line"]
+    found = row["_rates"] or {}
+    if row["_line_no"] is not None:
+        amounts = [item for column in dataset.columns for item in column.items if item.vat]
+        found = {one.name: element.get(one.rate_name) for one in amounts} if isinstance(element, dict) else {}
+    return {name: int(rate) for name, rate in found.items() if rate is not None}
 
 
 def _served(house: House, route: Route, key: str) -> tuple[str, dict[str, Any]]:
