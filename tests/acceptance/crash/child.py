@@ -5,8 +5,8 @@
 
 With retry or abandon, its first load breaks a rule and fails, that is decided about, and another run follows in which
 the rule holds. With replay or discard, what waits in quarantine is judged again or given up before the run; with
-maintain, the tables are maintained, and with forget as they would be years later. With --between it stops between the
-file of its first rows for bronze and their commit.
+rebuild, what stands is judged anew; with maintain, the tables are maintained, and with forget as they would be years
+later. With --between it stops between the file of its first rows for bronze and their commit.
 
 Prints what the run says and, last, what it did as one line of JSON. Ends with the exit code that the command has.
 """
@@ -33,6 +33,7 @@ from tillage.errors import TillageError
 from tillage.pipelines import failing, quarantine
 from tillage.pipelines.house import House
 from tillage.pipelines.maintain import maintain
+from tillage.pipelines.rebuild import rebuild_from_bronze
 from tillage.ports.store import Waiting
 from tillage.settings import Crash, Settings, read_settings
 from tillage.wiring import CommitLog, open_house
@@ -69,7 +70,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("bug", nargs="?", choices=sorted(bugs.SEEDS))
     parser.add_argument("--wait", type=float, default=60)
     parser.add_argument("--stop")
-    parser.add_argument("--first", choices=["retry", "abandon", "replay", "discard", "maintain", "forget"])
+    decisions = ["retry", "abandon", "replay", "discard", "maintain", "forget", "rebuild"]
+    parser.add_argument("--first", choices=decisions)
     parser.add_argument("--between", action="store_true")
     arguments = parser.parse_args(words)
     if arguments.bug:
@@ -93,6 +95,8 @@ def run_once(
         with open_house(root, settings, say=lambda line: print(line, flush=True), commits=commits) as house:
             if arguments.first in {"replay", "discard"}:
                 empty_quarantine(house, arguments)
+            elif arguments.first == "rebuild":
+                rebuild_from_bronze(house, wait_s=arguments.wait)
             elif arguments.first == "maintain":
                 maintain(house, wait_s=arguments.wait, keep_h=0)
             elif arguments.first == "forget":
