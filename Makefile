@@ -10,6 +10,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PY := .venv/bin/python
 STAMP := .venv/.installed
 BENCH := build/bench/venv
+# Two processes take one file after the other, in the order of the folders, which has the longest ones first: so nothing
+# that the tests of a file share is made twice, and neither process is left with a long file at the end.
+SHARED := -n 2 --dist loadfile --no-loadscope-reorder
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,7 +39,7 @@ demo: setup  ## a shop's files in, totals to the cent out, in the folder demo/
 	$(PY) -m tillage.cli.demo demo
 
 test: setup  ## every test that needs no server of its own, acceptance included; TESTS=path takes a part
-	$(PY) -m pytest -n 2 -m "not services and not clone" $(TESTS)
+	$(PY) -m pytest $(SHARED) -m "not services and not clone" $(TESTS)
 
 test-services: setup  ## the tests that need real servers
 	@$(PY) -m pytest -m services; code=$$?; \

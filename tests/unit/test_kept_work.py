@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tillage.engines.duckdb import DuckEngine
 from tillage.errors import ContractError
-from tillage.wiring import compile_text, load_project
+from tillage.wiring import compile_kept, load_project
 
 TEMPLATE = REPOSITORY / "src/tillage/templates/food-orders"
 
@@ -18,15 +18,15 @@ TEMPLATE = REPOSITORY / "src/tillage/templates/food-orders"
 def test_load_asks_for_the_check_that_the_open_project_has_already() -> None:
     _, feeds, _ = load_project(TEMPLATE)
     kept = feeds["orders"]
-    assert compile_text("orders", kept.text) is kept.check
-    assert compile_text("orders", kept.text + "\n# a note\n") is not kept.check
-    assert compile_text("returns", kept.text).contract.feed == "returns"
+    assert compile_kept("orders", kept.text) is kept.check
+    assert compile_kept("orders", kept.text + "\n# a note\n") is not kept.check
+    assert compile_kept("returns", kept.text).contract.feed == "returns"
 
 
 def test_wrong_text_is_refused_each_time_and_not_as_that_of_a_file_that_the_project_has() -> None:
     for _ in range(2):
         with pytest.raises(ContractError, match=r"^the contract that a load of feed orders was decided under, line 1"):
-            compile_text("orders", "apiVersion: v9.9.9\n")
+            compile_kept("orders", "apiVersion: v9.9.9\n")
 
 
 def test_look_leaves_nothing_that_the_next_one_sees(tmp_path: Path) -> None:
