@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.acceptance.crash.runs import Ended, Process
 from tests.torture.comparing import Model, differences, is_whole
-from tests.torture.projects import Project, folds, put, write
+from tests.torture.projects import Project, put, write
 from tests.torture.steps import Files, Step, widened
 from tillage.stores.embedded import EmbeddedPostgres
 from tillage.stores.embedded.locks import is_held
@@ -96,7 +96,7 @@ class TorturedHouse:
             raise WrongError(f"inspection ended with {ended.code}: {ended.said}")
         found = json.loads(into.read_text())
         self.loads = len(found["loads"])
-        return differences(self.model, folds(self.project, self._factor), found)
+        return differences(self.model, self._factor, found)
 
     def _write(self) -> None:
         write(self.root, self.project, self._widths, self._factor)

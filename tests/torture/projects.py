@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -12,6 +12,7 @@ from typing import Any
 from tests.oracle.house.figures import Branch, FoldSpec
 
 Document = dict[str, Any]
+Row = dict[str, Any]
 KINDS = ("flat", "keyless", "nested", "grouped")
 CLASSES = ("bread", "milk", "tea", "wine", "salt")
 """A contract of width n knows n + 2 of them."""
@@ -160,6 +161,36 @@ def _branches(feed: FeedSpec) -> tuple[Branch, ...]:
     return (Branch(feed.datasets[0], "shop", {"items": 1, "amount": "price_minor", "revisions": "revision"}),)
 
 
+def derived(project: Project, factor: int) -> dict[str, str]:
+    """A table over two folds where there are two, and a view of one, by name."""
+    whole = " union all ".join(
+        f"select '{name}' as name, count(*) as keys, sum(items) as items, sum(amount) as amount from {name}"
+        for name in _ends(project, factor)
+    )
+    return {"whole": whole, "many": f"select grp, items from {_ends(project, factor)[0]} where items > 1"}
+
+
+def of_derived(project: Project, factor: int, states: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    """What they must hold, from the rows of the folds."""
+    ends = _ends(project, factor)
+    whole: list[Row] = [
+        {"name": name, "keys": len(states[name]), **{part: _added(states[name], part) for part in ("items", "amount")}}
+        for name in ends
+    ]
+    many: list[Row] = [{"grp": row["grp"], "items": row["items"]} for row in states[ends[0]] if (row["items"] or 0) > 1]
+    return {"whole": whole, "many": many}
+
+
+def _ends(project: Project, factor: int) -> list[str]:
+    """The first and the last of the folds, which may be one."""
+    return sorted({fold.name for fold in (folds(project, factor)[0], folds(project, factor)[-1])})
+
+
+def _added(rows: Sequence[Row], name: str) -> int | None:
+    values = [row[name] for row in rows if row[name] is not None]
+    return sum(values) if values else None
+
+
 def model_sql(fold: FoldSpec) -> str:
     """The model as a user would write it."""
     parts = []
@@ -188,6 +219,8 @@ def write(root: Path, project: Project, widths: Mapping[str, int], factor: int) 
     put(root / "tillage.yaml", json.dumps({"project": "torture", "feeds": feeds}).encode())
     for fold in folds(project, factor):
         put(root / f"models/{fold.name}.sql", model_sql(fold).encode())
+    for name, sql in derived(project, factor).items():
+        put(root / f"models/{name}.sql", sql.encode())
 
 
 def put(path: Path, content: bytes) -> None:
