@@ -211,8 +211,8 @@ def test_rate_from_a_day_on_then_a_corrected_one_and_a_rebuild_serve_what_the_or
     place = places.fresh()
     settle(place, WRONG)
 
-    def command(*words: str) -> str:
-        return tillage(place.root, *words, TILLAGE_STORE_DSN=place.dsn)
+    def command(*words: str, expect: int = 0) -> str:
+        return tillage(place.root, *words, expect=expect, TILLAGE_STORE_DSN=place.dsn)
 
     arrive(place, "first.jsonl", first)
     command("run")
@@ -225,7 +225,7 @@ def test_rate_from_a_day_on_then_a_corrected_one_and_a_rebuild_serve_what_the_or
     assert served(place) == mixed
 
     place.deliver({CONTRACT: contract_of(CORRECTED).encode()})
-    assert "tillage rebuild --from bronze --feed orders" in command("plan")
+    assert "tillage rebuild --from bronze --feed orders" in command("plan", expect=11)
     trial = json.loads(command("rebuild", "--from", "bronze", "--dry-run", "--json"))
     assert served(place) == mixed
     answer = json.loads(command("rebuild", "--from", "bronze", "--json"))
@@ -269,6 +269,7 @@ def ready(places: Places) -> tuple[Place, Place]:
     assert ended.code == 0, ended.said
     assert {"plan", "bronze", "silver", "publish", "seal", "lease", "release-lease"} <= ended.did["passed"].keys()
     assert known(whole) != known(place)
+    proven(whole)
     return place, whole
 
 
@@ -287,7 +288,6 @@ def test_rebuild_that_is_killed_anywhere_is_finished_by_a_run(
         assert known(place) == known(base)
         assert run(place, first="rebuild").code == 0
     assert known(place) == known(whole)
-    proven(place)
     places.drop(place)
 
 

@@ -209,7 +209,7 @@ def test_three_commands_lead_from_a_file_to_its_rows(tmp_path: Path) -> None:
         ("a.bin", b"\0\1\2\3", "nobody can tell what it is"),
         ("a.txt", b"just words\nand more\n", "nobody can tell what it is"),
         ("a.csv", b"a,b;c\n1,2;3\n", "--delimiter"),
-        ("a.csv.gz", gzip.compress(_PLAIN)[:-4], "no whole gzip file"),
+        ("a.csv.gz", gzip.compress(_PLAIN, mtime=0)[:-4], "no whole gzip file"),
         ("a.csv.gz", _PLAIN, "no gzip file"),
         ("a.parquet", b"PAR1....", "no Parquet file"),
         ("a.json", b'{"a": }', "no record of it can be read as json"),

@@ -435,7 +435,7 @@ def _no_descriptor_is_left_open(tmp_path: Path) -> Iterator[None]:
     ("kind", "name", "data", "is_taken"),
     [
         ("json", "a.jsonl", b'[{"a":1},{"a":2}]', True),
-        ("json", "a.jsonl.gz", gzip.compress(b'[\n{"a":1},\n{"a":2}\n]\n'), True),
+        ("json", "a.jsonl.gz", gzip.compress(b'[\n{"a":1},\n{"a":2}\n]\n', mtime=0), True),
         ("json", "a.jsonl", LINE * 2, False),
         ("jsonl", "a.csv", LINE * 2, True),
         ("jsonl", "a.csv", b"a,b\n1,2\n", False),

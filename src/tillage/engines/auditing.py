@@ -105,8 +105,9 @@ def _questions(dataset: Dataset) -> dict[str, str]:
     """What is wrong, and a SELECT of the places of such rows: load, source, ordinal, unit."""
     signed = 'select _load as load_seq, _record from "#signed" where _sign = '
     closed = 'select _record from "#signed" where _sign = -1'
+    # One load may close a unit twice, as it stood and as that load opened it; either closing may be the first.
     own = [name(column) for column, _ in silver_columns(dataset) if not column.startswith("_")]
-    differ = " or ".join(f"o.{column} is distinct from c.{column}" for column in own)
+    same = " and ".join(f"o.{column} is not distinct from c.{column}" for column in own)
     questions = {
         "accepted in bronze and not in silver": f"select {_PLACE} from ({_OPENED} except {signed} 1)",
         "in silver and not accepted in bronze": f"select {_PLACE} from ({signed} 1 except {_OPENED})",
@@ -117,10 +118,13 @@ def _questions(dataset: Dataset) -> dict[str, str]:
         "closed in bronze and not in silver": f'select {_PLACE} from (from "#ends" except {signed} -1)',
         "closed in silver and not in bronze": f'select {_PLACE} from ({signed} -1 except from "#ends")',
         "closed in silver with other values than it was opened with": f"""
-            select {_PLACE.replace("_record", "c._record")} from ({turns('from "#signed"', -1)}) as c
+            select {_PLACE.replace("_record", "c._record")} from (
+                select *, rank() over turn as _first, count(*) over turn as _last from "#signed" where _sign = -1
+                window turn as (partition by _record order by _load)
+            ) as c
             left join ({turns(f'from "#signed" where _record in ({closed})', 1)}) as o
-                on o._record = c._record and o._turn = c._turn
-            where o._sign is null or o._load > c._load or {differ}
+                on o._record = c._record and o._turn between c._first and c._last and o._load <= c._load and {same}
+            where o._sign is null
         """,
         "waiting in bronze and not in the quarantine": f"""
             select record_load, source, ordinal, unit from (({_WAITING}) except ({_INDEXED.format(text(dataset.name))}))
