@@ -22,7 +22,7 @@ _BRONZE = "bronze"
 
 def rebuild(
     *,
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Computed anew from what stands.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Computed anew from what stands.")] = None,
     source: Annotated[
         str | None, typer.Option("--from", metavar=_BRONZE, help="Judge anew what stands, from its bytes.")
     ] = None,
