@@ -71,15 +71,17 @@ def silver_relation(dataset: Dataset, silver: Silver) -> str:
 def current_relation(dataset: Dataset, signed: str) -> str:
     """The rows of `signed` that stand: opened and not closed, or closed and opened again, which only a rebuild does.
 
-    Few units are closed, so what is costly is asked of these alone.
+    One that was opened again was so by another load than the one that brought it, as few are: what is costly is asked
+    of these alone.
     """
     own = ", ".join(name(column) for column, _ in silver_columns(dataset) if column != "_sign")
     closed = f"select _record from ({signed}) where _sign = -1"
+    again = f'select _record from ({signed}) where _sign = 1 and _load <> _record."load" and _record in ({closed})'
     return f"""
         select {own} from ({signed}) where _sign = 1 and _record not in ({closed})
         union all
         select {own} from ({signed}) where _sign = 1 and (_record, _load) in (
-            select (_record, max(_load)) from ({signed}) where _record in ({closed})
+            select (_record, max(_load)) from ({signed}) where _record in ({again})
             group by _record having sum(_sign) > 0)
     """
 
