@@ -60,7 +60,7 @@ def _outcomes(root: Path, text: str) -> list[Outcome]:
     _, feeds, models = load_project(root)
     datasets = {dataset.name: dataset for feed in feeds.values() for dataset in feed.check.contract.datasets}
     settings = read_settings({"TILLAGE_THREADS": "1", "TILLAGE_MEMORY_MB": "512"})
-    bench = Bench(feeds, models, make_engine(root / "spill", settings, datasets), laid)
+    bench = Bench(feeds, models.folds, make_engine(root / "spill", settings, datasets), laid)
     return [run_case(bench, case) for case in read_cases("tests/t.yaml", text, case_feeds(bench))]
 
 
