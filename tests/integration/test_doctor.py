@@ -54,7 +54,7 @@ def test_fresh_project_is_well_and_looking_makes_nothing(shop: Path) -> None:
 
 def test_every_error_of_every_model_is_told(shop: Path) -> None:
     models = {
-        "a": "select customer_id, max(1) as n from orders group by 1",
+        "a": "select customer_id, count() as n from orders group by 1",
         "b": "select customer_id, sum(1) as n from orders where random() < 1 group by 1",
         "c": "select customer_id, sum(nope) as n from orders group by 1",
         "d": "select customer_id, sum(len(order_id) / 3) as n from orders group by 1",
