@@ -116,7 +116,7 @@ def test_an_answer_is_shown_only_if_it_is_a_number(
 ) -> None:
     dataset = read_contract("f", "f.odcs.yaml", _TEXT % FINE).datasets[0]
     rule = DatasetRule("r", query, "mustBe", (Decimal(7),))
-    added = "select 1 as n, 'x@secret.de' as s, null as l, 1 as _sign, 1 as _load, 1 as _record"
+    added = """select 1 as n, 'x@secret.de' as s, null as l, 1 as _sign, 1 as _load, {'load': 1} as _record"""
     dataset = replace(dataset, dataset_rules=(rule,))
     ((found,),) = [[one.found for one in broken_rules(connection, dataset, added, None)]]
     assert found == shown
