@@ -101,6 +101,7 @@ OPTIONS: dict[str, Property] = {
 HARMLESS = {("aliases", kind) for kind in KINDS if kind not in {"amount", "map", "object"}} | {
     ("control", "money"),
     ("control", "amount"),
+    ("eventTime", "date"),
     ("eventTime", "timestamp"),
 }
 # JSON booleans and moments are no texts of these.

@@ -32,6 +32,7 @@ from tests.oracle.unit_check import (
     control,
     follow,
     has_length,
+    is_faulty,
     plain,
     read_scope,
     tax,
@@ -238,11 +239,8 @@ def _is_wanted(dataset: Dataset, found: _Found) -> bool:
         found.codes.add("rule:where")
         return True
     if answer is None:
-        return any(
-            _has_codes(found.scope, column.name) or not _is_sure(found.scope, column.name)
-            for column in dataset.columns
-            if {column.name, column.stored_name} & condition.columns
-        )
+        read = [one for one in dataset.columns if {one.name, one.stored_name} & condition.columns]
+        return any(is_faulty(column, found.scope) for column in read)
     return bool(answer)
 
 

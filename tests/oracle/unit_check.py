@@ -14,6 +14,7 @@ Readings chosen where the specification says nothing:
 * The first money column is the first as the contract is read from top to bottom, of the unit or of the elements of
   one of its lists; money inside an object is never what the law counts.
 * Only the sum of the control column can be beyond 64 bits.
+* A class or a currency that nobody knows speaks against the amount that it belongs to, also where that is null.
 * Row rules are asked of every unit that is an object, with null for what cannot be read.
 """
 
@@ -303,6 +304,33 @@ def _rate_bp(vat: Vat, scope: Scope, scopes: Sequence[Scope]) -> int | None:
     if name not in rates:
         scope.codes.add("enum")
     return rates.get(name)
+
+
+def is_faulty(column: Column, scope: Scope, outer: Sequence[Scope] = ()) -> bool:
+    """Whether the column or one inside has a code or cannot be read; its VAT class and its currency are part of it."""
+    scopes = (*outer, scope)
+    if column.name in scope.cells:
+        cell = scope.cells[column.name]
+        return bool(cell.codes) or not cell.is_sure or _has_unknown_kind(column, scopes)
+    inside = [scope.objects[column.name]] if column.name in scope.objects else scope.lists[column.name]
+    return any(
+        bool(one.codes) or any(is_faulty(member, one, scopes) for member in column.members)
+        if isinstance(one, Scope)
+        else bool(one.codes)
+        for one in inside
+    )
+
+
+def _has_unknown_kind(column: Column, scopes: Sequence[Scope]) -> bool:
+    """Whether an amount, null or not, has a class without a rate, or a currency that is none."""
+    code = _code(column, scopes) if column.money is not None else None
+    if code is not None and code not in EXPONENTS:
+        return True
+    trial = Scope(scopes[-1].columns)
+    trial.cells = scopes[-1].cells
+    if column.vat is not None:
+        _rate_bp(column.vat, trial, (*scopes[:-1], trial))
+    return bool(trial.codes)
 
 
 def _day(value: Any) -> str | None:
