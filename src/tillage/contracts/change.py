@@ -1,48 +1,74 @@
-"""What may change of a dataset while loads of it stand: anything but its feed and what silver keeps of it."""
+"""What may change of a dataset while loads of it stand: columns may be added, and what silver keeps stays as it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tillage.contracts.contract import Column, Dataset
-from tillage.contracts.types import stored
+from tillage.contracts.contract import Column, Dataset, Kind
+from tillage.contracts.types import duckdb_type, stored
 from tillage.errors import ContractError
+
+_Kept = dict[str, tuple[str, str | None]]
+"""By column, with what stands around it, its type and currency."""
 
 
 def refuse_breaking_change(known: Dataset, now: Dataset, feed: str) -> None:
-    """Rates, requirements and descriptions may change; columns, types, key and above all currencies may not.
+    """Columns may be added anywhere; rates, requirements and descriptions may change. What is kept stays: no column
+    goes or is of another type or currency, the key and the amount that the law counts are the same.
 
     Raises:
-        ContractError: names the dataset and what it was.
+        ContractError: names the dataset, what it has, and what to do instead.
     """
-    if _kept(known) != _kept(now):
-        raise ContractError(
-            f"contracts/{feed}.odcs.yaml: dataset '{now.name}' has loads with {_shown(known)}; the columns, types, "
-            "currencies and key of what is loaded cannot change yet: undo it, or start a new project"
-        )
+    if wrong := _breaking(known, now):
+        raise ContractError(f"contracts/{feed}.odcs.yaml: dataset '{now.name}' has loads with {wrong}")
 
 
-def _kept(dataset: Dataset) -> object:
-    control = dataset.control()
-    # Also which amount is counted: the sums of the conservation law go on over all loads.
-    counted = [(column.stored_name, column.currency) for column in control or () if column]
-    return list(_fields(dataset.columns)), counted, dataset.key
+def _breaking(known: Dataset, now: Dataset) -> str | None:
+    if known.key != now.key:
+        return f"{_key(known)}, and now {_key(now)}: undo that, or describe it as another dataset"
+    before, after = dict(_fields(known.columns)), dict(_fields(now.columns))
+    for column, was in before.items():
+        if column not in after:
+            return (
+                f"column {_shown(column, was)}, which is gone: put it back (`required: false` if it is sent no more); "
+                "under another name it is another column"
+            )
+        if after[column] != was:
+            return (
+                f"column {_shown(column, was)}, and now it is {_shown('', after[column])}: undo that, and add a column "
+                "of another name that reads the same field"
+            )
+    if _counted(known) != _counted(now):
+        counted, instead = (" and ".join(_counted(one)) or "no amount" for one in (known, now))
+        return f"{counted} counted, and now {instead}: mark the one that was with `tillage.control: true`"
+    return None
 
 
-def _fields(columns: Iterable[Column], prefix: str = "") -> Iterator[tuple[str, str, str | None]]:
+def _fields(columns: Iterable[Column], prefix: str = "") -> Iterator[tuple[str, tuple[str, str | None]]]:
     for column in columns:
         for name, kind, currency in stored(column):
-            yield prefix + name, kind, currency
+            yield prefix + name, (_kind(column) or kind, currency)
         yield from _fields(column.items, f"{prefix}{column.name}.")
 
 
-def _shown(dataset: Dataset) -> str:
-    columns = [f"{name} {kind}{f' in {currency}' if currency else ''}" for name, kind, currency in _leaves(dataset)]
-    return f"{', '.join(columns)}, key {', '.join(dataset.key) or 'none'}"
+def _kind(column: Column) -> str | None:
+    """Of what holds columns, only that: they are compared one by one."""
+    if column.kind is Kind.OBJECT:
+        return "an object"
+    if column.kind is Kind.LIST:
+        return f"{duckdb_type(column)} of values" if column.is_scalar_list else "a list of objects"
+    return None
 
 
-def _leaves(dataset: Dataset) -> list[tuple[str, str, str | None]]:
-    """Without lists and objects themselves, whose types only say once more what is in them."""
-    fields = list(_fields(dataset.columns))
-    parents = {name.rpartition(".")[0] for name, *_ in fields}
-    return [field for field in fields if field[0] not in parents]
+def _counted(dataset: Dataset) -> list[str]:
+    """The column that the law counts, after the list that holds it; the sums of the law go on over all loads."""
+    return [_shown(column.stored_name, ("", column.currency)).strip() for column in dataset.control() or () if column]
+
+
+def _shown(column: str, kept: tuple[str, str | None]) -> str:
+    kind, currency = kept
+    return f"{column} {kind}".strip() + (f" in {currency}" if currency else "")
+
+
+def _key(dataset: Dataset) -> str:
+    return f"the key {', '.join(dataset.key)}" if dataset.key else "no key"

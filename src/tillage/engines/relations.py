@@ -7,19 +7,24 @@ from collections.abc import Iterable, Sequence
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.types import BRONZE_COLUMNS, silver_columns
+from tillage.contracts.types import BRONZE_COLUMNS, empty_relation, silver_columns
 from tillage.domain.load import Spans
 from tillage.ports.engine import Silver
 from tillage.ports.lake import Snapshot
 
 
 def _relation(snapshot: Snapshot, columns: Sequence[tuple[str, str]], condition: str) -> str:
-    """SELECT of the columns from the snapshot's files; of no rows when it has none."""
+    """SELECT of the columns from the snapshot's files; of no rows when it has none.
+
+    Also of files that were written when there were fewer of them, or fewer members inside: what a file lacks is null.
+    """
+    none = f"select {', '.join(f'null::{kind} as {name(column)}' for column, kind in columns)} where false"
     if not snapshot.files:
-        return f"select {', '.join(f'null::{kind} as {name(column)}' for column, kind in columns)} where false"
-    own = ", ".join(name(column) for column, _ in columns)
-    # Else a folder of the path that is named like `shop=1` would be a column.
-    return f"select {own} from read_parquet([{_files(snapshot)}], hive_partitioning = false) where {condition}"
+        return none
+    own = ", ".join(f"{name(column)}::{kind} as {name(column)}" for column, kind in columns)
+    # Without the first option a folder of the path that is named like `shop=1` would be a column.
+    files = f"from read_parquet([{_files(snapshot)}], hive_partitioning = false, union_by_name = true)"
+    return f"select {own} from ({files} union all by name {none}) where {condition}"
 
 
 def _files(snapshot: Snapshot) -> str:
@@ -61,6 +66,12 @@ def _bronze(snapshot: Snapshot, condition: str, option: str = "") -> str:
               union all by name select {none} where false)
         where {condition}
     """
+
+
+def grown(dataset: Dataset, rows: str) -> str:
+    """`rows` with all columns that silver keeps of the dataset; those, at any depth, that they lack are null."""
+    own = ", ".join(f"{name(column)}::{kind} as {name(column)}" for column, kind in silver_columns(dataset))
+    return f"select {own} from ({rows} union all by name {empty_relation(dataset)})"
 
 
 def silver_relation(dataset: Dataset, silver: Silver) -> str:

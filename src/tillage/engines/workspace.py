@@ -29,7 +29,7 @@ from tillage.engines.rebuilding import (
     sums_of,
 )
 from tillage.engines.recall import ended_relation, forgotten_relation, recall_verdicts, recalled_relation
-from tillage.engines.relations import bronze_relation, current_relation, silver_relation
+from tillage.engines.relations import bronze_relation, current_relation, grown, silver_relation
 from tillage.engines.shares import fill_from_silver, share
 from tillage.engines.taking import (
     TAKEN,
@@ -328,7 +328,9 @@ class DuckWorkspace:
         if not mine.keys() & set(fold.datasets):
             return None
         for dataset in fold.datasets:
-            rows = self.silver_sql(mine[dataset]) if dataset in mine else empty_relation(self._project[dataset])
+            today = self._project[dataset]
+            # The contract of the load may lack columns that the model reads.
+            rows = grown(today, self.silver_sql(mine[dataset])) if dataset in mine else empty_relation(today)
             self._connection.execute(f"create or replace temp view {name(dataset)} as {rows}")
         try:
             return self._connection.sql(fold.delta_sql).to_arrow_table()

@@ -18,13 +18,13 @@ from deltalake import CommitProperties, DeltaTable, Transaction, WriterPropertie
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from tillage.contracts.types import BRONZE_COLUMNS
+from tillage.contracts.types import BRONZE_COLUMNS, SIGNED
 from tillage.domain.load import CommitPoint
 from tillage.errors import LakeError, LeaseLostError
 from tillage.lake.mark import raise_format, read_mark, write_mark
 from tillage.lake.paths import check_folder, file_paths
 from tillage.lake.pinned import is_whole_copy, pinned_tables
-from tillage.lake.schema import arrow_schema
+from tillage.lake.schema import arrow_of, arrow_schema, conflict
 from tillage.lake.upkeep import Upkeep
 from tillage.ports.commit import Commits
 from tillage.ports.lake import ColumnTypes, PinnedTable, Rows, Snapshot
@@ -37,6 +37,8 @@ _ROW_GROUP_ROWS = 32_768
 _WRITER_PROPERTIES = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=_ROW_GROUP_ROWS)
 # A small load fits; and what PostgreSQL and the logs of the tables need to end it, often on the same disk.
 _LEAST_FREE_BYTES = 8 * 1024 * 1024
+# What bronze has had from its first version on.
+_OLD_BRONZE = tuple(column for column, _ in BRONZE_COLUMNS[: 1 + [one for one, _ in BRONZE_COLUMNS].index("units")])
 
 
 class DeltaLake:
@@ -49,7 +51,7 @@ class DeltaLake:
 
     def bronze(self, feed: str) -> Table:
         folder = self._folder / "bronze" / feed
-        return Table(folder, f"{feed}/bronze", BRONZE_COLUMNS, ("load_seq",), self._commits, can_grow=True)
+        return Table(folder, f"{feed}/bronze", BRONZE_COLUMNS, ("load_seq",), self._commits, needed=_OLD_BRONZE)
 
     def location(self) -> str:
         return str(self._folder)
@@ -73,14 +75,15 @@ class DeltaLake:
         return {"/".join(log.parts[-3:-1]) for log in self._folder.glob("*/*/_delta_log")}
 
     def silver(self, feed: str, dataset: str, columns: ColumnTypes) -> Table:
-        return Table(self._folder / "silver" / dataset, f"{feed}/silver.{dataset}", columns, ("_load",), self._commits)
+        folder, needed = self._folder / "silver" / dataset, tuple(column for column, _ in SIGNED)
+        return Table(folder, f"{feed}/silver.{dataset}", columns, ("_load",), self._commits, needed=needed)
 
 
 class Table:
     """One Delta table; `app_id` names its writer in the receipts.
 
-    A table that `can_grow` may lack the last of the columns, if an older version made it: it is read as it is, and the
-    next commit adds them, in one with its rows and its receipt.
+    A table may lack columns that are not `needed`, since an older version or contract made it: it is read as it is, and
+    the next commit adds them, in one with its rows and its receipt.
     """
 
     def __init__(
@@ -91,14 +94,14 @@ class Table:
         statistics: tuple[str, ...],
         commits: Commits,
         *,
-        can_grow: bool = False,
+        needed: tuple[str, ...] = (),
     ) -> None:
         self._folder = folder
         self._app_id = app_id
         self._columns = columns
         self._statistics = statistics
         self._commits = commits
-        self._can_grow = can_grow
+        self._needed = needed
 
     def snapshot(self) -> Snapshot:
         table = self._open()
@@ -147,7 +150,7 @@ class Table:
                 table,
                 data,
                 mode="append",
-                schema_mode="merge" if self._lacks_columns(table) else None,
+                schema_mode=None if self._is_of(table) else "merge",
                 commit_properties=properties,
                 writer_properties=_WRITER_PROPERTIES,
             )
@@ -197,21 +200,19 @@ class Table:
                 f"table {self._app_id} has Delta protocol {protocol.min_reader_version}/{protocol.min_writer_version}; "
                 f"this version reads and writes {_READER}/{_WRITER} only: another tool has changed it"
             )
-        wanted = DeltaSchema.from_arrow(self._schema())
-        if table.schema() != wanted and self._is_unused(table):
+        unlike = conflict(self._schema(), arrow_of(table), self._needed)
+        if unlike and self._is_unused(table):
             return self._create("overwrite")
-        if table.schema() != wanted and not self._lacks_columns(table):
-            has, needs = (", ".join(f"{f.name} {f.type}" for f in schema.fields) for schema in (table.schema(), wanted))
+        if unlike:
             raise LakeError(
-                f"table {self._app_id} has the columns {has}; the contract now needs {needs}. Columns cannot change "
-                "yet: undo the change, or start a new project"
+                f"table {self._app_id}: column {unlike}. What is loaded keeps its columns: undo the change, or start a "
+                "new project"
             )
         return table
 
-    def _lacks_columns(self, table: DeltaTable) -> bool:
-        """Whether it has the first of the columns alone, and may."""
-        wanted, has = DeltaSchema.from_arrow(self._schema()).fields, table.schema().fields
-        return self._can_grow and len(has) < len(wanted) and wanted[: len(has)] == has
+    def _is_of(self, table: DeltaTable) -> bool:
+        """Whether it has these columns and no others, in this order."""
+        return bool(table.schema() == DeltaSchema.from_arrow(self._schema()))
 
     def _is_unused(self, table: DeltaTable) -> bool:
         """Whether no load ever committed here; then its columns bind nobody."""

@@ -1,8 +1,8 @@
 """What the project's files say now, held against what the loads that stand were of.
 
-One rule: a dataset that has loads is still there, in the same feed, with the same columns, types, currencies and key;
-a feed that has loads is still there. Everything that readers see is found through these names, so under another name
-it would look empty, and its files would be taken again.
+One rule: a dataset that has loads is still there, in the same feed, with the same key and all its columns, of the same
+types and currencies; it may have more of them. A feed that has loads is still there. Everything that readers see is
+found through these names, so under another name it would look empty, and its files would be taken again.
 """
 
 from __future__ import annotations
