@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -259,14 +263,23 @@ def test_units_whose_bytes_are_forgotten_stay_as_they_are_and_are_counted(loaded
     proven(loaded)
 
 
-def test_keys_that_are_others_now_are_judged_like_those_of_new_units(server: str, tmp_path: Path) -> None:
-    stock = make_stock(tmp_path / "stock", make_database(server, "rebuilt_keys"), merge="upsert")
+@pytest.mark.parametrize("crash", ["", "after:bronze", "before:publish"])
+def test_keys_that_are_others_now_are_judged_like_those_of_new_units(server: str, tmp_path: Path, crash: str) -> None:
+    database = f"rebuilt_keys_{crash.replace(':', '_')}"
+    stock = make_stock(tmp_path / "stock", make_database(server, database), merge="upsert")
     stock.land("a.jsonl", row("a", 1, 1.00, ean="x"), row("b", 2, 2.00, ean="x"), row("c", 1, 4.00, ean="c"))
     stock.run()
     stock.land("b.jsonl", row("d", 2, 8.00, ean="c"), row("e", 2, 16.00, ean="y"))
     stock.run()
     stock.edit("contracts/stock.odcs.yaml", "- name: sku\n", "- name: sku\n    physicalName: ean\n")
-    counts = rebuilt(stock).loads[3]["stock"]
+    if crash:
+        environment = os.environ | {"TILLAGE_STORE_DSN": stock.dsn, "TILLAGE_CRASH": crash}
+        words = [sys.executable, "-m", "tillage", "rebuild", "--from", "bronze"]
+        killed = subprocess.run(words, cwd=stock.root, env=environment, check=False)
+        assert killed.returncode == -signal.SIGKILL
+        counts = stock.run().loads[3]["stock"]
+    else:
+        counts = rebuilt(stock).loads[3]["stock"]
     # c keeps its key and stands; of a and b the newer one, whose row is opened and closed in this very load, and d is
     # newer than c.
     assert (counts.read_rows, counts.accepted_rows, counts.closed_rows) == (4, 4, 4 + 2)

@@ -139,7 +139,7 @@ class DuckWorkspace:
         self._recall(bronze, (load_seq,))
         recall_written(self._connection, bronze_relation(bronze, (load_seq,)))
         for dataset in self._datasets:
-            self._find_closed(dataset, silver.get(dataset.name))
+            self._find_closed(dataset, silver.get(dataset.name), ended=standing(dataset))
         self._end_rebuild(bronze)
 
     def _start_rebuild(self) -> None:
@@ -197,13 +197,16 @@ class DuckWorkspace:
                 create or replace temp table {_closing(dataset)} as from ({empty_relation(dataset)})
             """)
 
-    def _find_closed(self, dataset: Dataset, silver: Silver | None) -> None:
-        """Fills `known` with the rows that the units of the load close, from silver."""
+    def _find_closed(self, dataset: Dataset, silver: Silver | None, ended: str | None = None) -> None:
+        """Fills `known` with the rows that the units of the load close, from silver. What the table `ended` names did
+        not stand any more when they were judged: if they close a unit of it, then as the load itself has opened it.
+        """
         own = ", ".join([*_own(dataset), "_record"])
         rows = f"select {own} from ({empty_relation(dataset)})"
         if silver is not None and dataset.merge is not Merge.REJECT:
             closes = f"select _closes from {decided(dataset)} where _closes is not null"
             signed = f"from ({silver_relation(dataset, silver)}) where _record in ({closes})"
+            signed += f" and _record not in (select _record from {ended})" if ended else ""
             rows = f"select {own} from ({current_relation(dataset, signed)})"
         self._connection.execute(f"create or replace temp table {known(dataset)} as {rows}")
 
