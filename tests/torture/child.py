@@ -13,13 +13,15 @@ import resource
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from tests.acceptance.crash.bugs import SEEDS
+from tests.acceptance.crash.bugs import replace as seeded
 from tests.acceptance.crash.child import StoppingLog
-from tests.torture.inspection import inspect
+from tests.torture.inspection import inspect, look
+from tests.torture.projects import planned_on
 from tillage import __version__
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint
@@ -27,8 +29,10 @@ from tillage.errors import TillageError
 from tillage.pipelines.backup import backup
 from tillage.pipelines.house import House
 from tillage.pipelines.maintain import maintain
-from tillage.ports.store import Waiting
+from tillage.pipelines.rebuild import rebuild_from_bronze, rebuild_model
+from tillage.ports.store import LoadSummary, Waiting
 from tillage.settings import read_settings
+from tillage.stores.postgres.ledger import Ledger
 from tillage.wiring import backup_folder, open_house, restore_house
 
 WAIT_S = 40.0
@@ -60,6 +64,7 @@ def main(words: list[str]) -> int:
     wanted = json.loads(words[0])
     if wanted.get("bug"):
         SEEDS[wanted["bug"]]()
+    _date_loads()
     commits, root = TightLog(wanted), Path(wanted["root"])
     said: list[str] = []
     did: Did = {"error": None, "loads": {}}
@@ -106,6 +111,37 @@ def _inspect(house: House, wanted: Mapping[str, Any], did: Did) -> int:
     return 0
 
 
+def _look(house: House, wanted: Mapping[str, Any], _: Did) -> int:
+    Path(wanted["into"]).write_text(json.dumps(look(house, Path(wanted["root"])), default=str))
+    return 0
+
+
+def _rebuild(house: House, wanted: Mapping[str, Any], did: Did) -> int:
+    since = wanted["waiting"]["since"]
+    day = date.fromisoformat(since) if since else None
+    report = rebuild_from_bronze(house, feed=wanted["waiting"]["feed"], since=day, wait_s=WAIT_S)
+    did["loads"] = _plain(report.loads)
+    return 0
+
+
+def _remake(house: House, wanted: Mapping[str, Any], _: Did) -> int:
+    rebuild_model(house, wanted["waiting"]["model"], wait_s=WAIT_S)
+    return 0
+
+
+def _date_loads() -> None:
+    """Each load was planned on the day that its number says: else `--since` had all of them or none."""
+    summaries = Ledger.summaries
+
+    def dated(self: Ledger, load_seq: int | None = None) -> list[LoadSummary]:
+        return [
+            replace(one, planned_at=datetime.combine(planned_on(one.load_seq), time(12), UTC))
+            for one in summaries(self, load_seq)
+        ]
+
+    seeded(Ledger, "summaries", dated)
+
+
 def _plain(loads: Mapping[int, Mapping[str, Counts]]) -> dict[str, Any]:
     return {str(load): {name: asdict(one) for name, one in counts.items()} for load, counts in loads.items()}
 
@@ -130,5 +166,8 @@ DO: Mapping[str, Callable[[House, Mapping[str, Any], Did], int]] = {
     "discard": _discard,
     "maintain": _maintain,
     "backup": _backup,
+    "rebuild": _rebuild,
+    "remake": _remake,
+    "look": _look,
     "inspect": _inspect,
 }

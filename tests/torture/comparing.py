@@ -2,71 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from tests.oracle.house.figures import counts, folded, law
+from tests.oracle.house.figures import counts, law
 from tests.oracle.house.loads import FeedHouse
 from tests.oracle.house.terms import Place
-from tests.torture.projects import FeedSpec, Project, Row, folds, of_derived
-from tests.torture.records import csv_rows, unpacked
+from tests.torture.model import Found, Model
+from tests.torture.projects import folds
+from tests.torture.records import unpacked
+from tests.torture.tables import VIEW, of_tables, of_view
 
-Found = Mapping[str, Any]
 _SHOWN = 3
-
-
-@dataclass
-class Model:
-    """What was done to a house from outside, and what its loads must have made of it."""
-
-    project: Project
-    delivered: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    """Bytes by path and digest, all that ever lay there."""
-    lying: dict[str, str] = field(default_factory=dict)
-    """By path, the digest of what lies there now."""
-    contracts: dict[str, str] = field(default_factory=dict)
-    """Texts that were written, by digest."""
-    houses: dict[str, FeedHouse] = field(default_factory=dict)
-
-    def deliver(self, path: str, stored: bytes) -> None:
-        digest = hashlib.sha256(stored).hexdigest()
-        self.delivered[path, digest] = stored
-        self.lying[path] = digest
-
-    def follow(self, found: Found) -> list[str]:
-        """Does what the sealed loads of the ledger did; says what no load may have done."""
-        wrong = []
-        by_load: dict[int, list[tuple[str, str]]] = {}
-        for load, _, path, digest in found["sources"]:
-            by_load.setdefault(load, []).append((path, digest))
-        for load, feed, state, kind, contract, manifest in found["loads"]:
-            if kind == "build":  # of no feed; what it made is looked at by itself
-                continue
-            house = self.houses.setdefault(feed, FeedHouse())
-            if state != "sealed" or load in house.loads:
-                continue
-            if contract not in self.contracts:
-                wrong.append(f"load {load}: nobody wrote the contract {contract}")
-                continue
-            document = json.loads(self.contracts[contract])
-            if kind == "read":
-                spec = next(one for one in self.project.feeds if one.name == feed)
-                house.read(load, document, [self._content(spec, one) for one in by_load.get(load, [])])
-            elif kind == "replay":
-                house.replay(load, document, manifest["waiting"])
-            elif kind == "discard":
-                house.discard(load, manifest["waiting"])
-        return wrong
-
-    def _content(self, feed: FeedSpec, source: tuple[str, str]) -> Any:
-        content = unpacked(self.delivered[source])
-        return csv_rows(content) if feed.kind == "grouped" else content
 
 
 def differences(model: Model, factor: int, found: Found) -> list[str]:
@@ -78,17 +29,40 @@ def differences(model: Model, factor: int, found: Found) -> list[str]:
         for dataset in house.terms:
             lines += _dataset(house, feed, dataset, found)
         lines += _bytes(house, feed, found)
-    states: dict[str, list[Row]] = {}
-    for fold in folds(model.project, factor):
-        wanted = {key: row | {fold.key: key} for key, row in folded(fold, model.houses).items()}
-        lines += _differing(f"gold.{fold.name}", found["gold"].get(fold.name, []), wanted.values())
-        states[fold.name] = list(wanted.values())
-    for name, rows in of_derived(model.project, factor, states).items():
-        lines += _differing(f"gold.{name}", found["gold"].get(name, []), rows)
+    lines += differences_shown(model, found, (factor,))
+    lines += [f"gold.{name} is not there" for name in model.names() if name not in found["models"]]
     if not found["balances"]:
         lines.append("status: the law does not balance")
     lines += [f"reconcile: {name} differs in {count} keys" for name, count in found["differ"].items() if count]
     lines += [f"audit: {one['what']} ({one['where']})" for one in found["audit"]]
+    return lines
+
+
+def differences_shown(model: Model, found: Found, factors: Iterable[int]) -> list[str]:
+    """What readers see otherwise than it must be: sums and view as of all loads that are published, tables as of those
+    that the last build was made of. Models may be those of any of the factors, each by itself.
+    """
+    feeds = {load: feed for load, feed, *_ in found["loads"]}
+    published: dict[str, int] = {}
+    built = None
+    for load in sorted(load for load, stage in found["receipts"] if stage == "publish"):
+        published[feeds[load]] = load
+        built = load if feeds[load] == "" else built
+    wanted: dict[str, list[Any]] = {}
+    for factor in factors:
+        states = model.states(factor, published)
+        shown = states | {VIEW: of_view(folds(model.project, factor), states)}
+        if built is not None:
+            (of,) = (manifest["published"] for load, *_, manifest in found["loads"] if load == built)
+            seen = model.states(factor, of)
+            shown |= of_tables(folds(model.project, factor), seen, model.houses, of)
+        for name, rows in shown.items():
+            wanted.setdefault(name, []).append(rows)
+    lines = []
+    for name, allowed in wanted.items():
+        if name in found["models"]:
+            here = found["gold"].get(name, [])
+            lines += min((list(_differing(f"gold.{name}", here, rows)) for rows in allowed), key=len)
     return lines
 
 
@@ -125,7 +99,7 @@ def _ledger(found: Found) -> Iterator[str]:
     kinds = {load: (state, kind) for load, _, state, kind, *_ in found["loads"]}
     receipts = Counter(load for load, stage in found["receipts"] if stage == "publish")
     for load, (state, kind) in kinds.items():
-        if receipts[load] != (state == "sealed" and kind in {"read", "replay", "build"}):
+        if receipts[load] != (state == "sealed" and kind in {"read", "replay", "build", "rebuild"}):
             yield f"receipts: load {load} ({kind}, {state}) has {receipts[load]}"
     for (resource,) in found["leases"]:
         yield f"leases: {resource} is held after all commands have ended"
@@ -139,10 +113,11 @@ def _dataset(house: FeedHouse, feed: str, dataset: str, found: Found) -> Iterato
         for unit in units
     ]
     yield from _differing(f"bronze.{feed} {dataset}", _bronze_units(found["bronze"][feed], dataset), judged)
-    closing = [(load, *place) for place, load in kept.closed.items()]
+    ended = [one for one in kept.opened if one.closed_by is not None]
+    closing = [(one.closed_by, *one.place) for one in ended]
     yield from _differing(f"bronze.{feed} {dataset} closes", _bronze_closes(found["bronze"][feed], dataset), closing)
-    signed = [(1, unit.load, *place, unit.values) for place, unit in kept.opened.items()]
-    signed += [(-1, load, *place, kept.opened[place].values) for place, load in kept.closed.items()]
+    signed = [(1, one.load, *one.place, one.values) for one in kept.opened]
+    signed += [(-1, one.closed_by or 0, *one.place, one.values) for one in ended]
     yield from _differing(f"silver.{dataset}", [_silver(row) for row in found["silver"][dataset]], signed)
     stands = [(unit.load, *place, unit.values) for place, unit in kept.standing().items()]
     yield from _differing(

@@ -15,14 +15,17 @@ from shutil import rmtree
 from typing import Any
 
 from tests.acceptance.crash.runs import Ended, Process
-from tests.torture.comparing import Model, differences, is_whole
-from tests.torture.projects import Project, put, write
-from tests.torture.steps import Files, Step, widened
+from tests.torture.comparing import differences, differences_shown, is_whole
+from tests.torture.contracts import Said
+from tests.torture.model import Model
+from tests.torture.projects import Project, document, put, write
+from tests.torture.steps import Files, Step
 from tillage.stores.embedded import EmbeddedPostgres
 from tillage.stores.embedded.locks import is_held
 
-_RIVAL = {"do": "run"}
 _LIMIT_S = 180.0  # longer than a command waits for a lease or a server, on a machine that is busy
+_USUAL_S = dict.fromkeys(("run", "rebuild", "backup"), 1.0) | {"replay": 0.8, "discard": 0.4, "maintain": 0.8}
+_USUAL_S |= {"remake": 0.6, "restore": 2.0}  # at first; then it is what was seen
 # What a command may end with besides 0: after trouble with the store or the disk; when it was overtaken; and 11 when
 # a file is torn.
 _EXITS: Mapping[str, set[int]] = {
@@ -48,13 +51,13 @@ class TorturedHouse:
         self.model = Model(project)
         self.kills: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
-        self.loads = 0
+        self.loads: Counter[str] = Counter()
         self._backup = root.with_name(f"{root.name}-backup")
         self._nursery = nursery
         self._bug = bug
-        self._widths = {feed.name: 0 for feed in project.feeds}
+        self._said = {feed.name: Said() for feed in project.feeds}
         self._factor = 1
-        self._usual_s = {"run": 1.0, "replay": 0.8, "discard": 0.4, "maintain": 0.8, "backup": 1.0, "restore": 2.0}
+        self._usual_s = dict(_USUAL_S)
         self._stack = ExitStack()
         self._write()
 
@@ -73,9 +76,11 @@ class TorturedHouse:
         """Does a step with its trouble; how it ended."""
         if step.do == "land":
             self._deliver(step.files)
-        elif step.do == "widen":
-            self._widths = widened(self._widths, step.feed)
+        elif step.said:
+            self._said[step.feed] = step.said
             self._write()
+        elif step.do == "look":
+            self._look()
         elif step.do == "remodel":
             self._factor = 3 - self._factor
             self._write()
@@ -85,21 +90,55 @@ class TorturedHouse:
             return self._command(step)
         return ""
 
-    def settle(self, *, is_last: bool) -> list[str]:
-        """Runs once without trouble, which must be enough; what then differs from the model."""
+    def settle(self, *, is_last: bool, is_rebuilt: bool = False) -> list[str]:
+        """Runs once without trouble, which must be enough; what then differs from the model.
+
+        If asked for, what stands is judged anew then, after which nothing may come out otherwise.
+        """
         with self._started({"do": "run"}) as process:
             self._end(process, "none", "run")
+        if is_rebuilt:
+            with self._started({"do": "rebuild", "waiting": {"feed": None, "since": None}}) as process:
+                self._end(process, "none", "rebuild")
+        found = self._found({"do": "inspect", "is_last": is_last})
+        self.loads = Counter(kind for _, _, state, kind, *_ in found["loads"] if state == "sealed")
+        wrong = differences(self.model, self._factor, found)
+        return wrong + (self._outdated(found) if is_rebuilt else [])
+
+    def _outdated(self, found: Mapping[str, Any]) -> list[str]:
+        after = max((load for load, *_ in found["loads"]), default=0) + 1
+        return [
+            f"rebuild: {len(units)} units of {dataset} come out otherwise after it, such as {min(units)}"
+            for feed in self.project.feeds
+            if feed.name in self.model.houses
+            for dataset, units in self.model.houses[feed.name]
+            .outdated(document(feed, self._said[feed.name]), self.model.wanted(feed.name, found, after))
+            .items()
+            if units
+        ]
+
+    def _look(self) -> None:
+        """What readers see now, while loads may be open.
+
+        Raises:
+            WrongError: it is not of the loads that are published.
+        """
+        found = self._found({"do": "look"})
+        wrong = [*self.model.follow(found), *differences_shown(self.model, found, (1, 2))]
+        if wrong:
+            raise WrongError("\n".join(["readers see:", *wrong]))
+
+    def _found(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         into = self.root / "inspected.json"
-        with self._started({"do": "inspect", "into": str(into), "is_last": is_last}) as process:
+        with self._started({**wanted, "into": str(into)}) as process:
             ended = process.ended()
         if ended.code:
-            raise WrongError(f"inspection ended with {ended.code}: {ended.said}")
-        found = json.loads(into.read_text())
-        self.loads = len(found["loads"])
-        return differences(self.model, self._factor, found)
+            raise WrongError(f"{wanted['do']} ended with {ended.code}: {ended.said}")
+        found: Mapping[str, Any] = json.loads(into.read_text())
+        return found
 
     def _write(self) -> None:
-        write(self.root, self.project, self._widths, self._factor)
+        write(self.root, self.project, self._said, self._factor)
         for text in (path.read_text() for path in (self.root / "contracts").iterdir()):
             self.model.contracts[hashlib.sha256(text.encode()).hexdigest()] = text
 
@@ -154,14 +193,14 @@ class TorturedHouse:
             with self._started(wanted) as process:
                 how.append(self._end(process, "none", "restore").code)
         self._keep_store()
-        self.model.houses.clear()  # they follow the ledger again, from its beginning
+        self.model.begin_anew()
         return ", ".join(map(str, how))
 
     def _happens(self, step: Step, process: Process, at_s: float) -> None:
         """The trouble, while the process is at work."""
         kind = step.trouble.kind
         if kind == "stopped at a commit point":
-            self._overtaken_at_point(process)
+            self._overtaken_at_point(step, process)
         elif kind in {"none", "killed at a commit point", "disk full"}:
             return
         elif kind.startswith("two at once"):
@@ -170,9 +209,10 @@ class TorturedHouse:
             process.is_over(within_s=at_s)
             self._deliver(step.trouble.arriving)
         elif not process.is_over(within_s=at_s):
-            self._struck(kind, process)
+            self._struck(step, process)
 
-    def _struck(self, kind: str, process: Process) -> None:
+    def _struck(self, step: Step, process: Process) -> None:
+        kind = step.trouble.kind
         if kind == "stopped at some time":
             os.kill(process.pid, signal.SIGSTOP)
             process.until_stopped()
@@ -181,7 +221,7 @@ class TorturedHouse:
                 # others say after 60 s who is at it.
                 process.go_on()
                 return
-            self._overtaken(process)
+            self._overtaken(step, process)
             self.kills[kind] += 1
             return
         if "store" in kind and self._kill_store():
@@ -206,23 +246,23 @@ class TorturedHouse:
             return False
         return True
 
-    def _overtaken_at_point(self, process: Process) -> None:
-        """Another run takes over while the process is stopped, unless it never came to the point."""
+    def _overtaken_at_point(self, step: Step, process: Process) -> None:
+        """Another command takes over while the process is stopped, unless it never came to the point."""
         if process.has_stopped():
-            self._overtaken(process)
+            self._overtaken(step, process)
             self.kills["stopped at a commit point"] += 1
 
-    def _overtaken(self, process: Process) -> None:
-        with self._started(_RIVAL) as rival:
-            self._end(rival, "none", "run")
+    def _overtaken(self, step: Step, process: Process) -> None:
+        with self._started(step.trouble.rival) as rival:
+            self._end(rival, "none", step.trouble.rival["do"])
             process.go_on()
 
     def _beside(self, step: Step, process: Process, at_s: float) -> None:
-        with self._started(_RIVAL) as rival:
+        with self._started(step.trouble.rival) as rival:
             if step.trouble.kind == "two at once, one killed" and not process.is_over(within_s=at_s):
                 self._kill(process)
                 self.kills[step.trouble.kind] += 1
-            self._end(rival, "none", "run")
+            self._end(rival, "none", step.trouble.rival["do"])
 
     def _end(self, process: Process, kind: str, do: str) -> Ended:
         ended = process.ended()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -22,16 +22,18 @@ from tillage.settings import read_settings
 from tillage.wiring import store_dsn
 
 _TABLES = {
-    "loads": "select load_seq, feed, state, kind, contract_digest, manifest from tillage.loads order by 1",
-    "sources": "select load_seq, source, path, digest from tillage.sources order by 1, 2",
     "texts": "select digest, body from tillage.texts",
     "quarantine": """select dataset, load_seq, source, ordinal, unit, codes, control_minor::text, judged_load,
         discarded_by from tillage.quarantine""",
-    "receipts": "select load_seq, stage from tillage.receipts",
     # Of a killed process the row stays as it is until somebody takes the lease again: it is free, as nobody lives.
     "leases": """select resource from tillage.leases join pg_stat_activity
         on pid = backend_pid and pg_stat_activity.backend_start = leases.backend_start""",
     "rejected": "select path, digest from tillage.rejected",
+}
+_SHOWN = {
+    "loads": "select load_seq, feed, state, kind, contract_digest, manifest from tillage.loads order by 1",
+    "sources": "select load_seq, source, path, digest from tillage.sources order by 1, 2",
+    "receipts": "select load_seq, stage from tillage.receipts",
 }
 _COUNTS = (
     "read_rows accepted_rows quarantined_rows duplicate_rows suppressed_rows not_countable_rows taken_rows "
@@ -40,22 +42,34 @@ _COUNTS = (
 ).split()
 
 
+def look(house: House, root: Path) -> dict[str, Any]:
+    """What readers see of models, and the loads that it must be of."""
+    with store_dsn(root, read_settings()) as dsn, psycopg.connect(dsn) as store:
+        found: dict[str, Any] = {name: store.execute(sql.encode()).fetchall() for name, sql in _SHOWN.items()}
+        found["models"] = [name for (name,) in store.execute("select name from tillage.models").fetchall()]
+    with closing(duckdb.connect()) as engine:
+        engine.execute("set timezone = 'UTC'")
+        found["bronze"] = {feed: _rows(engine, root / "data/lake/bronze" / feed) for feed in house.feeds}
+    for feed in found["bronze"].values():
+        for row in feed:
+            kept = [row.pop(column) for column in ("raw", "text", "digest")]
+            row["has_bytes"] = any(value is not None for value in kept)
+    found["gold"] = _shown(house, "gold", found["models"])
+    return found
+
+
 def inspect(house: House, root: Path, *, is_last: bool) -> dict[str, Any]:
     """What costs most, to compute all sums from the bytes, is done for the last time only."""
+    found = look(house, root)
     with store_dsn(root, read_settings()) as dsn, psycopg.connect(dsn) as store:
-        found: dict[str, Any] = {name: store.execute(sql.encode()).fetchall() for name, sql in _TABLES.items()}
+        found |= {name: store.execute(sql.encode()).fetchall() for name, sql in _TABLES.items()}
         columns = ", ".join(["load_seq", "dataset", *_COUNTS])
         rows = store.execute(f"select {columns} from tillage.counts".encode()).fetchall()
     found["counts"] = [[load, dataset, dict(zip(_COUNTS, row, strict=True))] for load, dataset, *row in rows]
     with closing(duckdb.connect()) as engine:
         engine.execute("set timezone = 'UTC'")
-        found["bronze"] = {feed: _rows(engine, root / "data/lake/bronze" / feed) for feed in house.feeds}
         found["silver"] = {name: _rows(engine, root / "data/lake/silver" / name) for name in house.datasets()}
-    for feed in found["bronze"].values():
-        for row in feed:
-            kept = [row.pop(column) for column in ("raw", "text", "digest")]
-            row["has_bytes"] = any(value is not None for value in kept)
-    found |= _as_shown(house)
+    found["standing"] = _shown(house, "silver", house.datasets())
     law = status(house)
     found["law"] = {name: asdict(one) for name, one in law.datasets.items()}
     found["balances"] = law.balances()
@@ -67,17 +81,14 @@ def inspect(house: House, root: Path, *, is_last: bool) -> dict[str, Any]:
     return found
 
 
-def _as_shown(house: House) -> dict[str, Any]:
-    """What stands, and the states of the models, as a reader sees them; by one query, since each opens an engine."""
-    tables = [("standing", "silver", name) for name in house.datasets()]
-    tables += [("gold", "gold", name) for name in house.models.outputs()]
+def _shown(house: House, schema: str, names: Collection[str]) -> dict[str, Any]:
+    """By name, the rows that a reader sees; by one query, since each opens an engine."""
+    found: dict[str, Any] = {name: [] for name in names}
     parts = [
-        f"select '{kind}' as kind, '{name}' as name, to_json(t)::varchar as shown from {schema}.\"{name}\" as t"
-        for kind, schema, name in tables
+        f"select '{name}' as name, to_json(t)::varchar as shown from {schema}.\"{name}\" as t" for name in sorted(names)
     ]
-    found: dict[str, Any] = {"standing": {name: [] for name in house.datasets()}, "gold": {}}
-    for row in query(house, " union all ".join(parts)).to_pylist():
-        found[row["kind"]].setdefault(row["name"], []).append(json.loads(row["shown"]))
+    for row in query(house, " union all ".join(parts)).to_pylist() if parts else ():
+        found[row["name"]].append(json.loads(row["shown"]))
     return found
 
 

@@ -7,7 +7,7 @@ import json
 from random import Random
 from typing import Any
 
-from tests.torture.projects import CLASSES, FeedSpec
+from tests.torture.contracts import CLASSES, FeedSpec
 
 _KEYS = 14
 _BROKEN = (
@@ -30,8 +30,7 @@ def make_file(rolled: Random, feed: FeedSpec) -> tuple[str, bytes]:
         content = _invoices(rolled, count)
         suffix = ".csv"
     else:
-        make = _person if feed.kind == "nested" else _item
-        content = b"\n".join(_line(rolled, make(rolled, feed)) for _ in range(count)) + b"\n" * rolled.randint(0, 1)
+        content = b"\n".join(_lines(rolled, feed, count)) + b"\n" * rolled.randint(0, 1)
         suffix = ".jsonl"
     if rolled.random() < 0.4:
         return f"{suffix}.gz", gzip.compress(content, mtime=0)
@@ -45,6 +44,15 @@ def unpacked(stored: bytes) -> bytes:
 def torn(stored: bytes) -> bytes | None:
     """Of a packed file, one that was cut off in transit."""
     return stored[:-9] if stored.startswith(b"\x1f\x8b") and len(stored) > 40 else None
+
+
+def _lines(rolled: Random, feed: FeedSpec, count: int) -> list[bytes]:
+    """Most of them are records: else the file looks like another format, and would be refused whole."""
+    make = _person if feed.kind == "nested" else _item
+    lines = [_line(rolled, make(rolled, feed)) for _ in range(count)]
+    if sum(line in _BROKEN for line in lines) * 2 >= len(lines) > 0:
+        lines[0] = json.dumps(make(rolled, feed)).encode()
+    return lines
 
 
 def _line(rolled: Random, record: dict[str, Any]) -> bytes:
@@ -61,7 +69,9 @@ def _item(rolled: Random, feed: FeedSpec) -> dict[str, Any]:
     chance = Random(f"{feed.name}/{number}/{revision}/{rolled.choice((0, 0, 0, 0, 1))}")
     record: dict[str, Any] = {
         "sku": f"k{number}",
+        "ean": f"e{number - number % 2}",
         "shop": chance.choice(("north", "south")),
+        "branch": chance.choice(("north", "south", "west")),
         "price": _price(chance),
         "class": chance.choice((*CLASSES[:3], *CLASSES, None)),
         "note": chance.choice(("a", "b", None)),

@@ -9,7 +9,7 @@ import pytest
 from tests.oracle.house.figures import Branch, FoldSpec, counts, folded, law
 from tests.oracle.house.loads import FeedHouse
 from tests.oracle.house.terms import Place
-from tests.torture.projects import FeedSpec, document
+from tests.torture.contracts import FeedSpec, Said, document
 
 VERSIONED = FeedSpec("f", "flat", "upsert", is_versioned=True)
 LATEST = FeedSpec("f", "flat", "upsert")
@@ -30,12 +30,12 @@ def verdicts(house: FeedHouse, load: int) -> list[str]:
 
 def test_newer_closes_older_is_stale_and_the_same_version_contradicts() -> None:
     house = FeedHouse()
-    house.read(1, document(VERSIONED, 0), [file(item("a", 2, 1.00), item("a", 1, 9.00), item("a", 2, 3.00))])
-    house.read(2, document(VERSIONED, 0), [file(item("a", 2, 1.00), item("a", 3, 5.00))])
+    house.read(1, document(VERSIONED, Said()), [file(item("a", 2, 1.00), item("a", 1, 9.00), item("a", 2, 3.00))])
+    house.read(2, document(VERSIONED, Said()), [file(item("a", 2, 1.00), item("a", 3, 5.00))])
     assert verdicts(house, 1) == ["accepted", "stale", "key_conflict"]
     assert verdicts(house, 2) == ["duplicate", "accepted"]
     kept, terms = house.datasets["f_items"], house.terms["f_items"]
-    assert kept.closed == {Place(1, 0, 1, 0): 2}
+    assert [(one.place, one.closed_by) for one in kept.opened if one.closed_by] == [(Place(1, 0, 1, 0), 2)]
     assert (counts(kept, terms, 2)["closed_minor"], counts(kept, terms, 2)["accepted_minor"]) == (100, 500)
     assert folded(FOLD, {"f": house}) == {"north": {"items": 1, "amount": 500}}
 
@@ -43,9 +43,9 @@ def test_newer_closes_older_is_stale_and_the_same_version_contradicts() -> None:
 def test_what_waited_comes_back_and_is_stale_where_later_ones_stand() -> None:
     house = FeedHouse()
     waits = item("a", 1, 1.00) | {"class": "tea"}
-    house.read(1, document(LATEST, 0), [file(waits, item("b", 1, 2.00) | {"class": "tea"}, item("c", 1, "odd"))])
-    house.read(2, document(LATEST, 0), [file(item("a", 1, 4.00))])
-    house.replay(3, document(LATEST, 1), {})
+    house.read(1, document(LATEST, Said()), [file(waits, item("b", 1, 2.00) | {"class": "tea"}, item("c", 1, "odd"))])
+    house.read(2, document(LATEST, Said()), [file(item("a", 1, 4.00))])
+    house.replay(3, document(LATEST, Said(width=1)), {})
     assert verdicts(house, 3) == ["stale", "accepted", "type"]
     house.discard(4, {"code": "type"})
     kept, terms = house.datasets["f_items"], house.terms["f_items"]
@@ -59,8 +59,8 @@ def test_what_waited_comes_back_and_is_stale_where_later_ones_stand() -> None:
 @pytest.mark.parametrize("wanted", [{"dataset": "f_orders"}, {"code": "missing"}, {"load_seq": 9}])
 def test_only_what_is_meant_is_taken_up(wanted: dict[str, object]) -> None:
     house = FeedHouse()
-    house.read(1, document(LATEST, 0), [file(item("a", 1, 1.00) | {"class": "tea"})])
-    house.replay(2, document(LATEST, 1), wanted)
+    house.read(1, document(LATEST, Said()), [file(item("a", 1, 1.00) | {"class": "tea"})])
+    house.replay(2, document(LATEST, Said(width=1)), wanted)
     assert house.datasets["f_items"].judged[2] == []
     assert len(house.datasets["f_items"].waiting()) == 1
 
@@ -70,9 +70,9 @@ def test_unreadable_record_is_one_unit_until_it_can_be_read() -> None:
     line = {"product_id": "p", "product_type": "bread", "gross": 1.07}
     deep = {"customerId": "c", "orders": [{"orderId": "o", "basket": [line]}], "extra": [[[[[[1]]]]]]}
     house = FeedHouse()
-    house.read(1, document(nested, 0), [file(deep)])
+    house.read(1, document(nested, Said()), [file(deep)])
     assert [len(house.datasets[name].quarantine) for name in nested.datasets] == [1, 0]
-    house.replay(2, document(nested, 1), {"code": "too_deep"})
+    house.replay(2, document(nested, Said(width=1)), {"code": "too_deep"})
     people, orders = (house.datasets[name] for name in nested.datasets)
     assert [len(one.standing()) for one in (people, orders)] == [1, 1]
     assert law(people, house.terms["f_people"])["read_rows"] == 1

@@ -39,7 +39,7 @@ class FoldSpec:
 def counts(kept: Kept, terms: Terms, load: int) -> Figures:
     """Of one load, as the ledger keeps them; amounts are None in a dataset without money."""
     judged, taken = kept.judged.get(load, []), kept.taken.get(load, [])
-    closed = [kept.opened[place].control_minor for place, by in kept.closed.items() if by == load]
+    closed = [one.control_minor for one in kept.opened if one.closed_by == load]
     found: Figures = {}
     for part, units in _parts(judged).items():
         found[f"{part}_rows"] = len(units)
@@ -70,12 +70,13 @@ def _is_uncounted(unit: Judged | Waits, terms: Terms) -> bool:
 def law(kept: Kept, terms: Terms) -> Figures:
     """For all time: everything that ever came stands, was there, waits, or was given up."""
     loads = [counts(kept, terms, load) for load in kept.judged]
+    again = [counts(kept, terms, load) for load in kept.rebuilt]
     units = kept.quarantine.values()
     waiting = [unit.control_minor or 0 for unit in units if unit.discarded_by is None]
     discarded = [unit.control_minor or 0 for unit in units if unit.discarded_by is not None]
 
-    def summed(figure: str) -> int:
-        return sum(one[figure] or 0 for one in loads)
+    def summed(figure: str, of: Sequence[Figures] = loads) -> int:
+        return sum(one[figure] or 0 for one in of)
 
     found: Figures = {
         "read_rows": summed("read_rows") - summed("taken_rows"),
@@ -88,17 +89,27 @@ def law(kept: Kept, terms: Terms) -> Figures:
     }
     for part in ("accepted", "duplicate", "suppressed", "closed"):
         found |= {f"{part}_{unit}": summed(f"{part}_{unit}") for unit in ("rows", "minor")}
+    # What a rebuild took up had been accepted: it is so, and is closed, once less.
+    for part in ("accepted", "closed"):
+        for unit in ("rows", "minor"):
+            found[f"{part}_{unit}"] = summed(f"{part}_{unit}") - summed(f"taken_{unit}", again)
     if not terms.has_money or not loads:
         found |= dict.fromkeys((name for name in found if name.endswith("_minor")), None)
     return found
 
 
-def folded(fold: FoldSpec, houses: Mapping[str, FeedHouse]) -> dict[Any, dict[str, int | None]]:
-    """By key, the sums over what stands."""
-    kept = {name: one for house in houses.values() for name, one in house.datasets.items()}
+def folded(
+    fold: FoldSpec, houses: Mapping[str, FeedHouse], published: Mapping[str, int] | None = None
+) -> dict[Any, dict[str, int | None]]:
+    """By key, the sums over what stands, now or when those were the last loads of the feeds."""
+    standing = {
+        name: kept.standing(None if published is None else published.get(feed, 0))
+        for feed, house in houses.items()
+        for name, kept in house.datasets.items()
+    }
     sums: dict[Any, dict[str, int | None]] = {}
     for branch in fold.branches:
-        for unit in kept[branch.dataset].standing().values() if branch.dataset in kept else ():
+        for unit in standing.get(branch.dataset, {}).values():
             row = sums.setdefault(unit.values[branch.group], dict.fromkeys(branch.adds))
             for name, value in _added(branch, unit.values, fold.factor):
                 if value is not None:

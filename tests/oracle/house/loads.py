@@ -38,13 +38,15 @@ class Waits:
     discarded_by: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Opened:
-    """A unit that was accepted."""
+    """A unit that was accepted, until something puts an end to it; a rebuild may open it again."""
 
+    place: Place
     load: int
     values: Values
     control_minor: int
+    closed_by: int | None = None
 
 
 @dataclass
@@ -54,18 +56,46 @@ class Kept:
     judged: dict[int, list[Judged]] = field(default_factory=dict)
     """By load."""
     taken: dict[int, list[Waits]] = field(default_factory=dict)
-    """By load, what waited and was judged again."""
-    opened: dict[Place, Opened] = field(default_factory=dict)
-    closed: dict[Place, int] = field(default_factory=dict)
-    """The load that closed it."""
+    """By load, what waited or stood and was judged again."""
+    rebuilt: set[int] = field(default_factory=set)
+    """Loads that took up what stood."""
+    opened: list[Opened] = field(default_factory=list)
+    """In order of loads."""
     quarantine: dict[Place, Waits] = field(default_factory=dict)
     stands: Stands = field(default_factory=Stands)
 
-    def standing(self) -> dict[Place, Opened]:
-        return {place: unit for place, unit in self.opened.items() if place not in self.closed}
+    def standing(self, last_load: int | None = None) -> dict[Place, Opened]:
+        """Now, or when that load was the last one."""
+        return {
+            one.place: one
+            for one in self.opened
+            if (last_load is None or one.load <= last_load)
+            and (one.closed_by is None or (last_load is not None and one.closed_by > last_load))
+        }
 
     def waiting(self) -> dict[Place, Waits]:
         return {place: unit for place, unit in self.quarantine.items() if unit.discarded_by is None}
+
+    def close(self, place: Place, load: int) -> Opened:
+        """Puts an end to what stands there."""
+        one = next(one for one in reversed(self.opened) if one.place == place and one.closed_by is None)
+        one.closed_by = load
+        return one
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a rebuild takes up: records that these loads brought, None for all, and that are not `gone`."""
+
+    loads: frozenset[int] | None = None
+    gone: frozenset[tuple[int, int, int]] = frozenset()
+
+    def is_meant(self, place: Place) -> bool:
+        return self.loads is None or place.load in self.loads
+
+    def lacks(self, source: tuple[int, int]) -> bool:
+        """Whether bytes of the file are gone."""
+        return any(record[:2] == source for record in self.gone)
 
 
 class FeedHouse:
@@ -100,7 +130,10 @@ class FeedHouse:
             load,
             document,
             sources,
-            lambda dataset, place: place[:3] in unread or (dataset, place) in waiting,
+            # A record that cannot be read any more is no unit that waits, unless it stood for one.
+            lambda dataset, unit, place: (
+                place[:3] in unread or (unit.verdict != "unreadable" and (dataset, place) in waiting)
+            ),
         )
         for (dataset, place), unit in waiting.items():
             # What today's contract does not find any more goes on waiting.
@@ -118,6 +151,39 @@ class FeedHouse:
                 if _is_wanted(dataset, place, unit, wanted):
                     kept.quarantine[place] = Waits(unit.codes, unit.control_minor, unit.judged_load, load)
 
+    def rebuild(self, load: int, document: Document, wanted: Wanted) -> None:
+        """What stands and comes out otherwise under this contract is closed, and judged beside what else stands."""
+        changed = self.outdated(document, wanted)
+        self._begin(load, document)
+        for dataset, units in changed.items():
+            kept = self.datasets[dataset]
+            kept.rebuilt.add(load)
+            ended = [kept.close(place, load) for place in units]
+            kept.taken[load] = [Waits((), one.control_minor, one.load) for one in ended]
+            kept.stands.leave([one.place for one in ended])
+            self._keep(load, self.terms[dataset], units)
+
+    def outdated(self, document: Document, wanted: Wanted) -> dict[str, dict[Place, Unit]]:
+        """By dataset, the units that stand and come out otherwise, as they come out.
+
+        Those that the contract does not find, that lie in what it cannot read, or whose bytes are gone, stay.
+        """
+        needs_file = any("groupBy" in str(item.get("customProperties")) for item in document["schema"])
+        found = {}
+        for dataset in terms_of(document):
+            standing = self.datasets[dataset].standing() if dataset in self.datasets else {}
+            found[dataset] = {
+                place: unit
+                for source in {(place.load, place.source) for place in standing if wanted.is_meant(place)}
+                if not (needs_file and wanted.lacks(source))
+                for unit in self._units(source, document)[dataset]
+                if unit.verdict != "unreadable"
+                and (place := Place(*source, unit.line, unit.unit)) in standing
+                and place[:3] not in wanted.gone
+                and (unit.verdict != ACCEPTED or unit.values != standing[place].values)
+            }
+        return found
+
     def _begin(self, load: int, document: Document) -> None:
         self.loads.add(load)
         self.terms = terms_of(document)
@@ -129,7 +195,7 @@ class FeedHouse:
         load: int,
         document: Document,
         sources: set[tuple[int, int]],
-        is_meant: Callable[[str, Place], bool],
+        is_meant: Callable[[str, Unit, Place], bool],
     ) -> set[tuple[str, Place]]:
         """Judges the meant units of these files; which those are."""
         units = [
@@ -138,7 +204,7 @@ class FeedHouse:
             for dataset, found in self._units(source, document).items()
             for unit in found
         ]
-        units = [one for one in units if is_meant(one[0], one[1])]
+        units = [one for one in units if is_meant(one[0], one[2], one[1])]
         for dataset, terms in self.terms.items():
             own = {place: unit for name, place, unit in units if name == dataset}
             self._keep(load, terms, own)
@@ -162,9 +228,9 @@ class FeedHouse:
                 codes = (code,) if code else ()
             kept.judged[load].append(Judged(place, verdict, tuple(sorted(codes)), control, closes))
             if verdict == ACCEPTED:
-                kept.opened[place] = Opened(load, unit.values, control or 0)
+                kept.opened.append(Opened(place, load, unit.values, control or 0))
             if closes:
-                kept.closed[closes] = load
+                kept.close(closes, load)
             if verdict in QUARANTINED:
                 kept.quarantine[place] = Waits(tuple(sorted(codes)), control, load)
 

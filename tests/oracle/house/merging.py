@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.oracle.house.terms import Place, Terms, Values
 
@@ -10,6 +12,8 @@ ACCEPTED = "accepted"
 _DUPLICATE = ("duplicate", "duplicate")
 _STALE = ("duplicate", "stale")
 _CONFLICT = ("conflict", "key_conflict")
+_TAXED = frozenset({"net_minor", "vat_bp"})
+"""Of a contract with one amount that has VAT in each object."""
 
 
 @dataclass
@@ -30,11 +34,17 @@ class Stands:
 
     units: dict[tuple[object, ...], tuple[Place, Values]] = field(default_factory=dict)
 
+    def leave(self, places: Collection[Place]) -> None:
+        """What was accepted there stands no more."""
+        gone = set(places)
+        self.units = {key: unit for key, unit in self.units.items() if unit[0] not in gone}
+
     def merged(self, terms: Terms, units: list[tuple[Place, Values]]) -> dict[Place, tuple[str, str, Place | None]]:
         """Verdict and code of each unit, in order of place, and the unit that it closes; afterwards these stand."""
         found: dict[Place, tuple[str, str, Place | None]] = {}
         during: dict[tuple[object, ...], _Standing] = {}
-        for place, values in sorted(units, key=lambda unit: unit[0]):
+        for place, whole in sorted(units, key=lambda unit: unit[0]):
+            values = _sent(whole)
             if not terms.key:
                 found[place] = (ACCEPTED, "", None)
                 continue
@@ -49,6 +59,17 @@ class Stands:
                 found[place] = _beside(terms, during[key], place, values)
         self.units |= {key: (one.place, one.values) for key, one in during.items()}
         return found
+
+
+def _sent(values: Mapping[str, Any]) -> Values:
+    """Without what was computed by a rate: units that were sent alike are equal, whatever rate holds today."""
+    return {name: _sent_value(value) for name, value in values.items() if name not in _TAXED}
+
+
+def _sent_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _sent(value)
+    return [_sent_value(one) for one in value] if isinstance(value, list) else value
 
 
 def _beside(terms: Terms, standing: _Standing, place: Place, values: Values) -> tuple[str, str, Place | None]:
