@@ -53,7 +53,7 @@ accept: setup  ## one line for each numbered claim: number, claim, seconds, resu
 
 torture: setup  ## random houses, killed and stopped at random, beside a model in plain Python; SEED=7 ROUNDS=50
 	$(PY) -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KILLS),--kills $(KILLS)) \
-		$(if $(MINUTES),--minutes $(MINUTES))
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 bench: setup $(BENCH)/.installed  ## our time by that of others on one file, into BENCHMARKS.md; SCALE=1 takes 1 GB
 	$(PY) -m benchmarks $(if $(SCALE),--scale $(SCALE))

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import resource
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -42,10 +44,14 @@ Did = dict[str, Any]
 
 
 class TightLog(StoppingLog):
-    """Also lets no file of this process grow beyond some bytes from the n-th commit on, as on a disk that is full."""
+    """Also kills the process before or after its n-th commit, whatever that is, and lets no file of it grow beyond some
+    bytes from the n-th commit on, as on a disk that is full.
+    """
 
     def __init__(self, wanted: Mapping[str, Any]) -> None:
         super().__init__(*(read_settings({"TILLAGE_CRASH": wanted.get(one) or ""}).crash for one in ("crash", "stop")))
+        self._killed_at = tuple(wanted.get("killed_at") or ("", 0))
+        self._tells = Path(wanted["root"]) / "killed-at"
         self._full_at, self._full_bytes = wanted.get("full") or (0, 0)
         self._hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 
@@ -53,8 +59,16 @@ class TightLog(StoppingLog):
     def at(self, point: CommitPoint) -> Iterator[None]:
         if self._full_at and self.passed.total() + 1 >= self._full_at:
             resource.setrlimit(resource.RLIMIT_FSIZE, (self._full_bytes, self._hard))
+        number = self.passed.total() + 1
+        self._strike("before", number, point)
         with super().at(point):
             yield
+        self._strike("after", number, point)
+
+    def _strike(self, side: str, number: int, point: CommitPoint) -> None:
+        if self._killed_at == (side, number):
+            self._tells.write_text(f"{side}:{point}")
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def lift(self) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (self._hard, self._hard))

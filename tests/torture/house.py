@@ -161,6 +161,8 @@ class TorturedHouse:
         wanted: dict[str, Any] = {"do": step.do, "waiting": dict(step.waiting), "backup": str(self._backup)}
         if trouble.kind == "killed at a commit point":
             wanted["crash"] = trouble.point
+        elif trouble.kind == "killed at the n-th commit":
+            wanted["killed_at"] = trouble.killed_at
         elif trouble.kind == "stopped at a commit point":
             wanted["stop"] = trouble.point
         elif trouble.kind == "disk full":
@@ -175,6 +177,8 @@ class TorturedHouse:
             self._usual_s[step.do] = 0.7 * self._usual_s[step.do] + 0.3 * (time.monotonic() - begun_s)
         if ended.is_killed and trouble.kind == "killed at a commit point":
             self.kills[f"{trouble.kind}: {trouble.point.rpartition(':')[0]}"] += 1
+        elif ended.is_killed and trouble.killed_at:
+            self.kills[f"killed at a commit point: {(self.root / 'killed-at').read_text()}"] += 1
         return f"{ended.code} {ended.error or ''}".strip()
 
     def _restore(self, step: Step) -> str:
@@ -201,7 +205,7 @@ class TorturedHouse:
         kind = step.trouble.kind
         if kind == "stopped at a commit point":
             self._overtaken_at_point(step, process)
-        elif kind in {"none", "killed at a commit point", "disk full"}:
+        elif kind in {"none", "killed at a commit point", "killed at the n-th commit", "disk full"}:
             return
         elif kind.startswith("two at once"):
             self._beside(step, process, at_s)

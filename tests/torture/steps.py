@@ -23,12 +23,13 @@ _MAINTAINING = "plan fence compact vacuum checkpoint seal compact vacuum forget 
 # How far the clock is set forward for a maintain: not at all, so that what was loaded some seconds ago is over its
 # limit, or so that everything is.
 _AHEAD_S = (0, KEPT_DAYS * 86_400 - 10, KEPT_DAYS * 86_400 + 10)
-_COMMANDS = {"run": 54, "replay": 14, "discard": 4, "maintain": 10, "backup": 4, "rebuild": 11, "remake": 3}
+_COMMANDS = {"run": 54, "replay": 14, "discard": 4, "maintain": 10, "backup": 4, "rebuild": 18, "remake": 4}
 """By command, how often it is taken."""
 _RIVALS = {"run": 6, "maintain": 1, "rebuild": 2, "replay": 1}
 _TROUBLES = {
     "none": 12,
-    "killed at a commit point": 30,
+    "killed at a commit point": 22,
+    "killed at the n-th commit": 10,
     "killed at some time": 16,
     "store killed": 14,
     "store and process killed": 6,
@@ -41,7 +42,8 @@ _TROUBLES = {
 }
 _HARSH = {
     **dict.fromkeys(("none", "two at once", "files arriving"), 2),
-    "killed at a commit point": 60,
+    "killed at a commit point": 20,
+    "killed at the n-th commit": 50,
     "killed at some time": 24,
     "store killed": 8,
     "store and process killed": 8,
@@ -60,6 +62,8 @@ class Trouble:
     kind: str = "none"
     point: str = ""
     at: float = 0
+    killed_at: tuple[str, int] | None = None
+    """Before or after which commit."""
     full: tuple[int, int] | None = None
     """From which commit on how many bytes a file may have."""
     arriving: Files = ()
@@ -68,6 +72,7 @@ class Trouble:
 
     def __str__(self) -> str:
         told = [self.kind, self.point, f"{self.at:.2f}" if self.at else "", str(self.full) if self.full else ""]
+        told += [f"{self.killed_at[0]} {self.killed_at[1]}"] if self.killed_at else []
         told += [f"beside {self.rival['do']}"] if self.rival and self.rival["do"] != "run" else []
         return " ".join(one for one in (*told, *(path for path, _ in self.arriving)) if one)
 
@@ -99,7 +104,7 @@ class Rolled:
         self._random = Random(seed)
         self._project = project
         self._troubles = _HARSH if is_harsh else _TROUBLES
-        self._commands = (10, 16) if is_harsh else (4, 8)
+        self._commands = (14, 22) if is_harsh else (4, 8)
         self._paths: dict[str, list[str]] = {feed.name: [] for feed in project.feeds}
         self._torn: Files = ()
         self._number = 0
@@ -175,6 +180,8 @@ class Rolled:
         rival = self._rival() if kind.startswith(("stopped", "two at once")) else {}
         if kind.endswith("at a commit point"):
             return Trouble(kind, f"{side}:{point}:{self._random.choice((1, 1, 1, 1, 2))}", rival=rival)
+        if kind == "killed at the n-th commit":
+            return Trouble(kind, killed_at=(side, self._random.randint(1, 9)))
         if kind == "disk full":
             return Trouble(kind, full=(self._random.randint(1, 12), self._random.choice((0, 100, 700, 1500, 4000))))
         arriving = self._files() if kind == "files arriving" else ()
