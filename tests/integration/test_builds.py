@@ -23,6 +23,7 @@ from tillage.errors import ModelError
 from tillage.pipelines.build import build_if_due
 from tillage.pipelines.explain import explain
 from tillage.pipelines.query import query
+from tillage.pipelines.rebuild import rebuild_model
 
 FEEDS = ("sold", "bought", "given")
 MODELS = {
@@ -175,6 +176,19 @@ def test_build_that_was_killed_is_made_again_or_was_published(trade: Shop, crash
         assert query(house, "from gold.extra order by 1").to_pylist() == [{"id": "t1"}, {"id": "t2"}]
         states = [load.state for load in house.ledger.loads() if load.kind == "build"]
     assert states == ["sealed", "sealed"] if is_published else ["sealed", "voided", "sealed"]
+
+
+def test_table_that_is_rebuilt_right_after_its_fold_got_another_text_is_of_that(trade: Shop) -> None:
+    with trade.open() as house:
+        rebuild_model(house, "sold_all", wait_s=1)  # of a house in which nothing was ever loaded
+    land(trade, "sold", "a", {"t1": 700, "t2": 40})
+    trade.run()
+    trade.edit("models/sold_by_thing.sql", "sum(amount_minor)", "sum(2 * amount_minor)")
+    with trade.open() as house:
+        rebuild_model(house, "sold_all", wait_s=1)
+    trade.run()
+    with trade.open() as house:
+        assert query(house, "from gold.sold_all").to_pylist() == [{"minor": 1480, "things": 2}]
 
 
 def test_nothing_is_built_when_nothing_is_new(trade: Shop) -> None:

@@ -65,14 +65,15 @@ def _is_due(house: House) -> bool:
     if house.tables.digests() != {name: model.digest for name, model in house.models.derived.items()}:
         return True
     last = house.ledger.last_build()
-    return last is None or last.manifest != _manifest(house, house.ledger.published())
+    today = {name: fold.digest for name, fold in house.models.folds.items()}
+    return last is None or last.manifest != _manifest(house, house.ledger.published(), today)
 
 
-def _manifest(house: House, published: Mapping[str, int]) -> dict[str, Any]:
-    """What a build is of: while this is the same, another one would come to the same."""
+def _manifest(house: House, published: Mapping[str, int], digests: Mapping[str, str]) -> dict[str, Any]:
+    """What a build is of, with the folds of these digests: while this is the same, another would come to the same."""
     derived = house.models.derived
     read = {name for model in derived.values() for name in model.reads}
-    folds = {name: fold.digest for name, fold in house.models.folds.items() if name in read}
+    folds = {name: digest for name, digest in digests.items() if name in read}
     found = looked_up(house)
     return {
         "published": {feed: published.get(feed, 0) for feed in _feeds(house)},
@@ -89,8 +90,11 @@ def _feeds(house: House) -> list[str]:
 
 def _build(house: House, lease: Lease) -> BuildReport:
     types = house.engine.derived_types(house.models)
-    published, states = at_one_moment(house, lambda published: (dict(published), _states(house)))
-    load = _begin(house, lease, published)
+    # The digests before the states: if a fold is computed anew in between, the next run builds once more.
+    published, digests, states = at_one_moment(
+        house, lambda published: (dict(published), house.folds.digests(), _states(house))
+    )
+    load = _begin(house, lease, _manifest(house, published, digests))
     tables = house.models.tables()
     views = [(view, types[view.name]) for view in house.models.views()]
     dropped = sorted(house.tables.digests().keys() - house.models.derived.keys())
@@ -118,7 +122,7 @@ def _states(house: House) -> dict[str, Rows]:
     return {name: house.folds.state(name) for name in sorted(read & house.models.folds.keys() & there.keys())}
 
 
-def _begin(house: House, lease: Lease, published: Mapping[str, int]) -> Load:
+def _begin(house: House, lease: Lease, manifest: Mapping[str, Any]) -> Load:
     texts = {name: model.text for name, model in sorted(house.models.derived.items())}
     body = json.dumps(texts, ensure_ascii=False)
     digest = hashlib.sha256(body.encode()).hexdigest()
@@ -127,6 +131,6 @@ def _begin(house: House, lease: Lease, published: Mapping[str, int]) -> Load:
         _NO_FEED,
         contract_digest=digest,
         texts={digest: body},
-        manifest=_manifest(house, published),
+        manifest=manifest,
         lease=lease,
     )
