@@ -133,6 +133,7 @@ class Run(Process):
         name: str = "run",
         first: str | None = None,
         between: bool = False,
+        limit_s: float = LIMIT_S,
     ) -> None:
         """Starts it.
 
@@ -146,6 +147,7 @@ class Run(Process):
             name: by which its sessions are known in the store.
             first: what is done before the run, as `child` says.
             between: whether it stops between the file of its rows for bronze and their commit.
+            limit_s: within which it must say something.
         """
         arguments = [str(place.root), *([bug] if bug else []), "--wait", str(wait_s)]
         arguments += ["--stop", stop] if stop else []
@@ -159,7 +161,7 @@ class Run(Process):
             "TILLAGE_CRASH": crash,
             "PGAPPNAME": name,
         }
-        super().__init__(place.nursery, arguments, environment)
+        super().__init__(place.nursery, arguments, environment, limit_s=limit_s)
 
 
 def run(place: Place, **options: Any) -> Ended:
