@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.oracle.house.figures import Branch, FoldSpec, counts, folded, law
-from tests.oracle.house.loads import FeedHouse
+from tests.oracle.house.loads import FeedHouse, Wanted
 from tests.oracle.house.terms import Place
 from tests.torture.contracts import FeedSpec, Said, document
 
@@ -77,3 +77,71 @@ def test_unreadable_record_is_one_unit_until_it_can_be_read() -> None:
     assert [len(one.standing()) for one in (people, orders)] == [1, 1]
     assert law(people, house.terms["f_people"])["read_rows"] == 1
     assert law(orders, house.terms["f_orders"])["accepted_minor"] == 107
+
+
+def test_rebuild_closes_and_opens_what_comes_out_otherwise_and_nothing_else() -> None:
+    nested = FeedSpec("f", "nested")
+    basket = [{"product_id": "p", "product_type": "milk", "gross": 1.09}]
+    bread = [{"product_id": "p", "product_type": "bread", "gross": 1.07}]
+    orders = [{"orderId": "o1", "basket": basket}, {"orderId": "o2", "basket": bread}]
+    house = FeedHouse()
+    house.read(1, document(nested, Said()), [file({"customerId": "c", "orders": orders})])
+    house.rebuild(2, document(nested, Said(rates=1)), Wanted())
+    kept, terms = house.datasets["f_orders"], house.terms["f_orders"]
+    assert [(one.load, one.closed_by, one.values["lines"][0]["net_minor"]) for one in kept.opened] == [
+        (1, 2, 102),
+        (1, None, 100),
+        (2, None, 100),
+    ]
+    figures = counts(kept, terms, 2)
+    assert [figures[f"{part}_rows"] for part in ("read", "accepted", "taken", "closed")] == [1, 1, 1, 1]
+    assert [figures[f"{part}_minor"] for part in ("read", "accepted", "taken", "closed")] == [109, 109, 109, 109]
+    whole = law(kept, terms)
+    assert [whole[f"{part}_rows"] for part in ("read", "accepted", "closed", "waiting")] == [2, 2, 0, 0]
+    assert [whole[f"{part}_minor"] for part in ("read", "accepted", "closed")] == [216, 216, 0]
+    assert kept.standing(1).keys() == kept.standing().keys()
+    assert not any(house.outdated(document(nested, Said(rates=1)), Wanted()).values())
+    # An equal order that comes later is the same one, whatever rate holds by then.
+    house.read(3, document(nested, Said(rates=2)), [file({"customerId": "c", "orders": orders})])
+    assert [unit.verdict for unit in kept.judged[3]] == ["duplicate", "duplicate"]
+
+
+def test_rebuild_quarantines_what_breaks_the_contract_and_a_replay_opens_it_again() -> None:
+    house = FeedHouse()
+    house.read(1, document(LATEST, Said()), [file(item("a", 1, 80.00), item("b", 1, 2.00))])
+    house.rebuild(2, document(LATEST, Said(is_bounded=True)), Wanted())
+    assert verdicts(house, 2) == ["range"]
+    kept, terms = house.datasets["f_items"], house.terms["f_items"]
+    whole = law(kept, terms)
+    assert [whole[f"{part}_rows"] for part in ("read", "accepted", "closed", "waiting")] == [2, 1, 0, 1]
+    assert folded(FOLD, {"f": house}) == {"north": {"items": 1, "amount": 200}}
+    house.replay(3, document(LATEST, Said()), {})
+    assert verdicts(house, 3) == ["accepted"]
+    whole = law(kept, terms)
+    assert [whole[f"{part}_rows"] for part in ("read", "accepted", "closed", "waiting")] == [2, 2, 0, 0]
+    assert [folded(FOLD, {"f": house}, {"f": last})["north"]["items"] for last in (1, 2, 3)] == [2, 1, 2]
+
+
+def test_units_whose_keys_meet_in_a_rebuild_are_versions_of_which_the_older_is_closed() -> None:
+    house = FeedHouse()
+    one, other = item("a", 1, 1.00, ean="x"), item("b", 2, 2.00, ean="x")
+    house.read(1, document(VERSIONED, Said()), [file(one, other)])
+    house.rebuild(2, document(VERSIONED, Said(moved="sku")), Wanted())
+    kept, terms = house.datasets["f_items"], house.terms["f_items"]
+    assert counts(kept, terms, 2)["closed_rows"] == 3
+    assert [unit.values["price_minor"] for unit in kept.standing().values()] == [200]
+    whole = law(kept, terms)
+    assert [whole[f"{part}_rows"] for part in ("read", "accepted", "closed")] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("wanted", [Wanted(loads=frozenset({2})), Wanted(gone=frozenset({(1, 0, 1)}))])
+def test_what_a_rebuild_does_not_take_up_stays_as_it_is(wanted: Wanted) -> None:
+    house = FeedHouse()
+    house.read(1, document(LATEST, Said()), [file(item("a", 1, 80.00))])
+    assert not any(house.outdated(document(LATEST, Said(is_bounded=True)), wanted).values())
+
+
+def test_what_lies_in_records_beyond_todays_limits_stays_as_it_is() -> None:
+    house = FeedHouse()
+    house.read(1, document(LATEST, Said(width=1)), [file(item("a", 1, 80.00, extra=[[[[[[1]]]]]]))])
+    assert not any(house.outdated(document(LATEST, Said(is_bounded=True)), Wanted()).values())
