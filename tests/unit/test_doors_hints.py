@@ -54,10 +54,30 @@ def test_what_the_bytes_look_like_is_said_with_the_line_to_write(kind: str, data
         ("jsonl", b"[1,2]\n[3,4]\n"),
         ("jsonl", b"what, nonsense"),
         ("jsonl", b'{"a":1}\n{}\n'),
+        ("jsonl", b'["a"]\n'),
+        ("jsonl", b"[NaN]"),
+        ("jsonl", b'["new\nline"]'),
+        ("json", b"<.>"),
+        ("jsonl", b"<.>"),
+        ("json", b"< a>"),
+        ("xml", "<?xml version='1.0' encoding='utf-16'?><a><b>x</b></a>".encode("utf-16")),
     ],
 )
 def test_what_looks_like_nothing_else_gets_no_hint(kind: str, data: bytes) -> None:
     assert hint(Feed("shop", "landing/shop", kind), data, is_whole=True) is None
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl"])
+def test_json_in_utf_16_is_told_and_not_refused_since_no_setting_reads_it(kind: str) -> None:
+    found = hint(Feed("shop", "landing/shop", kind), '["a"]'.encode("utf-16"), is_whole=True)
+    assert found is not None
+    assert (found.is_refused, "looks like UTF-16: JSON is UTF-8" in found.text) == (False, True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_a_table_in_utf_16_that_is_said_to_be_is_no_other_file(encoding: str) -> None:
+    feed = Feed("shop", "landing/shop", "csv", csv=Csv(encoding=encoding))
+    assert hint(feed, b"\xff\xfe" + "a,b\n1,x\n".encode("utf-16-le"), is_whole=True, is_unread=False) is None
 
 
 def test_a_hint_bounds_its_work() -> None:

@@ -16,6 +16,8 @@ HINT_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _MOST_LISTS = 3
 _PLAIN_PATH = re.compile(r"[$\w/.:\[\]*-]{1,120}")  # names may be values; what looks like one is not repeated
+_XML = re.compile(rb"<[?!A-Za-z_:\x80-\xff]")
+_OBJECTS = re.compile(rb"\[\s*\{")
 _WHAT = {
     "json": "one document",
     "jsonl": "JSON Lines, one record in each line",
@@ -40,8 +42,11 @@ def hint(
     """
     start = first_bytes[:HINT_BYTES].removeprefix(_BOM)
     found = _looks_like(feed, start, is_whole=is_whole and len(first_bytes) <= HINT_BYTES)
-    if found is not None and found != feed.format and not (found == "utf-16" and feed.csv.encoding == "utf-16"):
-        return Hint(f"{_subject(feed, start)}the file looks like {_other_format(feed, found)}", is_refused=True)
+    if found is not None and found != feed.format:
+        # No line of `tillage.yaml` makes JSON of UTF-16, so there is nothing to wait for: its records are unreadable.
+        is_mendable = found != "utf-16" or feed.format == "csv"
+        says = f"{_subject(feed, start)}the file looks like {_other_format(feed, found)}"
+        return Hint(says, is_refused=is_mendable)
     if feed.format != "csv":
         return None
     if is_unread and (mend := _other_rows(feed, start)):
@@ -68,8 +73,9 @@ def more(feed: Feed, first_bytes: bytes, *, is_whole: bool, members: Collection[
 def _other_format(feed: Feed, found: str) -> str:
     what = _WHAT[found]
     if found == "utf-16":
-        mend = "`csv: {encoding: utf-16}`" if feed.format == "csv" else "UTF-8 by the sender"
-        return f"{what}: set {mend}"
+        return f"{what}: " + (
+            "set `csv: {encoding: utf-16}`" if feed.format == "csv" else "JSON is UTF-8, so have it sent in that"
+        )
     and_records = ", and `records` to the path of a record's element" if found == "xml" else ""
     return f"{what}: set `format: {found}`{and_records}"
 
@@ -85,9 +91,10 @@ def _looks_like(feed: Feed, start: bytes, *, is_whole: bool) -> str | None:
     if start.startswith(b"PAR1"):
         return "parquet"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
+        is_read = feed.format == "xml" or (feed.format == "csv" and feed.csv.encoding.startswith("utf-16"))
+        return None if is_read else "utf-16"
     head = start.lstrip()
-    if head.startswith((b"<?xml", b"<!")) or (head.startswith(b"<") and b">" in head):
+    if _XML.match(head) and b">" in head:
         return "xml"
     lines = [line for line in start.split(b"\n") if line.strip()]
     if not is_whole and len(lines) > 1:
@@ -100,7 +107,11 @@ def _looks_like(feed: Feed, start: bytes, *, is_whole: bool) -> str | None:
 
 
 def _is_document(feed: Feed, head: bytes, lines: list[bytes], *, is_whole: bool) -> bool:
-    """Whether it is one document rather than a line for each record: broken lines are none of one."""
+    """Whether it is one document rather than a line for each record: broken lines are none of one, and nor is a list
+    without objects, since as a document it would hold no record that is right either.
+    """
+    if feed.format == "jsonl" and head.startswith(b"[") and not _OBJECTS.match(head):
+        return False
     if is_whole:
         try:
             return isinstance(json.loads(head), list) or len(lines) > 1 or feed.format != "jsonl"
