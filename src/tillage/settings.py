@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tillage.domain.load import CommitPoint
@@ -32,30 +32,36 @@ class Settings:
     """Settings with their environment variables."""
 
     store_dsn: str | None
-    """TILLAGE_STORE_DSN: a libpq connection string; without it the embedded PostgreSQL of the project is used."""
+    """TILLAGE_STORE_DSN: a libpq connection string, of the default environment; without it its store is embedded."""
     memory_bytes: int
-    """TILLAGE_MEMORY_MB: what the compute engine may hold before it spills to data/tmp; default 2048."""
+    """TILLAGE_MEMORY_MB: what the compute engine may hold before it spills to disk; default 2048."""
     threads: int
     """TILLAGE_THREADS: of the compute engine; default: one for each core."""
     lease_ttl_s: float
     """TILLAGE_LEASE_TTL_S: how long a stopped process keeps its leases; default 30."""
     crash: Crash | None
     """TILLAGE_CRASH: like `after:silver` or `before:silver:2`; not for production."""
+    env: str | None = None
+    """TILLAGE_ENV, or what a command was given instead: which environment of the project; None: the default one."""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """All that are set, for those that a project file names; they may be secrets."""
 
 
-def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process.
+def read_settings(environment: Mapping[str, str] | None = None, *, env: str | None = None) -> Settings:
+    """The settings of this process; `env` goes before TILLAGE_ENV.
 
     Raises:
         OperatorError: a variable has a value that is not allowed.
     """
-    env = os.environ if environment is None else environment
+    found = os.environ if environment is None else environment
     return Settings(
-        store_dsn=env.get("TILLAGE_STORE_DSN") or None,
-        memory_bytes=int(_number(env, "TILLAGE_MEMORY_MB", 2048, least=256)) * 1024 * 1024,
-        threads=int(_number(env, "TILLAGE_THREADS", os.cpu_count() or 1, least=1)),
-        lease_ttl_s=_number(env, "TILLAGE_LEASE_TTL_S", 30, least=1),
-        crash=_crash(env.get("TILLAGE_CRASH")),
+        store_dsn=found.get("TILLAGE_STORE_DSN") or None,
+        memory_bytes=int(_number(found, "TILLAGE_MEMORY_MB", 2048, least=256)) * 1024 * 1024,
+        threads=int(_number(found, "TILLAGE_THREADS", os.cpu_count() or 1, least=1)),
+        lease_ttl_s=_number(found, "TILLAGE_LEASE_TTL_S", 30, least=1),
+        crash=_crash(found.get("TILLAGE_CRASH")),
+        env=(found.get("TILLAGE_ENV") or None) if env is None else env,
+        variables=dict(found),
     )
 
 

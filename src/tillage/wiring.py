@@ -16,8 +16,9 @@ from tillage.backups.folder import Folder
 from tillage.backups.target import Target, refuse_half_restored
 from tillage.contracts.compiler.check import Check, compile_check
 from tillage.contracts.contract import Contract, Dataset
+from tillage.contracts.environments import DEFAULT_STORE, Environment
 from tillage.contracts.odcs.contract_file import read_contract
-from tillage.contracts.project import Project, read_project
+from tillage.contracts.project import Project, in_environment, read_project
 from tillage.domain.load import CommitPoint
 from tillage.doors.files import FilesDoor
 from tillage.engines.duckdb import DuckEngine
@@ -62,13 +63,25 @@ class CommitLog:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], Models]:
-    """Project file, contracts and models, all read and checked.
+def project_file(root: Path, settings: Settings | None = None) -> Project:
+    """What `tillage.yaml` says in the environment that is set; without settings in the default one.
+
+    Raises:
+        ProjectFileError: what is wrong, and where.
+        OperatorError: it has no such environment.
+    """
+    project = _described(_read(root / PROJECT_FILE, OperatorError))
+    return in_environment(project, settings.env if settings else None)
+
+
+def load_project(root: Path, settings: Settings | None = None) -> tuple[Project, dict[str, FeedContract], Models]:
+    """Project file, contracts and models, all read and checked, in the environment that is set.
 
     Raises:
         ProjectFileError, ContractError, ModelError: what is wrong, and where.
+        OperatorError: there is no such environment.
     """
-    project = read_project(PROJECT_FILE, _read(root / PROJECT_FILE, OperatorError))
+    project = project_file(root, settings)
     feeds: dict[str, FeedContract] = {}
     datasets: dict[str, Dataset] = {}
     for feed in project.feeds:
@@ -90,6 +103,12 @@ def load_project(root: Path) -> tuple[Project, dict[str, FeedContract], Models]:
             raise ModelError(f"models/{path.name}: '{path.stem}' is a dataset's name; give the model another")
         texts[path.stem] = _read(path, ModelError)
     return project, feeds, read_models(texts, datasets)
+
+
+@lru_cache(maxsize=4)
+def _described(text: str) -> Project:
+    """Kept, as `_compiled` is."""
+    return read_project(PROJECT_FILE, text)
 
 
 @lru_cache(maxsize=32)
@@ -124,35 +143,66 @@ def compile_kept(feed: str, text: str) -> Check:
     return compile_check(read_contract(feed, name, text, is_kept=True))
 
 
-def lake_folder(root: Path) -> Path:
+def environment(root: Path, settings: Settings) -> Environment:
+    """The environment that is set; for the default one the project file need not be right.
+
+    Raises:
+        OperatorError: there is none of that name, or the project file is wrong.
+    """
+    return project_file(root, settings).environment if settings.env else Environment()
+
+
+def data_folder(root: Path, settings: Settings) -> Path:
+    """Where lake, embedded store and spill files of the environment lie."""
+    return root / environment(root, settings).data
+
+
+def lake_folder(root: Path, settings: Settings) -> Path:
     """Where the Delta tables lie."""
-    return root / "data" / "lake"
+    return data_folder(root, settings) / "lake"
+
+
+def given_dsn(of: Environment, settings: Settings) -> str | None:
+    """The DSN that the environment's variable holds; None: its store is the embedded one.
+
+    Raises:
+        OperatorError: the variable is not set.
+    """
+    if of.is_default or of.store is None:
+        return settings.store_dsn if of.is_default else None
+    if not (dsn := settings.variables.get(of.store)):
+        raise OperatorError(
+            f"the store of environment {of.name} is in {of.store}, which is not set: set it to the DSN, like "
+            f"{of.store}='host=db dbname=shop user=tillage'"
+        )
+    return dsn
 
 
 @contextmanager
 def store_dsn(root: Path, settings: Settings) -> Iterator[str]:
-    """The DSN of the project's PostgreSQL, kept running meanwhile if it is the embedded one.
+    """The DSN of the environment's PostgreSQL, kept running meanwhile if it is the embedded one.
 
     Raises:
-        BackupError: a restore into this project was interrupted.
+        BackupError: a restore into this environment was interrupted.
+        OperatorError: there is no such environment, or its variable is not set.
     """
-    refuse_half_restored(root / "data")
+    refuse_half_restored(data_folder(root, settings))
     with _any_store_dsn(root, settings) as dsn:
         yield dsn
 
 
 @contextmanager
 def _any_store_dsn(root: Path, settings: Settings) -> Iterator[str]:
-    if settings.store_dsn:
-        yield settings.store_dsn
+    here = environment(root, settings)
+    if given := given_dsn(here, settings):
+        yield given
         return
-    with EmbeddedPostgres(root / "data" / "store") as dsn:
+    with EmbeddedPostgres(root / here.data / "store") as dsn:
         yield dsn
 
 
-def make_engine(root: Path, settings: Settings, datasets: Mapping[str, Dataset]) -> DuckEngine:
-    """The compute engine, bounded by the settings."""
-    spill = root / "data" / "tmp"
+def make_engine(spill: Path, settings: Settings, datasets: Mapping[str, Dataset]) -> DuckEngine:
+    """The compute engine, bounded by the settings; what does not fit spills into that folder."""
     spill.mkdir(parents=True, exist_ok=True)
     return DuckEngine(spill, memory_bytes=settings.memory_bytes, threads=settings.threads, datasets=datasets)
 
@@ -174,16 +224,16 @@ def open_house(
     on_bytes: Callable[[int, int], None] = lambda *_: None,
     commits: CommitLog | None = None,
 ) -> Iterator[House]:
-    """The project in `root`, ready for the pipelines."""
-    project, feeds, models = load_project(root)
+    """The project in `root`, in the environment that is set, ready for the pipelines."""
+    project, feeds, models = load_project(root, settings)
     datasets = {d.name: d for feed in feeds.values() for d in feed.check.contract.datasets}
     commits = commits or CommitLog(settings.crash)
     with ExitStack() as stack:
         dsn = stack.enter_context(store_dsn(root, settings))
         database, renewals, snapshots = (_database(stack, dsn, project, settings, commits) for _ in range(3))
-        lake, ledger = DeltaLake(lake_folder(root), commits), Ledger(database)
-        join(lake, ledger)
-        engine = make_engine(root, settings, datasets)
+        lake, ledger = DeltaLake(lake_folder(root, settings), commits), Ledger(database)
+        join(lake, ledger, project.environment)
+        engine = make_engine(root / project.environment.data / "tmp", settings, datasets)
         stack.callback(engine.close)
         yield House(
             project=project,
@@ -205,7 +255,9 @@ def open_house(
 
 def _database(stack: ExitStack, dsn: str, project: Project, settings: Settings, commits: CommitLog) -> Database:
     """One more session of the store, closed with the stack."""
-    database = Database(dsn, project.name, commits, lease_ttl_s=settings.lease_ttl_s)
+    house = project.environment.house(project.name)
+    variable = project.environment.store or DEFAULT_STORE
+    database = Database(dsn, house, commits, lease_ttl_s=settings.lease_ttl_s, variable=variable)
     stack.callback(database.close)
     return database
 
@@ -217,6 +269,7 @@ def backup_folder(root: Path, folder: Path, settings: Settings) -> Folder:
         BackupError, LakeError: it would be lost with the original, or cannot hold Delta tables.
     """
     folder = folder.resolve()
+    # Whatever the environment: all data lies there, and is moved away as a whole.
     if folder.is_relative_to((root / "data").resolve()):
         raise BackupError(f"{folder} lies in data/, and would be lost with it; give a folder elsewhere")
     check_folder(folder)
@@ -227,18 +280,18 @@ def restore_house(
     root: Path, folder: Path, settings: Settings, *, say: Callable[[str], None], commits: CommitLog | None = None
 ) -> Restored:
     """The backup in `folder` as the house of the project in `root`, which must be empty; proved before it returns."""
-    project, _, _ = load_project(root)
+    project, _, _ = load_project(root, settings)
     commits = commits or CommitLog(settings.crash)
     copies = backup_folder(root, folder, settings)
     with ExitStack() as stack:
         target = Target(
-            root / "data",
+            root / project.environment.data,
             open_store=cache(
                 lambda: Copies(
                     _database(stack, stack.enter_context(_any_store_dsn(root, settings)), project, settings, commits)
                 )
             ),
-            make_lake=lambda: DeltaLake(lake_folder(root), commits),
+            make_lake=lambda: DeltaLake(lake_folder(root, settings), commits),
         )
         return restore(
             copies,

@@ -250,6 +250,8 @@ def test_readme_shows_every_command_and_its_options() -> None:
         assert all(f"`{inner}`" in meaning for inner in commands(command)), command
     without_json = {words for words in whole_commands() if "--json" not in shown(*words)}
     without_project = {words for words in whole_commands() if "--project" not in shown(*words)}
+    without_env = {words for words in whole_commands() if "--env" not in shown(*words)}
+    assert without_env == without_project
     assert (without_json, without_project) == (set(), {("init",), ("schema",), ("contract", "infer")})
 
 

@@ -31,6 +31,7 @@ from tillage.errors import ProjectFileError
 ONLY_THE_READER = [
     *("0 0 31 2 *", "99 * * * *", "Europe/Atlantis", 2.0, 100.0, "$['\\q'][*]", "$['\\ud800'][*]"),
     "/spend/{nobody}",
+    *("stray", "${env:TILLAGE_STORE_DSN}", "${env:SHARED}"),
 ]
 _MARKS = st.sampled_from([*"\"';|,~^ `\t\x01/(", "ab", "é", "x", "\\", "", 7, None, "whitespace", [], {"a": 1}])
 _ENCODINGS = st.sampled_from(
@@ -110,6 +111,30 @@ _ROUTES = st.dictionaries(
     st.sampled_from([{"from": "m", "fields": {"id": "a"}}, {"from": "m"}, {"from": 5, "fields": {"id": "a"}}, None]),
     max_size=2,
 )
+_STORES = st.sampled_from(
+    [
+        *("${env:A_DSN}", "${env:SHARED}", "${env:TILLAGE_STORE_DSN}", "${env:1A}", "${env:}", "$A_DSN", "A_DSN"),
+        *("host=db password=x", "${env:A_DSN} ", "${file:A}", None, 5, [], {"env": "A"}),
+    ]
+)
+_ENVIRONMENT = st.fixed_dictionaries(
+    {},
+    optional={
+        "store": _STORES,
+        "feeds": st.dictionaries(
+            st.sampled_from(["orders", "stray"]),
+            st.fixed_dictionaries({}, optional={"path": _PATHS, "format": st.just("csv")}) | st.none(),
+            max_size=2,
+        )
+        | st.sampled_from([None, [], "orders"]),
+        "data": st.just("data/dev"),
+    },
+)
+_ENVIRONMENTS = st.dictionaries(
+    st.sampled_from(["dev", "prod", "a-1_b", "default", "lake", "tmp", "lakes", "Dev", "1dev", "d" * 32]),
+    _ENVIRONMENT | st.sampled_from([None, [], "dev"]),
+    max_size=2,
+)
 _SETTINGS = st.fixed_dictionaries(
     {
         "project": st.sampled_from(["shop", "My Shop", "a-1", "", 5, None, []]) | st.just("shop"),
@@ -120,6 +145,7 @@ _SETTINGS = st.fixed_dictionaries(
         "timezone": st.sampled_from(["UTC", "Europe/Berlin", "Europe/Atlantis", None, 5, []]),
         "maintain": st.fixed_dictionaries({}, optional={"schedule": _SCHEDULES, "x": st.just(1)})
         | st.sampled_from([None, 5]),
+        "environments": _ENVIRONMENTS | st.sampled_from([None, [], "dev"]),
         "feed": st.just({}),
     },
 )
@@ -151,6 +177,9 @@ def holds(settings: object, wanted: object) -> bool:
 @given(
     settings=_SETTINGS
     | st.fixed_dictionaries({"project": st.just("shop"), "feeds": st.fixed_dictionaries({"a": _CSV_FEED})})
+    | st.fixed_dictionaries(
+        {"project": st.just("shop"), "feeds": st.just({"orders": {"path": "a"}}), "environments": _ENVIRONMENTS}
+    )
 )
 @example(settings={"project": "s", "feeds": {"a": {"path": "a", "format": "csv", "csv": {"delimiter": '"'}}}})
 @example(
@@ -158,6 +187,14 @@ def holds(settings: object, wanted: object) -> bool:
 )
 @example(settings={"project": "s", "feeds": {"a": {"path": "a", "format": "csv", "csv": {"encoding": "shift_jis"}}}})
 @example(settings={"project": "s", "feeds": {"a": {"path": "a/x**y"}}})
+@example(settings={"project": "s", "feeds": {"a": {"path": "a"}}, "environments": {"dev": {"store": "${env:A}"}}})
+@example(
+    settings={
+        "project": "s",
+        "feeds": {"a": {"path": "a"}},
+        "environments": {"dev": {"feeds": {"a": {"path": "../b"}}}},
+    }
+)
 def test_reader_and_schema_agree_on_what_tillage_yaml_may_say(settings: dict[str, Any]) -> None:
     taken, is_valid = is_read(settings), validator().is_valid(settings)
     if taken:
@@ -178,7 +215,12 @@ def test_what_only_the_reader_refuses_is_what_is_stated(one: object) -> None:
     fields = {"from": "m", "fields": {"id": "a"}}
     tried += [
         {"project": "s", "feeds": {"a": {"path": "a"}}, **more}
-        for more in ({"timezone": one}, {"serve": {one: fields}})
+        for more in (
+            {"timezone": one},
+            {"serve": {one: fields}},
+            {"environments": {"dev": {"feeds": {one: {"path": "b"}}}}},
+            {"environments": {"dev": {"store": one}, "prod": {"store": one}}},
+        )
     ]
     assert any(validator().is_valid(json.loads(json.dumps(settings))) and not is_read(settings) for settings in tried)
 

@@ -357,7 +357,9 @@ def test_a_backup_of_another_project_is_neither_restored_nor_replaced(
     other.edit("tillage.yaml", "food-orders", "drinks")
     with pytest.raises(BackupError, match=r"the backup is of project 'food-orders', and tillage\.yaml is of 'drinks'"):
         restore(other, tmp_path / "backup")
-    with pytest.raises(BackupError, match="holds a backup of another project, food-orders; give a new folder"):
+    with pytest.raises(
+        BackupError, match="holds a backup of another project or environment, food-orders; give a new folder"
+    ):
         back_up(other, tmp_path / "backup")
 
 

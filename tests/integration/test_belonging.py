@@ -48,7 +48,7 @@ def test_an_empty_store_beside_a_full_lake_is_refused_and_stays_empty(loaded: Sh
     loaded.dsn = another(server)
     loaded.land("b.jsonl", customer("c2", order("o2")))
     for command in (loaded.run, loaded.spend):
-        with pytest.raises(StoreError, match=r"the store is empty, and data/lake is full.*Set TILLAGE_STORE_DSN as it"):
+        with pytest.raises(StoreError, match=r"the store is empty, and data/lake is full.*set TILLAGE_STORE_DSN as it"):
             command()
     with psycopg.connect(loaded.dsn) as store:
         assert store.execute("select count(*) from pg_namespace where nspname = 'tillage'").fetchall() == [(0,)]

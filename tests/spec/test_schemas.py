@@ -23,7 +23,7 @@ import yaml
 from tests.conftest import REPOSITORY
 from tests.generative import random_contracts
 from tillage.cli.schema import written
-from tillage.contracts import project
+from tillage.contracts import environments, project
 from tillage.contracts.odcs import column as odcs_column
 from tillage.contracts.odcs import contract_file as odcs
 from tillage.contracts.odcs import dataset as odcs_dataset
@@ -122,6 +122,7 @@ def test_project_schema_names_all_that_the_reader_accepts_and_no_more() -> None:
     assert maintain.keys() == project.MAINTAIN_NAMES
     assert properties("project", "csv") == project.CSV_NAMES
     assert properties("project", "route") == project.ROUTE_NAMES
+    assert properties("project", "environment") == environments.ENVIRONMENT_NAMES
     feed = SCHEMAS["project"]["$defs"]["feed"]["properties"]
     assert tuple(feed["format"]["enum"]) == project.FORMATS
     assert tuple(feed["sameContent"]["enum"]) == project.SAME_CONTENT

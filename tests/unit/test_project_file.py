@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 
 import pytest
 
-from tillage.contracts.project import WHITESPACE, Csv, Feed, Route, read_project
+from tests.conftest import REPOSITORY
+from tillage.contracts.project import WHITESPACE, Csv, Feed, Route, in_environment, read_project
 from tillage.errors import ProjectFileError
 
 _TEXT = resources.files("tillage").joinpath("templates/food-orders/tillage.yaml").read_text()
@@ -118,3 +120,39 @@ def test_an_encoding_in_which_a_comma_may_be_half_a_letter_is_refused(encoding: 
 )
 def test_an_encoding_that_keeps_ascii_is_taken(encoding: str) -> None:
     assert _feed(f"{{path: a, format: csv, csv: {{encoding: {encoding}}}}}").csv.encoding
+
+
+def test_environments_of_the_guide_are_read_as_it_says() -> None:
+    guide = (REPOSITORY / "docs/how-to/environments.md").read_text()
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    project = read_project("tillage.yaml", text)
+    dev, prod = project.environments
+    assert (dev.data, dev.store, prod.data, prod.store) == ("data/dev", None, "data/prod", "SHOP_PROD_DSN")
+    assert in_environment(project, "dev").feeds == (Feed("orders", "samples/orders", "jsonl"),)
+    assert in_environment(project, "prod").feeds == in_environment(project, None).feeds == project.feeds
+    assert in_environment(project, "default").environment.data == "data"
+    assert {one.house("shop") for one in (dev, prod, project.environment)} == {"shop@dev", "shop@prod", "shop"}
+
+
+@pytest.mark.parametrize(
+    ("environments", "says"),
+    [
+        ("{dev: {store: host=db password=hush}}", "line 6: `store` names the variable that holds the DSN"),
+        ('{dev: {store: "${env:A}"}, prod: {store: "${env:A}"}}', "the store in A is that of environment dev; each"),
+        ('{dev: {store: "${env:TILLAGE_STORE_DSN}"}}', "is that of environment default; each has one of its own"),
+        ("{default: {}}", "default, lake, store and tmp are taken"),
+        ("{lake: {}}", "default, lake, store and tmp are taken"),
+        ("{dev: {feeds: {order: {path: a}}}}", "unknown name 'order'; did you mean 'orders'"),
+        ("{dev: {feeds: {orders: {pth: a}}}}", "unknown name 'pth'; did you mean 'path'"),
+        ("{dev: {feeds: {orders: {path: ../a}}}}", "must be a folder inside the project"),
+        ("{dev: {feeds: {orders: }}}", "where its files arrive: {path: samples/orders}"),
+        ("{dev: {data: x}}", "unknown name 'data'. Allowed: feeds, store"),
+        ("[dev]", "`environments` must be a mapping"),
+    ],
+)
+def test_a_wrong_environment_names_line_and_mend_and_never_a_dsn(environments: str, says: str) -> None:
+    text = f"project: s\nfeeds:\n  orders: {{path: a}}\n\n\nenvironments: {environments}\n"
+    with pytest.raises(ProjectFileError, match=r"tillage\.yaml, line 6: ") as caught:
+        read_project("tillage.yaml", text)
+    assert says in str(caught.value)
+    assert "hush" not in str(caught.value)

@@ -26,13 +26,13 @@ class OpenProject:
     Project file, contracts and models are read once, when it is made. For one thread at a time.
     """
 
-    def __init__(self, project: str | os.PathLike[str]) -> None:
+    def __init__(self, project: str | os.PathLike[str], env: str | None = None) -> None:
         if not isinstance(project, str | os.PathLike):
             raise OperatorError(f"`open` takes the project's folder, not {type(project).__name__}: tillage.open('.')")
         self.root = find_project(Path(project))
         self._stack = ExitStack()
         self._house: House | None = self._stack.enter_context(
-            open_house(self.root, read_settings(), say=lambda _: None)
+            open_house(self.root, read_settings(env=env), say=lambda _: None)
         )
         # For `tillage.open(".").query(sql)`: nobody closes that, and its PostgreSQL must not stay behind.
         self._close = weakref.finalize(self, self._stack.close)

@@ -29,9 +29,14 @@ def refuse_half_restored(data: Path) -> None:
     """
     if (data / _SHUT).exists():
         raise BackupError(
-            "a restore into this project was interrupted: repeat it (tillage restore FOLDER), or move data/ away to "
-            "begin anew"
+            "a restore into this project was interrupted: repeat it (tillage restore FOLDER), or, to begin anew, "
+            f"{_move_away(data)}"
         )
+
+
+def _move_away(data: Path) -> str:
+    """By name, since the folders of other environments may lie beside them."""
+    return f"move lake, store and {_SHUT} in {data} away"
 
 
 class Target:
@@ -51,15 +56,18 @@ class Target:
         if under_way is None and is_filled:
             raise BackupError(
                 "the store holds the loads of this backup already, and nothing is restored over them. Go on with: "
-                "tillage run; or move data/ away (with TILLAGE_STORE_DSN give an empty database) and repeat the command"
+                f"tillage run; or {_move_away(self._data)} (of a store by DSN give an empty database) and repeat the "
+                "command"
             )
         if under_way not in {None, backup}:
-            raise BackupError("a restore of another backup was interrupted here; repeat that one, or move data/ away")
+            raise BackupError(
+                f"a restore of another backup was interrupted here; repeat that one, or {_move_away(self._data)}"
+            )
         lake = self._data / "lake"
         if under_way is None and (found := [path for path in lake.glob("*/*") if path.is_dir()]):
             raise BackupError(
-                f"data/lake/{found[0].relative_to(lake).as_posix()} is in the way: a backup is restored into an empty "
-                "project only. Move data/ away, then repeat the command"
+                f"{found[0]} is in the way: a backup is restored where nothing is; {_move_away(self._data)}, then "
+                "repeat the command"
             )
         write_file(self._data, _SHUT, [json.dumps({"backup": backup}).encode()])
         with suppress(FileNotFoundError):
@@ -72,7 +80,9 @@ class Target:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
-            raise BackupError(f"{self._data / _SHUT} is damaged; move data/ away, then repeat the command") from None
+            raise BackupError(
+                f"{self._data / _SHUT} is damaged; {_move_away(self._data)}, then repeat the command"
+            ) from None
 
     def write(self, path: str, pieces: Pieces) -> None:
         write_file(self._data / "lake", path, pieces)

@@ -20,7 +20,17 @@ from tillage.cli.contract import Delimiter, Skip
 from tillage.cli.contract import app as contract
 from tillage.cli.loads import app as loads
 from tillage.cli.maintain import maintain
-from tillage.cli.opening import HERE, Json, Project, open_project, print_json
+from tillage.cli.opening import (
+    HERE,
+    Json,
+    Project,
+    environment_json,
+    environment_lines,
+    on_project,
+    open_project,
+    print_json,
+    show_environment,
+)
 from tillage.cli.plan import plan
 from tillage.cli.quarantine import app as quarantine
 from tillage.cli.rebuild import rebuild
@@ -103,6 +113,7 @@ def init(
 
 
 @app.command(epilog="Examples: tillage run --strict; tillage run --feed orders; tillage run --watch --json")
+@on_project
 def run(
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 11 if any unit was quarantined.")] = False,
@@ -127,17 +138,18 @@ def run(
 
         if strict:
             raise typer.BadParameter("--strict is about one run; with --watch, bound it by maxQuarantine of the feed")
-        watch_project(project, feed or (), interval_s=interval, wait_s=wait, as_json=as_json)
+        watch_project(*project.find(), feed or (), interval_s=interval, wait_s=wait, as_json=as_json)
         return
     from tillage.cli.show import show_run
     from tillage.pipelines import run as pipeline
 
-    with open_project(project) as house:
+    with open_project(project, is_named=False) as house:
         report = pipeline.run(house, wait_s=wait, feeds=feed or ())
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
     if as_json:
-        print_json(_plain_run(report))
+        print_json(environment_json(house.project) | _plain_run(report))
     else:
+        show_environment(house.project)
         show_run(report, currencies)
     for wrong in report.problems():
         raise wrong  # all else is loaded
@@ -168,16 +180,18 @@ def _plain_run(report: RunReport) -> dict[str, object]:
 
 
 @app.command(epilog="Example: tillage status --json")
+@on_project
 def status(project: Project = HERE, as_json: Json = False) -> None:
     """What came in, what became of it, and whether it balances, in rows and in money."""
     from tillage.cli.show import show_status
     from tillage.pipelines import status as pipeline
 
-    with open_project(project) as house:
+    with open_project(project, is_named=False) as house:
         found = pipeline.status(house)
     if as_json:
         print_json(
-            {
+            environment_json(house.project)
+            | {
                 "balances": found.balances(),
                 "datasets": {
                     name: asdict(counts) | {"currency": found.currencies[name]}
@@ -191,10 +205,12 @@ def status(project: Project = HERE, as_json: Json = False) -> None:
             }
         )
     else:
+        show_environment(house.project)
         show_status(found)
 
 
 @app.command(epilog="Example: tillage changes --since 7 --dataset orders --json")
+@on_project
 def changes(
     since: Annotated[int, typer.Option("--since", metavar="SEQ", min=0, help="What came after this load; 0: all.")],
     dataset: Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Only of this dataset.")] = None,
@@ -217,6 +233,7 @@ def changes(
 
 
 @app.command(epilog="Example: tillage audit --json")
+@on_project
 def audit(project: Project = HERE, as_json: Json = False) -> None:
     """Hold ledger, bronze, silver, quarantine and totals against each other, over all loads; 11 if they disagree."""
     from tillage.cli.show import show_audited
@@ -233,6 +250,7 @@ def audit(project: Project = HERE, as_json: Json = False) -> None:
 
 
 @app.command(epilog='Example: tillage query "select * from gold.customer_spend order by net_minor desc limit 5"')
+@on_project
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over bronze.*, silver.*, gold.*, quarantine.*")],
     project: Project = HERE,
@@ -253,6 +271,7 @@ def query(
 
 
 @app.command(epilog="Example: tillage explain /spend/c0001 --all")
+@on_project
 def explain(
     path: Annotated[str, typer.Argument(help="A served path with its key.")],
     show_all: Annotated[bool, typer.Option("--all", help="Every record, not only the first five.")] = False,
@@ -276,6 +295,7 @@ def explain(
 
 
 @app.command(epilog="Example: tillage reconcile")
+@on_project
 def reconcile(project: Project = HERE, as_json: Json = False) -> None:
     """Recompute every served number from the raw bytes and compare; exits with 11 if any differs."""
     from tillage.cli.show import show_reconciled
@@ -292,6 +312,7 @@ def reconcile(project: Project = HERE, as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: tillage serve --port 8040")
+@on_project
 def serve(
     host: Annotated[str, typer.Option(help="Loopback only: there is no authentication yet.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8040,
@@ -300,26 +321,30 @@ def serve(
 ) -> None:
     """Answer the routes of tillage.yaml over HTTP until stopped."""
     from tillage.api.serve import serve as serve_api
-    from tillage.settings import read_settings
-    from tillage.wiring import find_project
+    from tillage.wiring import project_file
+
+    root, settings = project.find()
+    file = project_file(root, settings)
 
     def say(url: str) -> None:
         if as_json:
-            print_json({"url": url, "openapi": f"{url}/openapi.json"})
+            print_json(environment_json(file) | {"url": url, "openapi": f"{url}/openapi.json"})
             sys.stdout.flush()  # who started the server reads the address while it runs
             return
-        typer.echo(f"serving {url}, described at {url}/openapi.json; stop with Ctrl-C", err=True)
+        which = "".join(f" ({line})" for line in environment_lines(file))
+        typer.echo(f"serving {url}{which}, described at {url}/openapi.json; stop with Ctrl-C", err=True)
 
-    serve_api(find_project(project), read_settings(), host=host, port=port, say=say)
+    serve_api(root, settings, host=host, port=port, say=say)
 
 
 @app.command(epilog="Example: tillage doctor")
+@on_project
 def doctor(project: Project = HERE, as_json: Json = False) -> None:
     """What is missing or wrong, and the command that mends it; exits with 10 if anything is wrong."""
     from tillage.cli.doctor import examine
     from tillage.cli.show import show_findings
 
-    found = list(examine(project))
+    found = list(examine(project.folder, project.env))
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:
@@ -329,6 +354,7 @@ def doctor(project: Project = HERE, as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: tillage dump --canonical > before.jsonl")
+@on_project
 def dump(
     canonical: Annotated[
         bool, typer.Option("--canonical", help="Leave out loads and positions, so that equal contents give equal text.")

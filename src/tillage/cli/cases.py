@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tillage.cli.opening import HERE, Json, Project
+from tillage.cli.opening import HERE, Json, Project, on_project
 from tillage.errors import DataError, OperatorError
 
 if TYPE_CHECKING:
     from tillage.contracts.cases.file import Case
     from tillage.pipelines.case_differences import Difference
     from tillage.pipelines.cases import Bench, Outcome
+    from tillage.settings import Settings
 
 _MOST_BYTES = 4_000_000  # of one file, in any encoding of what the parser takes
 _SUFFIXES = (".yaml", ".yml")
 
 
+@on_project
 def try_cases(
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE...", help="Test files.", show_default="tests/*.yaml")
@@ -31,9 +33,8 @@ def try_cases(
 ) -> None:
     """Rows in, rows and verdicts out: try contracts and models on the records in tests/*.yaml; no data is touched."""
     from tillage.pipelines.as_json import as_json as json_of
-    from tillage.wiring import find_project
 
-    outcomes = _outcomes(find_project(project), files or [])
+    outcomes = _outcomes(*project.find(), files or [])
     failed = sum(not outcome.holds for outcome in outcomes)
     if as_json:
         typer.echo(
@@ -51,7 +52,7 @@ def try_cases(
         raise typer.Exit(DataError.exit_code)
 
 
-def _outcomes(root: Path, files: Sequence[Path]) -> list[Outcome]:
+def _outcomes(root: Path, settings: Settings, files: Sequence[Path]) -> list[Outcome]:
     """Every test of the files, in their order.
 
     Raises:
@@ -60,13 +61,12 @@ def _outcomes(root: Path, files: Sequence[Path]) -> list[Outcome]:
     from tillage.contracts.cases.file import read_cases
     from tillage.doors.laid import laid
     from tillage.pipelines.cases import Bench, case_feeds, run_case
-    from tillage.settings import read_settings
     from tillage.wiring import load_project, make_engine
 
-    _, feeds, models = load_project(root)
+    _, feeds, models = load_project(root, settings)
     datasets = {dataset.name: dataset for feed in feeds.values() for dataset in feed.check.contract.datasets}
     with TemporaryDirectory(prefix="tillage-") as spill:
-        bench = Bench(feeds, models.folds, make_engine(Path(spill), read_settings(), datasets), laid)
+        bench = Bench(feeds, models.folds, make_engine(Path(spill), settings, datasets), laid)
         known = case_feeds(bench)
         cases = [case for path in _found(root, files) for case in read_cases(_name(root, path), _read(path), known)]
         _refuse_broken_models(bench, cases)

@@ -26,8 +26,10 @@ _FIGURES = ("read_rows", "accepted_rows", "quarantined_rows", "duplicate_rows")
 class Children:
     """Runs `tillage` on the project in `root`, one command at a time; what it says on the way is passed on."""
 
-    def __init__(self, root: Path, signals: Signals, *, wait_s: float, pass_on: Callable[[str], None]) -> None:
-        self._root = root
+    def __init__(
+        self, root: Path, env: str | None, signals: Signals, *, wait_s: float, pass_on: Callable[[str], None]
+    ) -> None:
+        self._options = ["--json", "--project", str(root), *(["--env", env] if env else [])]
         self._signals = signals
         self._wait_s = wait_s
         self._pass_on = pass_on
@@ -41,7 +43,7 @@ class Children:
 
     def _outcome(self, words: Sequence[str], on_stop: Callable[[], None]) -> Outcome:
         # -P: what lies in the folder that the command is called in must not be taken for Python's own modules.
-        command = [sys.executable, "-P", "-m", "tillage", *words, "--json", "--project", str(self._root)]
+        command = [sys.executable, "-P", "-m", "tillage", *words, *self._options]
         reader, writer = os.pipe2(os.O_CLOEXEC)
         with tempfile.TemporaryFile() as printed, FileIO(reader) as said:
             # A session of its own, so that Ctrl-C reaches the watcher alone.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tillage.cli.opening import HERE, Json, Project, print_json
+from tillage.cli.opening import HERE, Json, Project, on_project, print_json
 from tillage.errors import ContractError, DataError, OperatorError, TillageError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Dialect(StrEnum):
 
 
 @app.command(epilog="Example: tillage contract lint")
+@on_project
 def lint(
     named: Annotated[str | None, typer.Argument(metavar="[FEED|FILE]", help="Default: all of the project.")] = None,
     project: Project = HERE,
@@ -72,6 +73,7 @@ def lint(
 
 
 @app.command(epilog="Example: tillage contract diff old/orders.odcs.yaml contracts/orders.odcs.yaml")
+@on_project
 def diff(
     old: Annotated[str, typer.Argument(metavar="OLD", help="A contract file, or a feed of the project.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Like OLD.")],
@@ -91,6 +93,7 @@ def diff(
 
 
 @app.command(epilog="Example: tillage contract export orders --to ddl --dialect postgres")
+@on_project
 def export(
     to: Annotated[Form, typer.Option("--to", help="JSON Schema of a record, or DDL of the silver tables.")],
     named: Annotated[
@@ -143,7 +146,7 @@ def infer(
         typer.echo(guessed.contract_text, nl=False)
 
 
-def _text(named: str, project: Path) -> tuple[str, str, str]:
+def _text(named: str, project: Project) -> tuple[str, str, str]:
     """Feed, file name for messages, and text of a contract given by feed or file.
 
     Raises:
@@ -153,27 +156,26 @@ def _text(named: str, project: Path) -> tuple[str, str, str]:
         path = Path(named)
         return path.name.partition(".")[0], named, _read(path, named)
     from tillage.contracts.document import nearest
-    from tillage.wiring import find_project
 
-    root = find_project(project)
-    feeds = _feeds(root)
+    root, feeds = _feeds(project)
     if named not in feeds:
         raise OperatorError(f"no feed '{named}' in tillage.yaml, and no file of that name{nearest(named, feeds)}")
     name = f"contracts/{named}.odcs.yaml"
     return named, name, _read(root / name, name)
 
 
-def _feeds(root: Path) -> list[str]:
-    from tillage.contracts.project import read_project
-    from tillage.wiring import PROJECT_FILE
+def _feeds(project: Project) -> tuple[Path, list[str]]:
+    """The project's folder, and its feeds, which are the same in each of its environments."""
+    from tillage.contracts.project import in_environment, read_project
+    from tillage.settings import PROJECT_FILE
 
-    return [feed.name for feed in read_project(PROJECT_FILE, _read(root / PROJECT_FILE, PROJECT_FILE)).feeds]
+    root, settings = project.find()
+    file = read_project(PROJECT_FILE, _read(root / PROJECT_FILE, PROJECT_FILE))
+    return root, [feed.name for feed in in_environment(file, settings.env).feeds]
 
 
-def _only_feed(project: Path) -> str:
-    from tillage.wiring import find_project
-
-    feeds = _feeds(find_project(project))
+def _only_feed(project: Project) -> str:
+    _, feeds = _feeds(project)
     if len(feeds) > 1:
         raise OperatorError(
             f"which one? Name a feed: tillage contract export {feeds[0]} --to ... Feeds: {', '.join(feeds)}"
@@ -198,7 +200,7 @@ def _read(path: Path, name: str) -> str:
         raise ContractError(f"{name} is not UTF-8; save it as UTF-8") from None
 
 
-def _contract(named: str, project: Path) -> Contract:
+def _contract(named: str, project: Project) -> Contract:
     from tillage.contracts.compiler.check import compile_check
     from tillage.contracts.odcs.contract_file import read_contract
 
@@ -206,17 +208,17 @@ def _contract(named: str, project: Path) -> Contract:
     return compile_check(read_contract(feed, name, text)).contract
 
 
-def _lint_project(project: Path) -> list[Linted]:
+def _lint_project(project: Project) -> list[Linted]:
     """Of every file in contracts/, also where `tillage.yaml` is wrong."""
     from tillage.contracts.tools.lint import Linted
     from tillage.contracts.tools.lint import lint as lint_text
-    from tillage.wiring import PROJECT_FILE, find_project
+    from tillage.settings import PROJECT_FILE
 
-    root = find_project(project)
+    root, _ = project.find()
     found: list[Linted] = []
     feeds: list[str] | None = None
     try:
-        feeds = _feeds(root)
+        _, feeds = _feeds(project)
     except TillageError as wrong:
         found.append(Linted(PROJECT_FILE, None, (str(wrong),)))
     files = {path.name.removesuffix(".odcs.yaml") for path in (root / "contracts").glob("*.odcs.yaml")}

@@ -6,10 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tillage.cli.opening import HERE, WAIT_S, Json, Project, Wait, open_project, print_json
+from tillage.cli.opening import (
+    HERE,
+    WAIT_S,
+    Json,
+    Project,
+    Wait,
+    environment_json,
+    on_project,
+    open_project,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from tillage.pipelines.failing import ShownLoad
+    from tillage.pipelines.house import House
 
 app = typer.Typer(
     name="load", help="List the loads; retry or abandon one that failed.", no_args_is_help=True, add_completion=False
@@ -20,6 +31,7 @@ Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is k
 
 
 @app.command(epilog="Example: tillage load show 7")
+@on_project
 def show(
     seq: Annotated[int | None, typer.Argument(metavar="[SEQ]", min=1, help="Only the load of this number.")] = None,
     project: Project = HERE,
@@ -38,6 +50,7 @@ def show(
 
 
 @app.command(epilog='Example: tillage load retry 7 --reason "the file was replaced"')
+@on_project
 def retry(seq: Number, reason: Why, wait: Wait = WAIT_S, project: Project = HERE, as_json: Json = False) -> None:
     """Void a failed load; the next run reads its files again, under the contract as it is then."""
     from tillage.pipelines import failing
@@ -45,11 +58,16 @@ def retry(seq: Number, reason: Why, wait: Wait = WAIT_S, project: Project = HERE
     with open_project(project) as house:
         load = failing.retry(house, seq, reason=reason, wait_s=wait)
     _done(
-        seq, "voided", as_json=as_json, then=f"load {seq} is voided; its {len(load.sources)} files are read again by:"
+        house,
+        seq,
+        "voided",
+        as_json=as_json,
+        then=f"load {seq} is voided; its {len(load.sources)} files are read again by:",
     )
 
 
 @app.command(epilog='Example: tillage load abandon 7 --reason "a test delivery"')
+@on_project
 def abandon(seq: Number, reason: Why, wait: Wait = WAIT_S, project: Project = HERE, as_json: Json = False) -> None:
     """Leave the files of a failed load out for good; they are read again only if their bytes change."""
     from tillage.pipelines import failing
@@ -57,12 +75,12 @@ def abandon(seq: Number, reason: Why, wait: Wait = WAIT_S, project: Project = HE
     with open_project(project) as house:
         load = failing.abandon(house, seq, reason=reason, wait_s=wait)
     files = f"its {len(load.sources)} files are not read again"
-    _done(seq, "abandoned", as_json=as_json, then=f"load {seq} is abandoned; {files}. The feed goes on with:")
+    _done(house, seq, "abandoned", as_json=as_json, then=f"load {seq} is abandoned; {files}. The feed goes on with:")
 
 
-def _done(seq: int, state: str, *, as_json: bool, then: str) -> None:
+def _done(house: House, seq: int, state: str, *, as_json: bool, then: str) -> None:
     if as_json:
-        print_json({"load": seq, "state": state})
+        print_json(environment_json(house.project) | {"load": seq, "state": state})
     else:
         typer.echo(f"{then} tillage run")
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tillage.cli.opening import HERE, WAIT_S, Json, Project, Wait, open_project, print_json
+from tillage.cli.opening import HERE, WAIT_S, Json, Project, Wait, on_project, open_project, print_json
 
 if TYPE_CHECKING:
     from tillage.pipelines.maintain import Maintained
 
 
+@on_project
 def maintain(
     feed: Annotated[str | None, typer.Option("--feed", metavar="FEED", help="Only the tables of this feed.")] = None,
     keep: Annotated[

@@ -6,26 +6,38 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tillage.cli.opening import HERE, Json, Project, open_project, print_json
+from tillage.cli.opening import (
+    HERE,
+    Json,
+    Project,
+    environment_json,
+    on_project,
+    open_project,
+    print_json,
+    show_environment,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tillage.contracts.environments import Environment
     from tillage.pipelines.planning import Plan
 
 _BREAKS = 11
 
 
+@on_project
 def plan(project: Project = HERE, as_json: Json = False) -> None:
     """Show what contracts, models and serving change, before `tillage run` applies it; exit 11 if it breaks readers."""
     from tillage.pipelines.planning import make_plan
 
-    with open_project(project) as house:
+    with open_project(project, is_named=False) as house:
         found = make_plan(house)
     if as_json:
-        print_json(_plain(found))
+        print_json(environment_json(house.project) | _plain(found))
     else:
-        _show(found)
+        show_environment(house.project)
+        _show(found, house.project.environment)
     if found.breaks_readers:
         raise typer.Exit(_BREAKS)
 
@@ -42,7 +54,7 @@ def _plain(found: Plan) -> dict[str, object]:
     }
 
 
-def _show(found: Plan) -> None:
+def _show(found: Plan, of: Environment) -> None:
     from tillage.cli.tables import console, grid, put
 
     out = console()
@@ -57,12 +69,13 @@ def _show(found: Plan) -> None:
         out.print(f"{route.path}: {route.change}{': ' if route.effects else ''}{'; '.join(route.effects)}")
     for refusal in found.refused:
         out.print(f"refused: {refusal}")
+    run = "tillage run" if of.is_default else f"tillage run --env {of.name}"
     if found.refused:
         out.print("a run would stop at that; mend it first")
     elif found.is_empty:
-        out.print("nothing changes but what is new at the doors; load it: tillage run")
+        out.print(f"nothing changes but what is new at the doors; load it: {run}")
     else:
-        out.print(f"{'this breaks readers; ' if found.breaks_readers else ''}apply it: tillage run")
+        out.print(f"{'this breaks readers; ' if found.breaks_readers else ''}apply it: {run}")
 
 
 def _show_contracts(found: Plan, out: Console) -> None:

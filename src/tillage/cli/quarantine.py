@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tillage.cli.opening import HERE, WAIT_S, Json, Project, Wait, open_project, print_json
+from tillage.cli.opening import (
+    HERE,
+    WAIT_S,
+    Json,
+    Project,
+    Wait,
+    environment_json,
+    on_project,
+    open_project,
+    print_json,
+)
 from tillage.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -29,6 +39,7 @@ Trial = Annotated[bool, typer.Option("--dry-run", help="Say what would come of i
 
 
 @app.command("list", epilog="Example: tillage quarantine list")
+@on_project
 def list_reasons(project: Project = HERE, as_json: Json = False) -> None:
     """What waits, by reason: rows, money at stake, since when, and the command that frees it."""
     from dataclasses import asdict
@@ -44,6 +55,7 @@ def list_reasons(project: Project = HERE, as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: tillage quarantine show --dataset orders --code enum")
+@on_project
 def show(
     *,
     dataset: Dataset = None,
@@ -71,6 +83,7 @@ def show(
 
 
 @app.command(epilog="Example: tillage quarantine replay --dataset orders --code enum --dry-run")
+@on_project
 def replay(
     *,
     dataset: Dataset = None,
@@ -98,7 +111,7 @@ def replay(
             {"load": number or None, "datasets": {name: asdict(one) for name, one in counts.items()}}
             for number, counts in found.counts.items()
         ]
-        print_json({"is_trial": is_trial, "loads": loads})
+        print_json(environment_json(house.project) | {"is_trial": is_trial, "loads": loads})
         return
     if not found.counts:
         typer.echo("nothing waits, or nothing of that kind; all of it: tillage quarantine list")
@@ -110,6 +123,7 @@ def replay(
 
 
 @app.command(epilog='Example: tillage quarantine discard --code key_conflict --reason "the till sent them twice"')
+@on_project
 def discard(
     *,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with the load.")],
@@ -127,7 +141,8 @@ def discard(
     with open_project(project) as house:
         found = quarantine.discard(house, _wanted(dataset, code, load), reason=reason, is_trial=is_trial, wait_s=wait)
     if as_json:
-        print_json({"is_trial": is_trial, "loads": [{"load": n or None, "rows": rows} for n, rows in found.items()]})
+        loads = [{"load": number or None, "rows": rows} for number, rows in found.items()]
+        print_json(environment_json(house.project) | {"is_trial": is_trial, "loads": loads})
         return
     if not found:
         typer.echo("nothing waits, or nothing of that kind; all of it: tillage quarantine list")

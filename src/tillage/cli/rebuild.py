@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tillage.cli.opening import HERE, WAIT_S, Json, Project, Wait, open_project, print_json
+from tillage.cli.opening import (
+    HERE,
+    WAIT_S,
+    Json,
+    Project,
+    Wait,
+    environment_json,
+    on_project,
+    open_project,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from datetime import date
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
 _BRONZE = "bronze"
 
 
+@on_project
 def rebuild(
     *,
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Computed anew from what stands.")] = None,
@@ -59,7 +70,7 @@ def _model(house: House, model: str, wait: float, *, as_json: bool) -> None:
 
     built = rebuild_model(house, model, wait_s=wait)
     if as_json:
-        print_json({"model": model, "built": asdict(built) if built else None})
+        print_json(environment_json(house.project) | {"model": model, "built": asdict(built) if built else None})
     elif built is None:
         typer.echo(f"model {model}: computed anew")
     else:
@@ -71,7 +82,7 @@ def _bronze(house: House, feed: str | None, since: date | None, wait: float, *, 
 
     found = rebuild_from_bronze(house, feed=feed, since=since, is_trial=is_trial, wait_s=wait)
     if as_json:
-        print_json(_plain(found, is_trial=is_trial))
+        print_json(environment_json(house.project) | _plain(found, is_trial=is_trial))
     else:
         _show(house, found, is_trial=is_trial)
 

@@ -106,7 +106,9 @@ class Document:
         allowed = sorted(allowed)
         for name in found:
             if name not in allowed:
-                raise self.wrong((*path, name), f"unknown name '{name}'{nearest(name, allowed)}")
+                # A list or mapping where a name belongs has no line of its own.
+                where = (*path, name) if isinstance(name, str) else path
+                raise self.wrong(where, f"unknown name '{name}'{nearest(name, allowed)}")
 
 
 def nearest(name: Any, allowed: Iterable[str]) -> str:

@@ -1,30 +1,31 @@
-"""Reads `tillage.yaml`: which door feeds what, and what is served where."""
+"""Reads `tillage.yaml`: which door feeds what, what is served where, and which environments there are."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tillage.contracts import json_path
-from tillage.contracts.document import Document, Path, read_document
+from tillage.contracts.document import Document, Path, nearest, read_document
 from tillage.contracts.encodings import codec_of
+from tillage.contracts.environments import DEFAULT, Environment, read_environments
+from tillage.contracts.feed_path import folder_of, read_feed_path
 from tillage.contracts.schedule import Schedule, read_schedule, read_zone
 from tillage.domain.bound import QuarantineBound, read_bound
-from tillage.errors import ProjectFileError
+from tillage.errors import OperatorError, ProjectFileError
 
 FORMATS = ("jsonl", "json", "csv", "parquet", "xml")
 SAME_CONTENT = ("load", "skip")
 WHITESPACE = "whitespace"
-PROJECT_NAMES = {"project", "feeds", "serve", "timezone", "maintain"}
+PROJECT_NAMES = {"project", "feeds", "serve", "timezone", "maintain", "environments"}
 FEED_NAMES = {"path", "format", "records", "csv", "sameContent", "maxQuarantine", "schedule"}
 CSV_NAMES = {"delimiter", "quote", "header", "columns", "encoding", "skip"}
 ROUTE_NAMES = {"from", "fields"}
 MAINTAIN_NAMES = {"schedule"}
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 QUOTES = tuple("!\"#$%&'()*+,-./:;<=>?@[]^`{|}~")
-_PATH_PART = re.compile(r"[^/\\\x00-\x1f]+")
 JSON_RECORDS = re.compile(rf"\$|\$(?:{json_path.STEP})*\[\*\]")
 XML_RECORDS = re.compile(r"(?:/[\w\u0080-\uffff][\w\u0080-\uffff.:-]*)+")  # as editors read it, whose \w is ASCII
 FEED_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -69,9 +70,7 @@ class Feed:
     @property
     def folder(self) -> str:
         """The part of `path` that holds no wildcard: where the files lie."""
-        parts = self.path.split("/")
-        wild = next((number for number, part in enumerate(parts) if re.search(r"[*?\[]", part)), len(parts))
-        return "/".join(parts[:wild])
+        return folder_of(self.path)
 
 
 @dataclass(frozen=True)
@@ -106,6 +105,10 @@ class Project:
     """When `tillage run --watch` maintains the house; None: never."""
     zone: str = "UTC"
     """In which days begin."""
+    environments: tuple[Environment, ...] = ()
+    """Those beside the default one."""
+    environment: Environment = field(default_factory=Environment)
+    """The one that the feeds are described for."""
 
 
 def read_project(name: str, text: str) -> Project:
@@ -135,7 +138,24 @@ def read_project(name: str, text: str) -> Project:
         tuple(_route(document, ("serve", key), key, value) for key, value in _mapping(document, ("serve",)).items()),
         _schedule(document, ("maintain", "schedule"), maintain.get("schedule"), zone=zone),
         zone,
+        read_environments(document, feeds),
     )
+
+
+def in_environment(project: Project, name: str | None) -> Project:
+    """The project as it is in the environment of that name; None: in the default one, as the file says it.
+
+    Raises:
+        OperatorError: there is none of that name; says which there are, and the nearest.
+    """
+    if name in {None, DEFAULT}:
+        return project
+    found = {one.name: one for one in project.environments}
+    if name not in found:
+        raise OperatorError(f"tillage.yaml has no environment '{name}'{nearest(name, [DEFAULT, *found])}")
+    here = found[str(name)]
+    feeds = tuple(replace(feed, path=here.paths.get(feed.name, feed.path)) for feed in project.feeds)
+    return replace(project, feeds=feeds, environment=here)
 
 
 def _schedule(document: Document, path: Path, value: Any, *, zone: str) -> Schedule | None:
@@ -172,7 +192,7 @@ def _feed(document: Document, path: Path, name: Any, value: Any, *, zone: str) -
         raise document.wrong((*path, "csv"), f"`csv` describes CSV files, but the format is {kind}: set `format: csv`")
     return Feed(
         name,
-        _feed_path(document, (*path, "path"), value.get("path")),
+        read_feed_path(document, (*path, "path"), value.get("path")),
         kind,
         _records(document, (*path, "records"), kind, value.get("records")),
         _csv(document, (*path, "csv"), value.get("csv", {})),
@@ -189,21 +209,6 @@ def _bound(document: Document, path: Path, value: Any) -> QuarantineBound | None
             path, "`maxQuarantine` is a number of units like 100, or a share of those read like 1% or 0.5%"
         )
     return bound
-
-
-def _feed_path(document: Document, path: Path, folder: Any) -> str:
-    parts = folder.split("/") if isinstance(folder, str) else [""]
-    if not all(_PATH_PART.fullmatch(part) and part not in {".", ".."} for part in parts) or re.search(
-        r"[*?\[]", parts[0]
-    ):
-        raise document.wrong(
-            path,
-            "`path` must be a folder inside the project, like landing/orders, or a pattern that begins with one, like "
-            "landing/date=*/orders.json* or landing/**/orders.csv",
-        )
-    if any("**" in part and part != "**" for part in parts):
-        raise document.wrong(path, "`**` stands for any folders and is a whole part of `path`: landing/**/orders.csv")
-    return "/".join(parts)
 
 
 def _records(document: Document, path: Path, kind: str, records: Any) -> str | None:

@@ -48,7 +48,7 @@ def _read(folder: Path) -> tuple[str, int] | None:
         raise LakeError(f"{folder / _FILE} is not as it was written; put it back from a backup of the project")
     if version > LAKE_FORMAT:
         raise LakeError(
-            f"data/lake has format {version}, and this version of Tillage knows up to {LAKE_FORMAT}: it was written by "
+            f"{folder} has format {version}, and this version of Tillage knows up to {LAKE_FORMAT}: it was written by "
             "a newer one; install that"
         )
     return name, version

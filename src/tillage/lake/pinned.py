@@ -52,8 +52,8 @@ def _pinned(folder: Path, name: str) -> PinnedTable:
         ]
     except FileNotFoundError as wrong:
         raise LakeError(
-            f"table {name} lacks a file of its own, {Path(str(wrong.filename)).name}; put data/ back from a backup: "
-            "tillage restore"
+            f"table {name} lacks a file of its own, {Path(str(wrong.filename)).name}; put lake and store back from a "
+            "backup: tillage restore"
         ) from wrong
     except (DeltaError, OSError) as wrong:
         raise LakeError(f"table {name} in {folder} cannot be read: {type(wrong).__name__}") from wrong

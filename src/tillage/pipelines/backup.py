@@ -48,9 +48,10 @@ def backup(house: House, folder: BackupFolder, *, wait_s: float, version: str) -
     """
     with house.leases.hold(UPKEEP, wait_s=wait_s, on_wait=house.say), ExitStack() as pinned:
         before = folder.manifest()
-        if before and before.house != house.ledger.house():
+        if before and (before.house, before.project) != (house.ledger.house(), _named(house)):
             raise BackupError(
-                f"{folder.location()} holds a backup of another project, {before.project}; give a new folder"
+                f"{folder.location()} holds a backup of another project or environment, {before.project}; give a new "
+                "folder"
             )
         folder.prepare()
         with _all_feeds(house, wait_s):
@@ -63,6 +64,11 @@ def backup(house: House, folder: BackupFolder, *, wait_s: float, version: str) -
         copies, kept_files = _copy_lake(house, folder, tables, before)
         folder.finish(manifest := replace(manifest, lake=copies))
     return Backup(manifest, kept_files)
+
+
+def _named(house: House) -> str:
+    """Project and environment, since a house that was restored from another environment has that one's mark."""
+    return house.project.environment.house(house.project.name)
 
 
 @contextmanager
@@ -102,7 +108,7 @@ def _manifest(house: House, name: str, store: StoreSnapshot, tables: tuple[Store
         backup=name,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         tillage=version,
-        project=house.project.name,
+        project=_named(house),
         house=house.ledger.house(),
         schema_version=store.schema_version,
         lake_format=LAKE_FORMAT,

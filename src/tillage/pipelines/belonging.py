@@ -6,19 +6,34 @@ schema is committed; so at every moment a pair that is not ours can be told from
 
 from __future__ import annotations
 
+from tillage.contracts.environments import Environment
 from tillage.errors import LakeError, StoreError
 from tillage.pipelines.house import House
 from tillage.ports.lake import Lake
 from tillage.ports.store import Ledger
 
-_ANEW = (
-    "or begin anew from the files in landing: move data/ away, and give another empty database if TILLAGE_STORE_DSN is "
-    "set"
-)
+
+def _anew(of: Environment) -> str:
+    return (
+        f"or begin anew from the files in landing: move {of.data}/lake and {of.data}/store away, and give another "
+        f"empty database if {of.store or 'a store by DSN'} is set"
+    )
 
 
-def join(lake: Lake, ledger: Ledger) -> None:
+def as_it_was(of: Environment) -> str:
+    """How the store is chosen, so that it can be chosen as before."""
+    if of.is_default:
+        return f"set {of.store} as it was for the loads in {of.data}/lake (or unset it)"
+    if of.store:
+        return f"set {of.store} as it was for the loads in {of.data}/lake"
+    return f"state the `store` of environment {of.name} in tillage.yaml as it was for the loads in {of.data}/lake"
+
+
+def join(lake: Lake, ledger: Ledger, of: Environment) -> None:
     """Makes a fresh lake and a fresh store a pair; refuses any other two that are none, before anything is changed.
+
+    Args:
+        of: The environment that both are of, for messages.
 
     Raises:
         StoreError, LakeError: says which of the two is foreign or gone.
@@ -28,36 +43,33 @@ def join(lake: Lake, ledger: Ledger) -> None:
     mark = lake.mark()
     if (mark or has_tables) and ledger.is_new():
         raise StoreError(
-            "the store is empty, and data/lake is full: they are no pair, and every load would be lost or counted "
-            f"twice. Set TILLAGE_STORE_DSN as it was for the loads in data/lake (or unset it), {_ANEW}"
+            f"the store is empty, and {of.data}/lake is full: they are no pair, and every load would be lost or "
+            f"counted twice. To go on with them, {as_it_was(of)}, {_anew(of)}"
         )
     house, has_loads = ledger.house(), ledger.has_loads()
     mark = lake.mark()
     if mark is None and (has_loads or has_tables):
         raise LakeError(
-            "the store has loads, and data/lake does not say that it is theirs: it is gone, or another's. Put the "
-            f"whole of data/lake back, {_ANEW}"
+            f"the store has loads, and {of.data}/lake does not say that it is theirs: it is gone, or another's. Put "
+            f"the whole of {of.data}/lake back, {_anew(of)}"
         )
     if mark is None:
         lake.put_mark(house)
         mark = lake.mark()
     if mark != house:
-        raise StoreError(
-            "the store and data/lake are of different projects: set TILLAGE_STORE_DSN as it was for the loads in "
-            f"data/lake (or unset it), {_ANEW}"
-        )
-    _refuse_missing(lake, ledger)
+        raise StoreError(f"the store and {of.data}/lake are of different projects: {as_it_was(of)}, {_anew(of)}")
+    _refuse_missing(lake, ledger, of)
     lake.take_up()
 
 
-def _refuse_missing(lake: Lake, ledger: Ledger) -> None:
+def _refuse_missing(lake: Lake, ledger: Ledger, of: Environment) -> None:
     """A table with published loads is never made anew: what it held would be lost, or be taken again."""
     held = ledger.held_datasets()
     wanted = {f"silver/{one.dataset}" for one in held} | {f"bronze/{one.feed}" for one in held}
     if missing := sorted(wanted - lake.tables()) if wanted else []:
         raise LakeError(
-            f"data/lake/{missing[0]} has published loads and is gone; put it back from the same backup as the rest of "
-            f"data/, {_ANEW}"
+            f"{of.data}/lake/{missing[0]} has published loads and is gone; put it back from the same backup as the "
+            f"rest of {of.data}/, {_anew(of)}"
         )
 
 
@@ -70,6 +82,7 @@ def refuse_torn_history(house: House, feed: str) -> None:
     Raises:
         LakeError: names the table and both numbers.
     """
+    of = house.project.environment
     published = house.ledger.published().get(feed, 0)
     receipts: dict[str, int] = {}
     held = {one.dataset: one.load_seq for one in house.ledger.held_datasets() if one.feed == feed}
@@ -77,21 +90,22 @@ def refuse_torn_history(house: House, feed: str) -> None:
         receipt = house.silver_table(feed, dataset).snapshot().receipt
         receipts[f"silver/{dataset.name}"] = receipt
         if receipt < held.get(dataset.name, 0):
-            raise _older(f"silver/{dataset.name}", receipt, held[dataset.name])
+            raise _older(of, f"silver/{dataset.name}", receipt, held[dataset.name])
     bronze = receipts[f"bronze/{feed}"] = house.lake.bronze(feed).snapshot().receipt
     if bronze < published:
-        raise _older(f"bronze/{feed}", bronze, published)
+        raise _older(of, f"bronze/{feed}", bronze, published)
     newest = house.ledger.last_number()
     for table, receipt in receipts.items():
         if receipt > min(newest, bronze):
             raise LakeError(
-                f"data/lake/{table} holds number {receipt}, which {'bronze' if receipt > bronze else 'the store'} has "
-                f"not reached: one of them is an older copy. Put data/lake and the store back from one moment, {_ANEW}"
+                f"{of.data}/lake/{table} holds number {receipt}, which "
+                f"{'bronze' if receipt > bronze else 'the store'} has not reached: one of them is an older copy. Put "
+                f"{of.data}/lake and the store back from one moment, {_anew(of)}"
             )
 
 
-def _older(table: str, receipt: int, published: int) -> LakeError:
+def _older(of: Environment, table: str, receipt: int, published: int) -> LakeError:
     return LakeError(
-        f"data/lake/{table} ends with number {receipt}, and load {published} of it is published: it is an older copy. "
-        f"Put data/lake and the store back from one moment, {_ANEW}"
+        f"{of.data}/lake/{table} ends with number {receipt}, and load {published} of it is published: it is an older "
+        f"copy. Put {of.data}/lake and the store back from one moment, {_anew(of)}"
     )

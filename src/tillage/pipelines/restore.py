@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from tillage.contracts.environments import project_of
 from tillage.errors import BackupError, LawBrokenError
 from tillage.pipelines.audit import audit
 from tillage.pipelines.backup import LAKE
@@ -44,7 +45,7 @@ def restore(
     open_house: Callable[[], AbstractContextManager[House]],
     prove: Proof,
 ) -> Restored:
-    """The house of the backup in `folder`, in a project that has loaded nothing.
+    """The house of the backup in `folder`, in an environment that has loaded nothing; it may be that of another one.
 
     Raises:
         BackupError: there is no whole backup, it is of a newer version, or something is in the way.
@@ -54,8 +55,8 @@ def restore(
     held = target.store.holds()
     if held not in {None, (manifest.house, manifest.last_number)}:
         raise BackupError(
-            "the store has loads: a backup is restored into an empty one only. Move data/ away; with TILLAGE_STORE_DSN "
-            "give another empty database. Then repeat the command"
+            "the store has loads: a backup is restored into an empty one only. Move lake and store of this environment "
+            "away; of a store by DSN give another empty database. Then repeat the command"
         )
     target.begin(manifest.backup, is_filled=held is not None)
     for table in manifest.lake:
@@ -88,9 +89,9 @@ def _fitting(folder: BackupFolder, project: str, schema_version: int) -> Manifes
     manifest = folder.manifest()
     if manifest is None:
         raise BackupError(f"{folder.location()} holds no whole backup: manifest.json is missing")
-    if manifest.project != project:
+    if (backed_up := project_of(manifest.project)) != project:
         raise BackupError(
-            f"the backup is of project '{manifest.project}', and tillage.yaml is of '{project}'; restore it beside its "
+            f"the backup is of project '{backed_up}', and tillage.yaml is of '{project}'; restore it beside its "
             "own tillage.yaml, contracts and models"
         )
     if (manifest.schema_version, manifest.lake_format) != (schema_version, LAKE_FORMAT):

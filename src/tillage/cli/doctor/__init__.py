@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from tillage.cli.doctor.environment import examine_environment
 from tillage.cli.doctor.finding import Finding, Level
 from tillage.cli.doctor.house import examine_house
 from tillage.cli.doctor.installation import examine_installation
@@ -21,17 +22,26 @@ from tillage.wiring import find_project
 __all__ = ["Finding", "Level", "examine"]
 
 
-def examine(start: Path) -> Iterator[Finding]:
-    """What is right, worth knowing, or wrong with the installation and the project in `start` or above it."""
+def examine(start: Path, env: str | None = None) -> Iterator[Finding]:
+    """What is right, worth knowing, or wrong with the installation and the project in `start` or above it.
+
+    Args:
+        start: A folder.
+        env: The environment to look at; None: that in the settings.
+    """
     yield from examine_installation()
     try:
         root = find_project(start)
-        settings = read_settings()
+        settings = read_settings(env=env)
     except TillageError as wrong:
         yield Finding(Level.WRONG, "project", str(wrong))
         return
-    texts = read_texts(root)
+    texts = read_texts(root, settings)
     yield from examine_texts(texts, settings)
+    if texts.project is None and settings.env:
+        return  # where lake and store of an environment are is not known
+    if texts.project is not None:
+        yield from examine_environment(texts.project, settings)
     yield from examine_places(root, texts.project)
     is_store_used = False
     for finding in examine_store(root, settings):

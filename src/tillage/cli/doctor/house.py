@@ -22,7 +22,7 @@ def examine_house(root: Path, settings: Settings) -> Iterator[Finding]:
     try:
         with open_house(root, settings, say=lambda _: None) as house:
             # Told when the house is closed again: who reads findings slowly must not keep the store up.
-            found = [*_loads(house), *_models(house), *_lake(house)]
+            found = [*_loads(house), *_models(house), *_lake(house, house.project.environment.data)]
     except TillageError as wrong:
         found = [Finding(Level.WRONG, "store", str(wrong))]
     yield from found
@@ -53,7 +53,7 @@ def _models(house: House) -> Iterator[Finding]:
         yield Finding(Level.NOTE, "models", text, "tillage run")
 
 
-def _lake(house: House) -> Iterator[Finding]:
+def _lake(house: House, data: str) -> Iterator[Finding]:
     folder = Path(house.lake.location())
     count = 0
     for feed, contract in house.feeds.items():
@@ -64,11 +64,11 @@ def _lake(house: House) -> Iterator[Finding]:
             if not (folder / name / "_delta_log").is_dir():
                 continue  # a snapshot would make it
             count += 1
-            yield from _table(name, table)
+            yield from _table(name, table, data)
     yield Finding(Level.OK, "lake", f"{count} tables looked at")
 
 
-def _table(name: str, table: LakeTable) -> Iterator[Finding]:
+def _table(name: str, table: LakeTable, data: str) -> Iterator[Finding]:
     try:
         files = table.snapshot().files
     except TillageError as wrong:
@@ -77,6 +77,7 @@ def _table(name: str, table: LakeTable) -> Iterator[Finding]:
     missing = [file for file in files if not Path(file).is_file()]
     if missing:
         text = (
-            f"data/lake/{name}: {len(missing)} of its {len(files)} files are gone, the first is {Path(missing[0]).name}"
+            f"{data}/lake/{name}: {len(missing)} of its {len(files)} files are gone, the first is "
+            f"{Path(missing[0]).name}"
         )
-        yield Finding(Level.WRONG, "lake", text, "put data/ back from one backup")
+        yield Finding(Level.WRONG, "lake", text, f"put {data}/ back from one backup")

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tillage.cli.doctor.finding import Finding, Level
+from tillage.contracts.environments import Environment
+from tillage.contracts.feed_path import folder_of
 from tillage.contracts.project import Feed, Project
 from tillage.doors.folders import candidates
 from tillage.errors import TillageError
@@ -27,7 +29,7 @@ def examine_places(root: Path, project: Project | None) -> Iterator[Finding]:
         yield from _landing(root, feed)
     if project:
         yield from _unread(root, project)
-    yield from _data(root)
+    yield from _data(root, project.environment if project else Environment())
 
 
 def _landing(root: Path, feed: Feed) -> Iterator[Finding]:
@@ -55,6 +57,7 @@ def _landing(root: Path, feed: Feed) -> Iterator[Finding]:
 def _unread(root: Path, project: Project) -> Iterator[Finding]:
     """Files beside the folders of the feeds: who put them there waits for them in vain."""
     folders = [feed.folder.split("/") for feed in project.feeds]
+    folders += [folder_of(path).split("/") for one in project.environments for path in one.paths.values()]
     for parent in sorted({folder[0] for folder in folders if len(folder) > 1}):
         inside = {folder[1] for folder in folders if folder[0] == parent and len(folder) > 1}
         if [parent] in folders or not (root / parent).is_dir() or not os.access(root / parent, os.R_OK | os.X_OK):
@@ -65,8 +68,8 @@ def _unread(root: Path, project: Project) -> Iterator[Finding]:
             yield Finding(Level.NOTE, "landing", f"no feed reads {parent}/{shown}", "add a feed to tillage.yaml")
 
 
-def _data(root: Path) -> Iterator[Finding]:
-    data = root / "data"
+def _data(root: Path, of: Environment) -> Iterator[Finding]:
+    data = root / of.data
     try:
         check_folder(data)
     except TillageError as wrong:

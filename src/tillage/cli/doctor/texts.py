@@ -11,12 +11,12 @@ from tillage.cli.doctor.finding import Finding, Level
 from tillage.contracts.compiler.check import compile_check
 from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.odcs.contract_file import read_contract
-from tillage.contracts.project import Project, read_project
+from tillage.contracts.project import Project
 from tillage.engines.duckdb import DuckEngine
 from tillage.errors import ContractError, ModelError, OperatorError, TillageError
 from tillage.models.project import Models, read_each
 from tillage.settings import Settings
-from tillage.wiring import PROJECT_FILE, load_project
+from tillage.wiring import PROJECT_FILE, load_project, project_file
 
 _AGAIN = "tillage doctor"
 
@@ -38,10 +38,10 @@ class Texts:
         return {dataset.name: dataset for contract in self.contracts for dataset in contract.datasets}
 
 
-def read_texts(root: Path) -> Texts:
+def read_texts(root: Path, settings: Settings) -> Texts:
     """All that can be read, whatever is wrong with the rest."""
     try:
-        project = read_project(PROJECT_FILE, _read(root, PROJECT_FILE, OperatorError))
+        project = project_file(root, settings)
     except TillageError as wrong:
         return Texts(None, (), Models({}, {}), (_wrong("project", wrong, PROJECT_FILE),))
     contracts, findings = _contracts(root, project)
@@ -49,7 +49,7 @@ def read_texts(root: Path) -> Texts:
     models, wrong_models = _models(root, _by_name(contracts)) if not findings else (Models({}, {}), ())
     findings = (*findings, *wrong_models)
     if not findings:
-        findings = _together(root)
+        findings = _together(root, settings)
     return Texts(project, contracts, models, findings)
 
 
@@ -110,10 +110,10 @@ def _models(root: Path, datasets: Mapping[str, Dataset]) -> tuple[Models, tuple[
     return found, tuple(findings)
 
 
-def _together(root: Path) -> tuple[Finding, ...]:
+def _together(root: Path, settings: Settings) -> tuple[Finding, ...]:
     """What only shows when the files are read together, as names that are given twice."""
     try:
-        load_project(root)
+        load_project(root, settings)
     except TillageError as wrong:
         return (_wrong("project", wrong, PROJECT_FILE),)
     return ()

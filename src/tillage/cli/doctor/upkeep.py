@@ -6,54 +6,66 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tillage.cli.doctor.finding import Finding, Level
+from tillage.contracts.environments import Environment
 from tillage.errors import StoreAwayError, TillageError
+from tillage.pipelines.belonging import as_it_was
 from tillage.settings import Settings
 from tillage.stores.embedded.folder import StoreFolder
 from tillage.stores.embedded.locks import FileLock, is_held
 from tillage.stores.postgres.connecting import connect
 from tillage.stores.postgres.database import translated
 from tillage.stores.postgres.queries import query
-from tillage.wiring import store_dsn
+from tillage.wiring import environment, given_dsn, store_dsn
 
 _FIRST_RUN = "tillage run"
 
 
 def examine_store(root: Path, settings: Settings) -> Iterator[Finding]:
     """The last finding is OK exactly if the store answers and holds a project's tables; none is made by looking."""
-    folder = StoreFolder(root / "data" / "store")
-    if not settings.store_dsn:
+    here = environment(root, settings)
+    data = root / here.data
+    folder = StoreFolder(data / "store")
+    try:
+        is_given = given_dsn(here, settings) is not None
+    except TillageError:
+        return  # that is said of the environment
+    if not is_given:
         if not folder.data.exists():
-            yield _none(root, "there is none yet; the first run makes it")
+            yield _none(here, data, "there is none yet; the first run makes it")
             return
         if _is_left_over(folder):
             text = "an embedded PostgreSQL runs whose command was killed; the next command takes it over and stops it"
             yield Finding(Level.NOTE, "store", text, "tillage status")
     try:
         with store_dsn(root, settings) as dsn:
-            yield _answering(root, dsn, "TILLAGE_STORE_DSN" if settings.store_dsn else "embedded")
+            yield _answering(here, data, dsn, (is_given and here.store) or "embedded")
     except StoreAwayError as wrong:
         yield Finding(Level.WRONG, "store", str(wrong), "start that PostgreSQL, then: tillage doctor")
     except TillageError as wrong:
         yield Finding(Level.WRONG, "store", str(wrong))
 
 
-def _none(root: Path, text: str) -> Finding:
+def _none(of: Environment, data: Path, text: str) -> Finding:
     """An empty store is well only as long as nothing was loaded."""
-    if any((root / "data" / "lake").glob("*/*/_delta_log")):
-        text = "there is none, and data/lake is full: the store of these loads is gone, or is another one"
-        return Finding(Level.WRONG, "store", text, "set TILLAGE_STORE_DSN as it was, or put data/ back from one backup")
+    if any((data / "lake").glob("*/*/_delta_log")):
+        text = f"there is none, and {of.data}/lake is full: the store of these loads is gone, or is another one"
+        mend = f"{as_it_was(of)}, or put {of.data}/ back from one backup"
+        return Finding(Level.WRONG, "store", text, mend)
     return Finding(Level.NOTE, "store", text, _FIRST_RUN)
 
 
-def _answering(root: Path, dsn: str, which: str) -> Finding:
+def _answering(of: Environment, data: Path, dsn: str, which: str) -> Finding:
     """Connecting refuses what cannot be a store: wrong encoding, too old."""
-    with translated(), connect(dsn, autocommit=False, options="-c default_transaction_read_only=on") as connection:
+    with (
+        translated(),
+        connect(dsn, autocommit=False, options="-c default_transaction_read_only=on", variable=which) as connection,
+    ):
         version = connection.info.parameter_status("server_version")
         encoding = connection.info.parameter_status("server_encoding")
         is_set_up = bool(connection.execute(query("is_set_up")).fetchall()[0][0])
     about = f"{which}: PostgreSQL {version}, {encoding}"
     if not is_set_up:
-        return _none(root, f"{about}; it is empty, the first run makes its tables")
+        return _none(of, data, f"{about}; it is empty, the first run makes its tables")
     return Finding(Level.OK, "store", about)
 
 

@@ -2,7 +2,8 @@
 
 It takes names and allowed values from the reader's own tables. It accepts all that the reader accepts; what a
 schema cannot say it lets pass: whether a time zone exists and a schedule ever comes, whether a served path's parameter
-is among its fields, escapes in `records`, and that a whole number is written without a point.
+is among its fields, escapes in `records`, that a whole number is written without a point, whether an environment's feed
+is one of the project's, and that no two environments have one store.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tillage.contracts import encodings, project
+from tillage.contracts import encodings, environments, project
 from tillage.domain.bound import PERCENT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -68,6 +69,12 @@ _PROJECT: Mapping[str, Schema] = {
     "maintain": {
         "description": "When `tillage run --watch` maintains lake and store.",
         "anyOf": [closed(_MAINTAIN, project.MAINTAIN_NAMES), {"type": "null"}],
+    },
+    "environments": {
+        "description": "By name, a lake and a store of their own, chosen by --env or TILLAGE_ENV, and what differs.",
+        "type": ["object", "null"],
+        "propertyNames": {"pattern": f"^{environments.ENVIRONMENT_NAME.pattern}$"},
+        "additionalProperties": {"$ref": "#/$defs/environment"},
     },
 }
 _FEED: Mapping[str, Schema] = {
@@ -135,6 +142,20 @@ _ROUTE: Mapping[str, Schema] = {
         "additionalProperties": {"type": "string"},
     },
 }
+_OVERRIDDEN: Mapping[str, Schema] = {"path": _FEED["path"]}
+_ENVIRONMENT: Mapping[str, Schema] = {
+    "store": {
+        "description": "The variable that holds the DSN of its PostgreSQL. Left out: an embedded one in data/<name>.",
+        "type": ["string", "null"],
+        "pattern": f"^{environments.REFERENCE.pattern}$",
+        "examples": ["${env:SHOP_PROD_DSN}"],
+    },
+    "feeds": {
+        "description": "By feed, where its files arrive in this environment.",
+        "type": ["object", "null"],
+        "additionalProperties": closed(_OVERRIDDEN, environments.OVERRIDDEN_NAMES, required=("path",)),
+    },
+}
 _BY_FORMAT = [
     {
         "if": {"properties": {"format": {"const": "xml"}}, "required": ["format"]},
@@ -171,7 +192,7 @@ def project_schema() -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "title": "tillage.yaml",
-        "description": "Which door feeds what, and what is served where.",
+        "description": "Which door feeds what, what is served where, and in which environments.",
         **closed(_PROJECT, project.PROJECT_NAMES, required=("project", "feeds")),
         "$defs": {
             "feed": closed(_FEED, project.FEED_NAMES, required=("path",)) | {"allOf": _BY_FORMAT},
@@ -182,5 +203,6 @@ def project_schema() -> dict[str, Any]:
                 "allOf": [_other_quote(mark) for mark in project.QUOTES],
             },
             "route": closed(_ROUTE, project.ROUTE_NAMES, required=("from", "fields")),
+            "environment": closed(_ENVIRONMENT, environments.ENVIRONMENT_NAMES) | {"type": ["object", "null"]},
         },
     }

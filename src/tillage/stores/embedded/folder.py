@@ -94,7 +94,7 @@ class StoreFolder:
             # Also root may not: what it wrote there would lock the owner out of the own project.
             raise StoreError(
                 f"{self.path} belongs to another account (user id {owner}): run the command as its owner, "
-                "or set TILLAGE_STORE_DSN to another PostgreSQL"
+                "or use another PostgreSQL by its DSN (TILLAGE_STORE_DSN, or `store` of an environment)"
             )
 
     def make_socket_dir(self) -> Path:

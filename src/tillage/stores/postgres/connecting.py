@@ -19,8 +19,10 @@ _TOO_MANY = "53300"
 _FULL = ("too many clients", "too many connections", "connection slots are reserved")
 
 
-def connect(dsn: str, *, autocommit: bool, options: str = "") -> psycopg.Connection[Any]:
-    """A session in UTF-8 on both sides.
+def connect(
+    dsn: str, *, autocommit: bool, options: str = "", variable: str = "TILLAGE_STORE_DSN"
+) -> psycopg.Connection[Any]:
+    """A session in UTF-8 on both sides; `variable` is what the DSN came from, as messages call it.
 
     Raises:
         StoreAwayError: nobody answers; later somebody may.
@@ -31,9 +33,9 @@ def connect(dsn: str, *, autocommit: bool, options: str = "") -> psycopg.Connect
             dsn, autocommit=autocommit, options=options, connect_timeout=_CONNECT_TIMEOUT_S, client_encoding=_ENCODING
         )
     except psycopg.ProgrammingError as wrong:
-        raise _unreadable() from wrong
+        raise _unreadable(variable) from wrong
     except psycopg.OperationalError as wrong:
-        raise _not_connected(dsn, wrong) from wrong
+        raise _not_connected(dsn, wrong, variable) from wrong
     try:
         _refuse_unfit(connection)
     except StoreError:
@@ -42,19 +44,19 @@ def connect(dsn: str, *, autocommit: bool, options: str = "") -> psycopg.Connect
     return connection
 
 
-def _not_connected(dsn: str, wrong: psycopg.OperationalError) -> StoreError | StoreAwayError:
+def _not_connected(dsn: str, wrong: psycopg.OperationalError, variable: str) -> StoreError | StoreAwayError:
     """A failed connection carries no SQLSTATE, and its text no fixed language; libpq's ping tells the cases apart."""
     if _UNKNOWN_HOST in str(wrong):
-        return StoreError("the host in TILLAGE_STORE_DSN is not known here (no address); correct its name")
+        return StoreError(f"the host in {variable} is not known here (no address); correct its name")
     if wrong.sqlstate == _TOO_MANY or any(text in str(wrong) for text in _FULL):
         return _too_many()
     if wrong.sqlstate is None:
         answer = pq.PGconn.ping(make_conninfo(dsn, connect_timeout=_CONNECT_TIMEOUT_S).encode())
         if answer == pq.Ping.NO_ATTEMPT:
-            return _unreadable()
+            return _unreadable(variable)
         if answer == pq.Ping.OK:
             return StoreError(
-                "the PostgreSQL of TILLAGE_STORE_DSN is up and refuses this connection: check the user, its password, "
+                f"the PostgreSQL of {variable} is up and refuses this connection: check the user, its password, "
                 "and that the database exists (createdb), then try: psql with the same DSN"
             )
     return StoreAwayError("the store does not answer (no connection); is PostgreSQL up? Then repeat the command")
@@ -68,11 +70,9 @@ def _too_many() -> StoreAwayError:
     )
 
 
-def _unreadable() -> StoreError:
+def _unreadable(variable: str) -> StoreError:
     # Never the text itself: it may hold a password.
-    return StoreError(
-        "TILLAGE_STORE_DSN is no libpq connection string; write it like: host=db dbname=shop user=tillage"
-    )
+    return StoreError(f"{variable} is no libpq connection string; write it like: host=db dbname=shop user=tillage")
 
 
 def _refuse_unfit(connection: psycopg.Connection[Any]) -> None:

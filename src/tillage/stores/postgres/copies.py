@@ -91,6 +91,8 @@ class Copies:
             for table in order.static_order():
                 if table in tables:
                     _fill(transaction.connection, tables[table], pieces)
+            # It may be the backup of another environment.
+            transaction.run("set_project", project=self._database.project)
             transaction.rows("set_last_number", number=max(manifest.last_number, 1), is_called=manifest.last_number > 0)
 
 

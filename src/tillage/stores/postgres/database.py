@@ -25,10 +25,14 @@ _IDLE_FACTOR = 2  # a process stopped inside a transaction is cut off when its l
 class Database:
     """One session. Opens on first use; makes the schema in an empty database."""
 
-    def __init__(self, dsn: str, project: str, commits: Commits, *, lease_ttl_s: float) -> None:
+    def __init__(
+        self, dsn: str, project: str, commits: Commits, *, lease_ttl_s: float, variable: str = "TILLAGE_STORE_DSN"
+    ) -> None:
         self._dsn = dsn
+        self._variable = variable
         self._options = f"{_SESSION} -c idle_in_transaction_session_timeout={int(lease_ttl_s * _IDLE_FACTOR * 1000)}"
-        self._project = project
+        self.project = project
+        """What the store is of, as it is written in it."""
         self._commits = commits
         self._connection: psycopg.Connection[Any] | None = None
 
@@ -39,7 +43,7 @@ class Database:
 
     def is_new(self) -> bool:
         """Whether this database is no store yet; does not make it one."""
-        with translated(), connect(self._dsn, autocommit=True, options=self._options) as connection:
+        with translated(), self._connect() as connection:
             return not _is_set_up(connection)
 
     def next_seq(self) -> int:
@@ -92,10 +96,13 @@ class Database:
                     "the store's connection broke during a commit; run again: the receipt says whether it happened"
                 ) from wrong
 
+    def _connect(self) -> psycopg.Connection[Any]:
+        return connect(self._dsn, autocommit=True, options=self._options, variable=self._variable)
+
     def session(self) -> psycopg.Connection[Any]:
         """The open connection, in autocommit."""
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._dsn, autocommit=True, options=self._options)
+            self._connection = self._connect()
             self._setup()
         return self._connection
 
@@ -112,11 +119,12 @@ class Database:
                 transaction.execute(_LOCK)
                 if not _is_set_up(connection):
                     transaction.execute(schema())
-                    transaction.run("insert_project", project=self._project, schema_version=SCHEMA_VERSION)
+                    transaction.run("insert_project", project=self.project, schema_version=SCHEMA_VERSION)
         project, version = connection.execute(query("project")).fetchall()[0]
-        if project != self._project:
+        if project != self.project:
             raise StoreError(
-                f"the store belongs to project '{project}', not '{self._project}'; give each its own database"
+                f"the store belongs to project '{project}', not '{self.project}'; give each its own database, and each "
+                "environment of a project too. What is loaded comes from one into another by backup and restore"
             )
         if version != SCHEMA_VERSION:
             self._migrate(version)
@@ -133,8 +141,8 @@ class Database:
                 "newer than this version of Tillage: install that one"
                 if version > SCHEMA_VERSION
                 else (
-                    "too old for this version of Tillage. Begin anew from the files in landing: move data/ away; with "
-                    "TILLAGE_STORE_DSN give another empty database"
+                    "too old for this version of Tillage. Begin anew from the files in landing: move the lake away, "
+                    f"and its store; with {self._variable} give another empty database"
                 )
             )
             raise StoreError(f"the store has schema version {version}; {SCHEMA_VERSION} is needed. It is {what}")

@@ -17,6 +17,9 @@ select exists (select from tillage.loads)
 -- name: insert_project
 insert into tillage.meta (project, schema_version) values (%(project)s, %(schema_version)s)
 
+-- name: set_project
+update tillage.meta set project = %(project)s
+
 -- name: set_schema_version
 update tillage.meta set schema_version = %(schema_version)s
 
