@@ -27,12 +27,13 @@ _LIMIT_S = 180.0  # longer than a command waits for a lease or a server, on a ma
 _USUAL_S = dict.fromkeys(("run", "rebuild", "backup"), 1.0) | {"replay": 0.8, "discard": 0.4, "maintain": 0.8}
 _USUAL_S |= {"remake": 0.6, "restore": 2.0}  # at first; then it is what was seen
 # What a command may end with besides 0: after trouble with the store or the disk; when it was overtaken; and 11 when
-# a file is torn.
+# a file is torn. A process that was stopped inside a transaction and cut off may find its connection broken at the
+# commit: libpq loses the server's reason if that came together with an answer.
 _EXITS: Mapping[str, set[int]] = {
     "store killed": {12, 13},
     "store and process killed": {12, 13},
-    "stopped at a commit point": {12},
-    "stopped at some time": {12},
+    "stopped at a commit point": {12, 13},
+    "stopped at some time": {12, 13},
     "disk full": {10, 12},
     "files arriving": {12},
 }
