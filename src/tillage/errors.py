@@ -207,3 +207,9 @@ class UnknownKeyError(OperatorError):
     """A served path is known but nothing is known under its key."""
 
     code = "unknown-key"
+
+
+class ExportError(OperatorError):
+    """A table cannot be exported: there is none of that name, a value does not fit, or not to there."""
+
+    code = "export"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import IO
 
 from tillage.backups.folder import Folder
 from tillage.backups.target import Target, refuse_half_restored
@@ -19,16 +20,23 @@ from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.environments import DEFAULT_STORE, Environment
 from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import Project, in_environment, read_project
+from tillage.domain.export import Form
 from tillage.domain.load import CommitPoint
 from tillage.doors.files import FilesDoor
 from tillage.engines.duckdb import DuckEngine
-from tillage.errors import BackupError, ContractError, ModelError, OperatorError
+from tillage.engines.exporting import DuckExports
+from tillage.errors import BackupError, ContractError, ExportError, ModelError, OperatorError
+from tillage.exports.file import File
+from tillage.exports.folder import Folder as ExportFolder
+from tillage.exports.stream import Stream
 from tillage.lake.delta import DeltaLake
+from tillage.lake.gold import DeltaSnapshots
 from tillage.lake.paths import check_folder
 from tillage.models.project import Models, read_models
 from tillage.pipelines.belonging import join
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.restore import Restored, proved, restore
+from tillage.ports.export import ExportTarget
 from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (asked for here by who opens a house too)
 from tillage.settings import Crash, Settings
 from tillage.settings import find_project as find_project  # noqa: PLC0414
@@ -36,6 +44,7 @@ from tillage.stores.embedded import EmbeddedPostgres
 from tillage.stores.postgres.copies import Copies
 from tillage.stores.postgres.database import SCHEMA_VERSION, Database
 from tillage.stores.postgres.folds import Folds
+from tillage.stores.postgres.gold import Gold
 from tillage.stores.postgres.leases import Leases
 from tillage.stores.postgres.ledger import Ledger
 from tillage.stores.postgres.tables import Tables
@@ -247,6 +256,9 @@ def open_house(
             folds=Folds(database),
             tables=Tables(database),
             copies=Copies(snapshots),
+            gold=Gold(snapshots),
+            exports=DuckExports(engine.connect),
+            snapshots=DeltaSnapshots(lake_folder(root, settings), commits),
             compile=compile_kept,
             say=say,
             now=ledger.now,
@@ -301,3 +313,38 @@ def restore_house(
             open_house=lambda: open_house(root, settings, say=say, commits=commits),
             prove=proved,
         )
+
+
+def export_file(root: Path, path: Path, form: Form, settings: Settings, *, is_overwriting: bool) -> ExportTarget:
+    """One file as the target of an export; a pipe or a device is written as it stands.
+
+    Raises:
+        ExportError: it lies where the project keeps its own.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return Stream(str(path), None, form)
+    path = path.resolve()
+    _refuse_own(root, path)
+    return File(path, form, CommitLog(settings.crash), is_overwriting=is_overwriting)
+
+
+def export_folder(root: Path, path: Path, form: Form, settings: Settings, *, is_overwriting: bool) -> ExportTarget:
+    """As `export_file`, a folder for several tables."""
+    path = path.resolve()
+    _refuse_own(root, path)
+    return ExportFolder(path, form, CommitLog(settings.crash), is_overwriting=is_overwriting)
+
+
+def _refuse_own(root: Path, path: Path) -> None:
+    """Nothing is exported into `data/`, nor to where a feed would take it for new records."""
+    if path.is_relative_to((root / "data").resolve()) or root.resolve().is_relative_to(path):
+        raise ExportError(f"{path} belongs to the project's own data; give a place outside of data/ with --to")
+    project = read_project(PROJECT_FILE, _read(root / PROJECT_FILE, OperatorError))
+    for feed in project.feeds:
+        if feed.folder and path.is_relative_to((root / feed.folder).resolve()):
+            raise ExportError(f"{path} lies where feed {feed.name} looks for new files; give another place with --to")
+
+
+def export_stdout(opened: IO[bytes], form: Form) -> ExportTarget:
+    """Standard output as the target of an export."""
+    return Stream("-", opened, form)

@@ -24,7 +24,11 @@ def _files_with(pattern: str) -> set[str]:
 
 
 def test_every_durable_write_goes_through_a_commit_point() -> None:
-    assert _files_with(r"\bwrite_deltalake\(|DeltaTable\.create\(") == {"lake/delta.py", "lake/rewriting.py"}
+    assert _files_with(r"\bwrite_deltalake\(|DeltaTable\.create\(") == {
+        "lake/delta.py",
+        "lake/gold.py",
+        "lake/rewriting.py",
+    }
     assert _files_with(r"\.(alter|optimize|create_checkpoint|cleanup_metadata)\b") == {"lake/upkeep.py"}
     assert _files_with(r'"commit"|\.commit\(\)|\.transaction\(\)') == {"stores/postgres/database.py"}
     # A session outside a transaction may only read, except to make the embedded server's own database.

@@ -18,6 +18,7 @@ from tillage.cli.backup import backup, restore
 from tillage.cli.cases import try_cases
 from tillage.cli.contract import Delimiter, Skip
 from tillage.cli.contract import app as contract
+from tillage.cli.export import export
 from tillage.cli.loads import app as loads
 from tillage.cli.maintain import maintain
 from tillage.cli.opening import (
@@ -55,6 +56,7 @@ app.add_typer(contract)
 app.command(epilog="Example: tillage backup /mnt/other/shop")(backup)
 app.command(epilog="Example: tillage restore /mnt/other/shop")(restore)
 app.command("test", epilog="Example: tillage test tests/orders.yaml")(try_cases)
+app.command(epilog="Examples: tillage export gold.customer_spend --to spend.csv --amounts major")(export)
 app.command(epilog="Example: tillage maintain --feed orders")(maintain)
 app.command(epilog="Example: tillage plan --json")(plan)
 app.command(epilog="Examples: tillage rebuild customer_spend; tillage rebuild --from bronze --dry-run")(rebuild)

@@ -59,6 +59,8 @@ class CommitPoint(StrEnum):
     RELEASE_LEASE = "release-lease"
     BACKUP = "backup"
     RESTORE = "restore"
+    EXPORT = "export"
+    SNAPSHOT = "snapshot"
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,6 @@ doubles the rows. It also accepts an equal or lower number, so this module compa
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +18,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from tillage.contracts.types import BRONZE_COLUMNS, SIGNED
 from tillage.domain.load import CommitPoint
 from tillage.errors import LakeError, LeaseLostError
+from tillage.lake.condition import refuse_unwritable, unusable
 from tillage.lake.mark import raise_format, read_mark, write_mark
 from tillage.lake.paths import check_folder, file_paths
 from tillage.lake.pinned import is_whole_copy, pinned_tables
@@ -29,14 +27,12 @@ from tillage.lake.upkeep import Upkeep
 from tillage.ports.commit import Commits
 from tillage.ports.lake import ColumnTypes, PinnedTable, Rows, Snapshot
 
-_READER, _WRITER = 1, 2  # protocol: what delta-rs, Spark and plain Parquet readers all understand without features
+READER, WRITER = 1, 2  # protocol: what delta-rs, Spark and plain Parquet readers all understand without features
 
 
 # The writer holds a whole row group before it packs it: of raw records of some kilobytes each, some 100 MB.
 _ROW_GROUP_ROWS = 32_768
-_WRITER_PROPERTIES = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=_ROW_GROUP_ROWS)
-# A small load fits; and what PostgreSQL and the logs of the tables need to end it, often on the same disk.
-_LEAST_FREE_BYTES = 8 * 1024 * 1024
+WRITER_PROPERTIES = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=_ROW_GROUP_ROWS)
 # What bronze has had from its first version on.
 _OLD_BRONZE = tuple(column for column, _ in BRONZE_COLUMNS[: 1 + [one for one, _ in BRONZE_COLUMNS].index("units")])
 
@@ -136,7 +132,7 @@ class Table:
             self._folder,
             self._app_id,
             self._commits,
-            _WRITER_PROPERTIES,
+            WRITER_PROPERTIES,
             open_table=self._open,
             unusable=self._unusable,
         )
@@ -144,15 +140,14 @@ class Table:
     def _commit(self, table: DeltaTable, rows: Rows | None, receipt: int, properties: CommitProperties) -> None:
         data = self._schema().empty_table() if rows is None else rows
         try:
-            self._refuse_read_only()
-            self._refuse_full_disk()
+            refuse_unwritable(self._folder)
             write_deltalake(
                 table,
                 data,
                 mode="append",
                 schema_mode=None if self._is_of(table) else "merge",
                 commit_properties=properties,
-                writer_properties=_WRITER_PROPERTIES,
+                writer_properties=WRITER_PROPERTIES,
             )
         except CommitFailedError as wrong:
             raise LeaseLostError(
@@ -160,26 +155,6 @@ class Table:
             ) from wrong
         except (DeltaError, OSError) as wrong:
             raise self._unusable("written", wrong) from wrong
-
-    def _refuse_read_only(self) -> None:
-        """Before the library finds out, which then also prints a panic of its own.
-
-        Raises:
-            PermissionError: this account may not add files.
-        """
-        for folder in (self._folder, self._folder / "_delta_log"):
-            if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    def _refuse_full_disk(self) -> None:
-        """As `_refuse_read_only`, where so little room is left that a commit would surely be the one to find out.
-
-        Raises:
-            OSError: the disk is full.
-        """
-        found = os.statvfs(self._folder)
-        if found.f_bavail * found.f_frsize < _LEAST_FREE_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _receipt(self, table: DeltaTable) -> int:
         return table.transaction_version(self._app_id) or 0
@@ -195,10 +170,10 @@ class Table:
         except (DeltaError, OSError) as wrong:
             raise self._unusable("read", wrong) from wrong
         protocol = table.protocol()
-        if (protocol.min_reader_version, protocol.min_writer_version) != (_READER, _WRITER):
+        if (protocol.min_reader_version, protocol.min_writer_version) != (READER, WRITER):
             raise LakeError(
                 f"table {self._app_id} has Delta protocol {protocol.min_reader_version}/{protocol.min_writer_version}; "
-                f"this version reads and writes {_READER}/{_WRITER} only: another tool has changed it"
+                f"this version reads and writes {READER}/{WRITER} only: another tool has changed it"
             )
         unlike = conflict(self._schema(), arrow_of(table), self._needed)
         if unlike and self._is_unused(table):
@@ -229,11 +204,4 @@ class Table:
                 raise self._unusable("created", wrong) from wrong
 
     def _unusable(self, what: str, wrong: Exception) -> LakeError:
-        """Says what the system said, which is all of the library's text that surely holds no value of a record."""
-        code = re.search(r"\(os error (\d+)\)", str(wrong))
-        number = wrong.errno if isinstance(wrong, OSError) and wrong.errno else int(code[1]) if code else None
-        why = os.strerror(number) if number else type(wrong).__name__
-        return LakeError(
-            f"table {self._app_id} in {self._folder} cannot be {what}: {why}. Mend that (owner, mode, space), then "
-            "repeat the command"
-        )
+        return unusable(self._app_id, self._folder, what, wrong)

@@ -27,8 +27,13 @@ from tillage.ports.upkeep import TableSize
 # its target in memory where rows do not compress (measured: 460 MB at 64 MiB).
 _TARGET_BYTES = 32 * 1024 * 1024
 # Longer than a process stays stopped and is let go on; one that does is refused all the same, with another error.
-_LOG_KEPT = "interval 7 days"
+LOG_KEPT = "interval 7 days"
 _OURS = "part-*.parquet"
+
+
+def files_in(folder: Path) -> set[str]:
+    """Names of the data files that lie in a table's folder, whatever versions hold them."""
+    return {path.name for path in folder.glob(_OURS)}
 
 
 class Upkeep:
@@ -57,12 +62,12 @@ class Upkeep:
         return TableSize(len(live), sum(live), len(on_disk), sum(on_disk))
 
     def fence(self, number: int, *, keep_h: int) -> tuple[str, ...]:
-        there = {path.name for path in self._folder.glob(_OURS)}
+        there = files_in(self._folder)
         table = self._open()
         if (table.transaction_version(self._app_id) or 0) >= number:
             raise self._overtaken(number)
         properties = CommitProperties(app_transactions=[Transaction(self._app_id, number)], max_commit_retries=0)
-        changed = {"tillage.fence": str(number), "delta.logRetentionDuration": _LOG_KEPT}
+        changed = {"tillage.fence": str(number), "delta.logRetentionDuration": LOG_KEPT}
         try:
             with self._commits.at(CommitPoint.FENCE):
                 table.alter.set_table_properties(changed, raise_if_not_exists=False, commit_properties=properties)

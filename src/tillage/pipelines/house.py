@@ -16,8 +16,9 @@ from tillage.models.project import Models
 from tillage.ports.backup import StoreCopies
 from tillage.ports.door import Door
 from tillage.ports.engine import Engine, Folders, Silver
+from tillage.ports.export import ExportEngine, Snapshots
 from tillage.ports.lake import Lake, LakeTable
-from tillage.ports.store import Folds, Leases, Ledger, Tables
+from tillage.ports.store import Folds, Gold, Leases, Ledger, Tables
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class House:
     folds: Folds
     tables: Tables
     copies: StoreCopies
+    gold: Gold
+    exports: ExportEngine
+    snapshots: Snapshots
     compile: Callable[[str, str], Check]
     """(feed, contract text) to its check: for the texts that loads were decided under."""
     say: Callable[[str], None]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from tillage.domain.conservation import Counts, Kept, Minor
 from tillage.domain.load import Lease, Load, LoadKind, LoadState, SourceFile
-from tillage.models.derived import Derived
+from tillage.models.derived import Derived, ModelKind
 from tillage.models.fold import Fold, Output
 from tillage.ports.lake import ColumnTypes, Rows
 
@@ -430,4 +430,33 @@ class Tables(Protocol):
         Raises:
             ModelError: a value that the store cannot keep, or several rows for one value; nothing was written.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class KeptModel:
+    """A model as the store has it."""
+
+    kind: ModelKind
+    digest: str
+    outputs: tuple[Output, ...]
+
+
+class PinnedGold(Protocol):
+    """Models as they were at one moment, whatever is loaded or built meanwhile."""
+
+    def models(self) -> Mapping[str, KeptModel]:
+        """All of them, by name."""
+        ...
+
+    def rows(self, model: str) -> Rows:
+        """All visible rows of one that was pinned, as a stream in any order; one at a time."""
+        ...
+
+
+class Gold(Protocol):
+    """What models give to readers, whole."""
+
+    def pinned(self, models: Collection[str]) -> AbstractContextManager[PinnedGold]:
+        """Until the block ends none of these is given another shape: a table that is, looks empty to who reads it."""
         ...

@@ -15,6 +15,7 @@ from tillage.settings import Settings
 from tillage.wiring import open_house
 
 _MOST_LISTED = 20
+GOLD = "gold"
 
 
 def examine_house(root: Path, settings: Settings) -> Iterator[Finding]:
@@ -65,7 +66,26 @@ def _lake(house: House, data: str) -> Iterator[Finding]:
                 continue  # a snapshot would make it
             count += 1
             yield from _table(name, table, data)
+    for name in sorted(table for table in house.lake.tables() if table.startswith(f"{GOLD}/")):
+        count += 1
+        yield from _snapshot(house, name, data)
     yield Finding(Level.OK, "lake", f"{count} tables looked at")
+
+
+def _snapshot(house: House, name: str, data: str) -> Iterator[Finding]:
+    """Nothing rests on a snapshot: one that is harmed is made anew."""
+    model = name.removeprefix(f"{GOLD}/")
+    anew = f"rm -r {data}/lake/{name}; tillage export gold.{model} --format delta"
+    try:
+        missing = house.snapshots.opened(model).missing()
+    except TillageError as wrong:
+        yield Finding(Level.WRONG, "lake", str(wrong), anew)
+        return
+    if missing:
+        yield Finding(Level.WRONG, "lake", f"{data}/lake/{name}: {missing} of its files are gone", anew)
+    elif model not in house.folds.outputs():
+        text = f"{data}/lake/{name} is a snapshot of a model that is gone"
+        yield Finding(Level.NOTE, "lake", text, f"rm -r {data}/lake/{name}")
 
 
 def _table(name: str, table: LakeTable, data: str) -> Iterator[Finding]:

@@ -87,7 +87,7 @@ class Folds:
             cursor = self._database.session().execute(statement)
             described = cursor.description or []
             fetched = list(zip(*cursor.fetchall(), strict=True)) or [() for _ in described]
-        arrays = [pa.array(values, type=_arrow(column)) for values, column in zip(fetched, described, strict=True)]
+        arrays = [pa.array(values, type=arrow_type(column)) for values, column in zip(fetched, described, strict=True)]
         return pa.table(arrays, names=[output.name for output in outputs])
 
     def row(self, name: str, column: str, key: str) -> dict[str, Any] | None:
@@ -117,7 +117,7 @@ _ARROW = {
 _NUMERIC = 1700
 
 
-def _arrow(column: Column) -> pa.DataType:
+def arrow_type(column: Column) -> pa.DataType:
     """Arrow's type for a described column, by the number that PostgreSQL gives its type."""
     if column.type_code == _NUMERIC:
         return pa.decimal128(38, column.scale or 0)

@@ -1,0 +1,55 @@
+"""Tables of the lake under the names by which people read them, as they are up to the last published loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from tillage.contracts.contract import Merge
+from tillage.pipelines.house import House
+from tillage.ports.engine import View
+
+KEPT = "kept"
+"""Schema of what the views read from the store, which nobody asks for by name."""
+_PLANNED = pa.schema([("load_seq", pa.int64()), ("planned_at", pa.timestamp("us", tz="UTC"))])
+
+
+def lake_names(house: House) -> list[tuple[str, str]]:
+    """Schema and name of each table that can be read of the lake, in the order of the project's files."""
+    found = [("bronze", feed) for feed in house.feeds]
+    for dataset in house.datasets():
+        found.append(("silver", dataset))
+        if house.dataset(dataset)[1].merge is Merge.SCD2:
+            found.append(("history", dataset))
+        found.append(("quarantine", dataset))
+    return found
+
+
+def lake_view(house: House, schema: str, name: str, published: Mapping[str, int]) -> View:
+    """One of `lake_names`; what lies in the store is read now, what lies in the lake when the view is."""
+    match schema:
+        case "bronze":
+            return house.engine.bronze_view(house.lake.bronze(name).snapshot(), published.get(name, 0))
+        case "silver":
+            return View(house.engine.standing(name, house.visible(name, published)), {})
+        case "history":
+            return _history(house, name, published)
+    return _quarantine(house, name, published)
+
+
+def _history(house: House, dataset: str, published: Mapping[str, int]) -> View:
+    loads = [{"load_seq": one.load_seq, "planned_at": one.planned_at} for one in house.ledger.summaries()]
+    return house.engine.history(
+        dataset, house.visible(dataset, published), pa.Table.from_pylist(loads, schema=_PLANNED)
+    )
+
+
+def _quarantine(house: House, dataset: str, published: Mapping[str, int]) -> View:
+    feed, _ = house.dataset(dataset)
+    bronze = house.engine.bronze_view(house.lake.bronze(feed).snapshot(), published.get(feed, 0))
+    units = house.ledger.quarantine_rows(dataset)
+    table = f"{KEPT}.quarantined_{dataset}"
+    with_bytes = f"from {table} as q join ({bronze.sql}) as b using (load_seq, source, ordinal)"
+    columns = 'q.load_seq, q.file, q.ordinal as line, q."offset", q.unit, q.codes, q.control_minor, b.raw'
+    return View(f"select {columns} {with_bytes}", {table: units})
