@@ -128,6 +128,7 @@ def _translated(source: Source, wrong: Exception) -> TillageError:
         )
     if "IO Error" in said:
         return LakeError(
-            f"{source.name}: a file of data/lake or data/tmp cannot be read or written; see: tillage doctor"
+            f"{source.name}: a file of data/lake is gone, or data/tmp is full; repeat the command; if it fails "
+            "again: tillage doctor"
         )
     return ExportError(f"{source.name} cannot be read ({type(wrong).__name__}); see: tillage doctor")
