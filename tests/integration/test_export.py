@@ -97,10 +97,14 @@ def snap(shop: Shop, *tables: str) -> list[Snapshotted]:
         return snapshot(house, tables or (_SPEND,), wait_s=0)
 
 
-def command(shop: Shop, *words: str, crash: str = "", **more: Any) -> subprocess.CompletedProcess[bytes]:
+def command(
+    shop: Shop, *words: str, crash: str = "", into: int = subprocess.PIPE, **more: Any
+) -> subprocess.CompletedProcess[bytes]:
     environment = os.environ | {"TILLAGE_STORE_DSN": shop.dsn, "TILLAGE_CRASH": crash, "TILLAGE_THREADS": "1"}
     line = [sys.executable, "-m", "tillage", *words]
-    return subprocess.run(line, cwd=shop.root, env=environment, capture_output=True, check=False, **more)
+    return subprocess.run(
+        line, cwd=shop.root, env=environment, stdout=into, stderr=subprocess.PIPE, check=False, **more
+    )
 
 
 def kill(shop: Shop, *words: str, crash: str) -> None:
@@ -288,6 +292,11 @@ def test_streams_are_written_as_they_are_read(shop: Shop, tmp_path: Path) -> Non
     assert piped.stdout == wanted
     said = json.loads(piped.stderr.splitlines()[-1])["tables"][0]
     assert said["sha256"] == hashlib.sha256(wanted).hexdigest()
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = command(shop, "export", _SPEND, "--to", "-", "--format", "csv.gz", into=writing)
+    os.close(writing)
+    assert (gone.returncode, b"error" in gone.stderr) == (0, False), gone.stderr
     os.mkfifo(tmp_path / "fifo.csv")
     found: list[bytes] = []
     reader = threading.Thread(target=lambda: found.append((tmp_path / "fifo.csv").read_bytes()))

@@ -57,8 +57,12 @@ def export(  # noqa: PLR0913 - one argument for each option
     from tillage.pipelines import export as pipeline
 
     target = _target(project, tables, to, form, is_overwriting=overwrite)
-    with open_project(project) as house:
-        done = pipeline.export(house, tables, target, form)
+    try:
+        with open_project(project) as house:
+            done = pipeline.export(house, tables, target, form)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone, as `head` does
+        raise typer.Exit from None
     said = [one.said() for one in done.tables]
     if as_json:
         about = {"location": done.location, "format": form.format, "amounts": form.amounts, "tables": said}
