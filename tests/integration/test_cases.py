@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _outcomes(root: Path, text: str) -> list[Outcome]:
     _, feeds, models = load_project(root)
     datasets = {dataset.name: dataset for feed in feeds.values() for dataset in feed.check.contract.datasets}
     settings = read_settings({"TILLAGE_THREADS": "1", "TILLAGE_MEMORY_MB": "512"})
-    bench = Bench(feeds, models.folds, make_engine(root / "spill", settings, datasets), laid)
+    bench = Bench(feeds, models, make_engine(root / "spill", settings, datasets), laid)
     return [run_case(bench, case) for case in read_cases("tests/t.yaml", text, case_feeds(bench))]
 
 
@@ -229,6 +230,122 @@ def test_a_sum_of_nothing_is_null_and_a_count_of_nothing_is_0(tmp_path: Path) ->
     assert _wrong(root, given, expect.replace("sold: 0", "sold: null")) != []
     assert _wrong(root, given, expect.replace("qty: null", "qty: 0")) != []
     assert _wrong(root, "[]", "{by_day: []}") == []
+
+
+_PRICES = """apiVersion: v3.1.0
+kind: DataContract
+id: lists
+version: 1.0.0
+status: active
+schema:
+  - name: prices
+    customProperties: [{property: tillage.merge, value: upsert}]
+    properties:
+      - {name: sku, logicalType: string, primaryKey: true}
+      - {name: price, logicalType: number, customProperties: [{property: tillage.money, value: EUR}]}
+"""
+_DERIVED = {
+    "best": "select day, qty, price_minor, rank() over (order by qty desc) as place from by_day order by place, day",
+    "shown": "select day as on_day, place from best where place < 3",
+    "worth": "select s.id, s.day, s.qty * p.price_minor as worth_minor, avg(s.qty) over () as mean, "
+    "cast(s.at as timestamp)::time as clock from sales as s join prices as p on p.sku = s.id",
+    "total": "select count(*) as n, max(worth_minor) as most_minor from worth",
+}
+_GIVEN_TO_BOTH = """
+    shop: [{id: a, day: 2024-01-01, qty: 2, at: "2024-01-01T10:30:00Z", price: 1}, {id: b, day: 2024-01-02, qty: 3},
+           {id: c, day: 2024-01-03, qty: 3, price: 2.50}, {id: d, qty: x}]
+    lists: {1.jsonl: [{sku: a, price: 9.99}, {sku: b, price: 1}], 2.jsonl: [{sku: a, price: 0.25}]}
+"""
+_EXPECT_OF_ALL = """
+    prices: {rows: [{sku: a, price: 0.25}], only: some}
+    by_day: {rows: [{day: 2024-01-03, qty: 3, price: 2.50}], only: some}
+    best:
+      - {place: 1, day: 2024-01-02, qty: 3, price: null}
+      - {place: 1, day: 2024-01-03, qty: 3, price: 2.50}
+      - {place: 3, day: 2024-01-01, price_minor: 100}
+    shown: [{on_day: 2024-01-03, place: 1}, {on_day: 2024-01-02, place: 1}]
+    worth: [{id: b, worth: 3.00, mean: 2.5, clock: null}, {id: a, day: 2024-01-01, worth: 0.50, clock: "10:30"}]
+    total: [{n: 2, most: 3.00}]
+"""
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two feeds, and tables and views over them, over a fold, and over each other."""
+    root = _project(tmp_path_factory.mktemp("both") / "shop")
+    with (root / "tillage.yaml").open("a") as file:
+        file.write("  lists: {path: landing/lists}\n")
+    (root / "contracts" / "lists.odcs.yaml").write_text(_PRICES)
+    for name, sql in _DERIVED.items():
+        (root / "models" / f"{name}.sql").write_text(f"{sql}\n")
+    return root
+
+
+def _differences(root: Path, expect: str, given: str = _GIVEN_TO_BOTH, feed: str = "") -> list[tuple[Any, ...]]:
+    (outcome,) = _outcomes(root, f"- name: n\n{feed}  given: {given}\n  expect: {expect}\n")
+    assert outcome.problem is None
+    return [(one.table, one.what, *one.columns) for one in outcome.differences]
+
+
+def test_tables_and_views_over_models_and_feeds_have_the_rows_that_a_build_would_give_them(both: Path) -> None:
+    assert _differences(both, _EXPECT_OF_ALL) == []
+    wrong = _EXPECT_OF_ALL.replace("worth: 3.00, mean: 2.5", "worth: 3.01, mean: 2.25").replace("{n: 2", "{n: 3")
+    worth, total = _differences(both, wrong)
+    assert (worth[:2], [column[0] for column in worth[2:]]) == (("worth", "differs"), ["worth_minor", "mean"])
+    assert [found for *_, found in worth[2:]] == [300, 2.5]
+    assert (total[:2], total[2][0], total[2][2]) == (("total", "differs"), "n", 2)
+    assert _differences(both, "{shown: [{on_day: 2024-01-02}]}") == [
+        ("shown", "unexpected", ("on_day", None, date(2024, 1, 3)), ("place", None, 1))
+    ]
+
+
+def test_at_the_doors_of_feeds_that_are_given_nothing_lies_nothing(both: Path) -> None:
+    given = "[{id: a, day: 2024-01-01, qty: 2}]"
+    assert _differences(both, "{worth: [], total: [{n: 0, most: null}]}", given, "  feed: shop\n") == []
+
+
+def test_rows_come_in_the_order_of_a_model_that_says_one_and_in_any_of_others(both: Path) -> None:
+    turned = "{best: [{place: 1, day: 2024-01-03}, {place: 1, day: 2024-01-02}, {place: 3}]}"
+    assert _differences(both, turned) == [("best", "order", ("row", 2, 1))]
+    some = "{best: {rows: [{day: 2024-01-02}, {place: 3}], only: some}}"
+    assert _differences(both, some) == []
+    assert _differences(both, some.replace("{day: 2024-01-02}, {place: 3}", "{place: 3}, {day: 2024-01-02}")) == [
+        ("best", "order", ("row", 2, 1))
+    ]
+    assert _differences(both, "{shown: [{on_day: 2024-01-02}, {on_day: 2024-01-03}]}") == []
+
+
+def test_a_table_that_fails_on_a_row_is_the_problem_of_the_tests_that_read_it(both: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(both, tmp_path / "shop")
+    (root / "models" / "whole.sql").write_text("select id::integer as number, at from sales order by number\n")
+    (root / "models" / "over.sql").write_text("select max(number) as number from whole\n")
+    tests = "".join(
+        f"- {{name: {name}, feed: shop, given: [{{id: '{sku}'}}], expect: {{{table}: [{{number: 1}}]}}}}\n"
+        for name, sku, table in (("a", "1", "whole"), ("b", "x", "over"), ("c", "1", "over"))
+    )
+    holds, fails, over = _outcomes(root, tests)
+    assert (holds.holds, over.holds) == (True, True)
+    assert fails.problem == (
+        "models/whole.sql fails on a row that is given (ConversionException). Guard the expression (try_cast, nullif, "
+        "case), or give what it is made for"
+    )
+    other = "- {name: d, feed: shop, given: [{id: x, day: 2024-01-01, qty: 1}], expect: {best: [{place: 1}]}}\n"
+    assert _outcomes(root, other)[0].holds
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        ("given: {shop: [], list: []}, expect: {worth: []}", "unknown name 'list'; did you mean 'lists'"),
+        ("given: {lists: []}, expect: {best: []}", "unknown name 'best'. Allowed: prices, total, worth"),
+        ("given: [], expect: {worth: []}", "a test names its `feed`: lists, shop; or `given` names several"),
+        ("given: {shop: []}, expect: {worth: [{worth_mino: 1}]}", "'worth_mino'; did you mean 'worth_minor'"),
+        ("given: {shop: []}, expect: {worth: {accepted: 1}}", "unknown name 'accepted'"),
+    ],
+)
+def test_what_no_model_of_the_given_feeds_has_is_refused(both: Path, test: str, says: str) -> None:
+    with pytest.raises(OperatorError, match=re.escape(says)):
+        _outcomes(both, f"- {{name: n, {test}}}\n")
 
 
 def test_times_are_compared_as_moments_and_those_beyond_the_calendar_are_refused(tmp_path: Path) -> None:

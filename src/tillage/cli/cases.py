@@ -14,9 +14,8 @@ from tillage.cli.opening import HERE, Json, Project, on_project
 from tillage.errors import DataError, OperatorError
 
 if TYPE_CHECKING:
-    from tillage.contracts.cases.file import Case
     from tillage.pipelines.case_differences import Difference
-    from tillage.pipelines.cases import Bench, Outcome
+    from tillage.pipelines.cases import Outcome
     from tillage.settings import Settings
 
 _MOST_BYTES = 4_000_000  # of one file, in any encoding of what the parser takes
@@ -60,29 +59,17 @@ def _outcomes(root: Path, settings: Settings, files: Sequence[Path]) -> list[Out
     """
     from tillage.contracts.cases.file import read_cases
     from tillage.doors.laid import laid
-    from tillage.pipelines.cases import Bench, case_feeds, run_case
+    from tillage.pipelines.cases import Bench, case_feeds, refuse_broken_models, run_case
     from tillage.wiring import load_project, make_engine
 
     _, feeds, models = load_project(root, settings)
     datasets = {dataset.name: dataset for feed in feeds.values() for dataset in feed.check.contract.datasets}
     with TemporaryDirectory(prefix="tillage-") as spill:
-        bench = Bench(feeds, models.folds, make_engine(Path(spill), settings, datasets), laid)
+        bench = Bench(feeds, models, make_engine(Path(spill), settings, datasets), laid)
         known = case_feeds(bench)
         cases = [case for path in _found(root, files) for case in read_cases(_name(root, path), _read(path), known)]
-        _refuse_broken_models(bench, cases)
+        refuse_broken_models(bench, cases)
         return [run_case(bench, case) for case in cases]
-
-
-def _refuse_broken_models(bench: Bench, cases: Sequence[Case]) -> None:
-    """Every model that a test reads does run.
-
-    Raises:
-        ModelError: with the engine's own words.
-    """
-    for name in sorted(
-        {expected.table.name for case in cases for expected in case.expected if expected.table.is_model}
-    ):
-        bench.engine.column_types(bench.models[name])
 
 
 def _found(root: Path, files: Sequence[Path]) -> list[Path]:
@@ -125,7 +112,7 @@ def _plain_outcome(outcome: Outcome) -> dict[str, Any]:
         "file": case.file,
         "line": case.line,
         "name": case.name,
-        "feed": case.feed,
+        "feed": ", ".join(case.given),
         "passed": outcome.holds,
         "problem": outcome.problem,
         "differences": [_plain_difference(one) for one in outcome.differences],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Contract, Dataset
@@ -22,6 +23,7 @@ from tillage.engines.binding import unasked
 from tillage.engines.forgetting import forgotten, holding, without_bytes
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
 from tillage.engines.tables import compute, prepare, rows_of, types_of
+from tillage.engines.trying import tried_rows, try_models
 from tillage.engines.versions import changes_relation, history_relation
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import ModelError, ModelMemoryError, QueryError
@@ -130,6 +132,23 @@ class DuckEngine:
             prepare(connection, self._datasets, standing, self._fold_types(models), states)
             compute(connection, models.derived.values())
             yield lambda table: rows_of(connection, models.derived[table])
+
+    @contextmanager
+    def tried(
+        self, models: Models, silver: Mapping[str, Rows], deltas: Mapping[str, Sequence[Rows]]
+    ) -> Iterator[Callable[[str, int], Rows]]:
+        types = self._fold_types(models)
+        with self.connect() as connection:
+            folds = models.folds.items()
+            states = {name: _added_up(connection, fold, deltas[name]) for name, fold in folds if deltas.get(name)}
+            try_models(connection, self._datasets, models, silver=silver, types=types, states=states)
+
+            def rows(model: str, most: int) -> Rows:
+                if model not in models.folds:
+                    return tried_rows(connection, models, model, most)
+                return states[model].slice(0, most) if model in states else pa.table({})
+
+            yield rows
 
     def _fold_types(self, models: Models) -> dict[str, ColumnTypes]:
         """Of the folds that other models read."""

@@ -38,8 +38,12 @@ def prepare(
             connection.unregister("#state")
 
 
-def compute(connection: duckdb.DuckDBPyConnection, models: Iterable[Derived]) -> None:
-    """Each table, and each view as a view, in order.
+OF_A_BUILD = "loaded ({}); its table stays as it is. Guard the expression (try_cast, nullif, case), then: tillage run"
+OF_A_TEST = "given ({}). Guard the expression (try_cast, nullif, case), or give what it is made for"
+
+
+def compute(connection: duckdb.DuckDBPyConnection, models: Iterable[Derived], *, of: str = OF_A_BUILD) -> None:
+    """Each table, and each view as a view, in order; `of` says what failing on a row means.
 
     Raises:
         ModelError: the SQL does not run, or fails on a row.
@@ -55,10 +59,8 @@ def compute(connection: duckdb.DuckDBPyConnection, models: Iterable[Derived]) ->
             raise ModelError(f"models/{model.name}.sql does not run: {str(wrong).splitlines()[0]}") from None
         except duckdb.Error as wrong:
             # Its text may quote a value of a row.
-            raise ModelError(
-                f"models/{model.name}.sql fails on a row that is loaded ({type(wrong).__name__}); its table stays as "
-                "it is. Guard the expression (try_cast, nullif, case), then: tillage run"
-            ) from None
+            what = of.format(type(wrong).__name__)
+            raise ModelError(f"models/{model.name}.sql fails on a row that is {what}") from None
 
 
 def types_of(connection: duckdb.DuckDBPyConnection, model: Derived) -> list[tuple[str, str]]:

@@ -36,5 +36,7 @@ class Derived:
     """One SELECT in DuckDB's SQL."""
     store_sql: str = ""
     """Of a view: the same in PostgreSQL's SQL, over schema `gold`."""
+    is_ordered: bool = False
+    """Whether its SQL says an order of its rows."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Of a view: by column, the one of its source that it shows as it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -42,6 +42,17 @@ class Models:
     def views(self) -> list[Derived]:
         """Those that are only a way to look at others."""
         return [model for model in self.derived.values() if model.kind is ModelKind.VIEW]
+
+    def reached(self, names: Iterable[str]) -> Models:
+        """The models of these names and all that they read, by whatever models in between."""
+        wanted = set(names)
+        for model in reversed([*self.derived.values()]):  # each before those that it reads
+            if model.name in wanted:
+                wanted.update(model.reads)
+        return Models(
+            {name: fold for name, fold in self.folds.items() if name in wanted},
+            {name: model for name, model in self.derived.items() if name in wanted},
+        )
 
     def row_by(self, model: str, column: str) -> tuple[str, str] | None:
         """The fold or table, and its column, whose rows are found when a row of `model` is asked for by `column`.
@@ -169,6 +180,7 @@ def _read(
         outputs=tuple(_outputs(name, tree, relation)),
         sql=tree.sql(dialect="duckdb"),
         store_sql=store_sql(tree, models[source]) if source else "",
+        is_ordered=bool(tree.args.get("order")),
         origins=origins(tree, models[source]) if source else {},
     )
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tillage.contracts.cases.file import Expected
+from tillage.contracts.cases.file import Expected, ExpectedRow
 from tillage.contracts.cases.rows import CODES, FILE, LINE, UNIT_NAMES, VERDICT, Table
-from tillage.pipelines.case_rows import differences, nearest, paired
+from tillage.pipelines.case_rows import differences, first_misplaced, fits, nearest, paired
 
+_ROW = "row"
 _MOST_SHOWN = 20  # of one table; who breaks more has one cause to find
 
 
@@ -21,7 +22,7 @@ class Difference:
     line: int
     """Of the test file."""
     what: str
-    """`differs`, `missing`, `unexpected`, `counts`, `dataset rules`, or how many more rows are wrong."""
+    """`differs`, `missing`, `unexpected`, `order`, `counts`, `dataset rules`, or how many more rows are wrong."""
     columns: tuple[tuple[str, Any, Any], ...] = ()
     """Where, expected, found; for a missing row all that it names, for an unexpected one what it holds."""
     place: str = ""
@@ -49,6 +50,18 @@ def row_differences(expected: Expected, found: Sequence[Mapping[str, Any]]) -> I
     more = len(missing[_MOST_SHOWN:]) + len(rest) - len(shown)
     if more:
         yield Difference(table.name, expected.line, f"{more:,} more")
+    if table.is_ordered and not missing and not rest:
+        yield from _misplaced(table, rows, found)
+
+
+def _misplaced(table: Table, rows: Sequence[ExpectedRow], found: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
+    """Of rows that are all there, the first that comes where another is expected."""
+    index = first_misplaced([row.values for row in rows], found)
+    if index is not None:
+        wanted = rows[index].values
+        places = [place for place, row in enumerate(found, 1) if fits(wanted, row)]
+        column = (_ROW, index + 1, places if len(places) > 1 else places[0])
+        yield Difference(table.name, rows[index].line, "order", (column,))
 
 
 def _differing(row: Mapping[str, Any], unit: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -54,6 +54,18 @@ def paired(expected: Sequence[Row], found: Sequence[Row]) -> list[int | None]:
     return of_row
 
 
+def first_misplaced(expected: Sequence[Row], found: Sequence[Row]) -> int | None:
+    """The first of `expected` that fits no row behind those that the ones before it fit; None if all come in order.
+
+    Each takes the first row that it can, which leaves the most to those that come after it.
+    """
+    rest = iter(found)
+    for index, row in enumerate(expected):
+        if not any(fits(row, one) for one in rest):
+            return index
+    return None
+
+
 def nearest(row: Row, units: Mapping[int, Row]) -> int | None:
     """The unit that agrees with `row` in most columns, and in at least one beside the verdict."""
     best, most = None, 0
@@ -94,22 +106,26 @@ def _is_equal(expected: Any, found: Any) -> bool:
     if isinstance(found, str):
         # A text column's value needs no quotes: `order_id: 10001`.
         return bool((json_text(expected) if isinstance(expected, Number) else expected) == found)
+    if isinstance(found, float):
+        return isinstance(expected, Number) and float(expected.text) == found
     if isinstance(found, int | Decimal):
         try:
             return isinstance(expected, Number) and Decimal(expected.text) == found
         except InvalidOperation:
             return False
-    if isinstance(found, date):
+    if isinstance(found, date | time):
         return isinstance(expected, str) and _day_or_moment(expected, found) == found
     return False
 
 
-def _day_or_moment(text: str, like: date) -> date | None:
-    """Text as ISO 8601 says it; a moment without an offset is UTC."""
+def _day_or_moment(text: str, like: date | time) -> date | time | None:
+    """Text as ISO 8601 says it; a moment without an offset is UTC, unless it is held against one without a zone."""
     try:
+        if isinstance(like, time):
+            return time.fromisoformat(text)
         if not isinstance(like, datetime):
             return date.fromisoformat(text)
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment.tzinfo or like.tzinfo is None else moment.replace(tzinfo=UTC)

@@ -1,22 +1,22 @@
-"""A test of a contract and its models: files at a door, decided as one load, and held against what is expected.
+"""A test of contracts and models: files at doors, decided as one load of each feed, and held against what is expected.
 
-No store and no lake: there is nothing before this load, and nothing of it stays.
+No store and no lake: there is nothing before these loads, and nothing of them stays.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from tillage.contracts.cases.file import Case, CaseFeed, Expected, Given
-from tillage.contracts.cases.rows import CODES, FILE, LINE, WARNINGS, dataset_table, model_table
+from tillage.contracts.cases.rows import CODES, FILE, LINE, WARNINGS, Table, dataset_table, model_table
 from tillage.contracts.project import Feed
 from tillage.domain.load import SourceFile
 from tillage.errors import OperatorError, TillageError
-from tillage.models.fold import ROWS, Fold
+from tillage.models.project import Models
 from tillage.models.scope import is_by_column
 from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.case_differences import Difference, row_differences
@@ -37,7 +37,7 @@ class Bench:
     """A project without store and lake."""
 
     feeds: Mapping[str, FeedContract]
-    models: Mapping[str, Fold]
+    models: Models
     engine: Engine
     laid: Callable[[Feed, Sequence[Given]], AbstractContextManager[Door]]
     """A door at which these files lie, and no others."""
@@ -60,40 +60,96 @@ class Outcome:
 def case_feeds(bench: Bench) -> dict[str, CaseFeed]:
     """Each feed with the datasets and models that a test of it may expect something of."""
     found = {}
+    models = _model_tables(bench.models)
     for name, contract in bench.feeds.items():
         tables = {dataset.name: dataset_table(dataset) for dataset in contract.check.contract.datasets}
-        for fold in bench.models.values():
-            if tables.keys() & set(fold.datasets):
-                currencies = {one.name: None if is_by_column(one.currency) else one.currency for one in fold.outputs}
-                tables[fold.name] = model_table(fold.name, currencies)
+        own = tables.keys()
+        tables |= {model: table for model, table in models.items() if own & bench.models.datasets_of(model)}
         found[name] = CaseFeed(contract.feed, tables)
     return found
+
+
+def _model_tables(models: Models) -> dict[str, Table]:
+    found = {}
+    for model, outputs in models.outputs().items():
+        currencies = {
+            one.name: None if one.currency is None or is_by_column(one.currency) else one.currency for one in outputs
+        }
+        is_ordered = model in models.derived and models.derived[model].is_ordered
+        found[model] = model_table(model, currencies, is_ordered=is_ordered)
+    return found
+
+
+def refuse_broken_models(bench: Bench, cases: Sequence[Case]) -> None:
+    """Every model that a test reads does run.
+
+    Raises:
+        ModelError: with the engine's own words.
+    """
+    models = bench.models.reached(name for case in cases for name in _expected_models(case))
+    for fold in models.folds.values():
+        bench.engine.column_types(fold)
+    bench.engine.derived_types(models)
+
+
+def _expected_models(case: Case) -> list[str]:
+    return [one.table.name for one in case.expected if one.table.is_model]
 
 
 def run_case(bench: Bench, case: Case) -> Outcome:
     """The outcome of one test; what goes wrong on the way is its problem, and no other test's."""
     try:
-        return Outcome(case, tuple(_run(bench, case)))
+        with ExitStack() as stack:
+            return Outcome(case, tuple(_run(bench, case, stack)))
     except TillageError as wrong:
         return Outcome(case, problem=str(wrong))
 
 
-def _run(bench: Bench, case: Case) -> list[Difference]:
-    contract = bench.feeds[case.feed]
+@dataclass(frozen=True)
+class _Decided:
+    """The load of one feed, with a verdict for each unit."""
+
+    workspace: Workspace
+    files: Mapping[int, str]
+    """By number, the names that the test gives them."""
+
+
+def _run(bench: Bench, case: Case, stack: ExitStack) -> Iterator[Difference]:
+    decided = {feed: _decided(bench, feed, case.given[feed], stack) for feed in case.given}
+    of_dataset = {
+        dataset.name: one for feed, one in decided.items() for dataset in bench.feeds[feed].check.contract.datasets
+    }
+    models = bench.models.reached(_expected_models(case))
+    rows_of = stack.enter_context(_computed(bench, models, of_dataset)) if models.outputs() else _no_rows
+    for expected in case.expected:
+        name = expected.table.name
+        if expected.table.is_model:
+            found = rows_of(name, _MOST_ROWS + 1).to_pylist()
+            _refuse_many(len(found), name, f"more than {_MOST_ROWS:,}")
+            yield from _compared_rows(expected, found)
+        else:
+            yield from _compared_units(expected, of_dataset[name])
+
+
+def _no_rows(model: str, most: int) -> Rows:
+    raise KeyError(model, most)
+
+
+def _decided(bench: Bench, name: str, given: Sequence[Given], stack: ExitStack) -> _Decided:
+    contract = bench.feeds[name]
     feed, check = contract.feed, contract.check
     refuse_unasked(bench.engine, contract)
-    with bench.laid(feed, case.given) as door:
-        sources = _sources(door, feed, case)
-        folders = {(_LOAD, source.source): json.loads(source.members) for source in sources if source.members}
-        with bench.engine.workspace(_LOAD, check, folders) as workspace:
-            limit_bytes = check.contract.max_record_bytes
-            batches = door.read(feed, sources, max_record_bytes=limit_bytes, members=read_members(check))
-            workspace.decide(batches, {}, lambda source: door.document(feed, sources[source]))
-            names = {source.source: source.path.removeprefix(f"{feed.folder}/") for source in sources}
-            return [one for expected in case.expected for one in _compared(bench, workspace, expected, files=names)]
+    door = stack.enter_context(bench.laid(feed, given))
+    sources = _sources(door, feed, given)
+    folders = {(_LOAD, source.source): json.loads(source.members) for source in sources if source.members}
+    workspace = stack.enter_context(bench.engine.workspace(_LOAD, check, folders))
+    limit_bytes = check.contract.max_record_bytes
+    batches = door.read(feed, sources, max_record_bytes=limit_bytes, members=read_members(check))
+    workspace.decide(batches, {}, lambda source: door.document(feed, sources[source]))
+    return _Decided(workspace, {one.source: one.path.removeprefix(f"{feed.folder}/") for one in sources})
 
 
-def _sources(door: Door, feed: Feed, case: Case) -> tuple[SourceFile, ...]:
+def _sources(door: Door, feed: Feed, given: Sequence[Given]) -> tuple[SourceFile, ...]:
     """All that was given.
 
     Raises:
@@ -105,44 +161,61 @@ def _sources(door: Door, feed: Feed, case: Case) -> tuple[SourceFile, ...]:
     for alone in arrived.left_alone:
         raise OperatorError(f"file {alone.path} is not read: {alone.reason}")
     paths = {source.path for source in arrived.sources}
-    for given in case.given:
-        if given.name is None and not paths:
+    for one in given:
+        if one.name is None and not paths:
             raise OperatorError(f"the feed reads files like {feed.path}: name the given file so, below {feed.folder}")
-        if given.name is not None and f"{feed.folder}/{given.name}" not in paths:
-            raise OperatorError(f"file {given.name} is not read: its name does not fit {feed.path}, or hides")
+        if one.name is not None and f"{feed.folder}/{one.name}" not in paths:
+            raise OperatorError(f"file {one.name} is not read: its name does not fit {feed.path}, or hides")
     return arrived.sources
 
 
-def _compared(
-    bench: Bench, workspace: Workspace, expected: Expected, *, files: Mapping[int, str]
-) -> Iterator[Difference]:
-    table = expected.table
+def _computed(
+    bench: Bench, models: Models, of_dataset: Mapping[str, _Decided]
+) -> AbstractContextManager[Callable[[str, int], Rows]]:
+    """The models as these loads alone make them, each fold as its change by all of them."""
+    workspaces = {id(one): one.workspace for one in of_dataset.values()}.values()
+    deltas = {
+        name: [delta for workspace in workspaces if (delta := workspace.delta(fold)) is not None]
+        for name, fold in models.folds.items()
+    }
+    read = {name for model in models.derived.values() for name in model.reads}
+    silver = {}
+    for dataset in sorted(read & of_dataset.keys()):
+        if (rows := of_dataset[dataset].workspace.silver_rows(dataset)) is not None:
+            silver[dataset] = rows.read_all()
+    return bench.engine.tried(models, silver, deltas)
+
+
+def _compared_rows(expected: Expected, found: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
+    rows = len(expected.rows or ())
+    if rows * len(found) > _MOST_PAIRS:
+        raise OperatorError(
+            f"{rows:,} rows against {len(found):,} of {expected.table.name} are too many to compare; make several "
+            "tests of it, or expect counts"
+        )
+    yield from row_differences(expected, found)
+
+
+def _compared_units(expected: Expected, decided: _Decided) -> Iterator[Difference]:
+    table, workspace = expected.table.name, decided.workspace
     if expected.rows is not None:
-        if table.is_model:
-            found = _model_rows(bench.models[table.name], workspace)
-        else:
-            _refuse_many(workspace.counts()[table.name].read_rows, table.name)
-            found = _units(workspace.units(table.name), files)
-        if len(expected.rows) * len(found) > _MOST_PAIRS:
-            raise OperatorError(
-                f"{len(expected.rows):,} rows against {len(found):,} of {table.name} are too many to compare; make "
-                "several tests of it, or expect counts"
-            )
-        yield from row_differences(expected, found)
+        read = workspace.counts()[table].read_rows
+        _refuse_many(read, table, f"{read:,}")
+        yield from _compared_rows(expected, _units(workspace.units(table), decided.files))
     if expected.counts:
-        counts = workspace.counts()[table.name]
+        counts = workspace.counts()[table]
         wrong = [
             (name, wanted, getattr(counts, f"{name}_rows"))
             for name, wanted in expected.counts.items()
             if getattr(counts, f"{name}_rows") != wanted
         ]
         if wrong:
-            yield Difference(table.name, expected.line, "counts", tuple(wrong))
+            yield Difference(table, expected.line, "counts", tuple(wrong))
     if expected.broken_rules is not None:
-        broken = sorted({one.rule.name for one in workspace.broken_rules({}) if one.dataset == table.name})
+        broken = sorted({one.rule.name for one in workspace.broken_rules({}) if one.dataset == table})
         if broken != list(expected.broken_rules):
             column = ("broken_rules", list(expected.broken_rules), broken)
-            yield Difference(table.name, expected.line, "dataset rules", (column,))
+            yield Difference(table, expected.line, "dataset rules", (column,))
 
 
 def _units(rows: Rows, files: Mapping[int, str]) -> list[dict[str, Any]]:
@@ -158,22 +231,8 @@ def _units(rows: Rows, files: Mapping[int, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _model_rows(fold: Fold, workspace: Workspace) -> list[dict[str, Any]]:
-    """The state that the load alone leads to, as readers see it: a key without rows is none, a sum of nulls null."""
-    delta = workspace.delta(fold)
-    if delta is None:
-        return []
-    _refuse_many(delta.num_rows, fold.name)
-    empty = {output.name: output.filled for output in fold.sums}
-    return [
-        {one.name: None if one.name in empty and not row[empty[one.name]] else row[one.name] for one in fold.outputs}
-        for row in delta.to_pylist()
-        if row[ROWS]
-    ]
-
-
-def _refuse_many(rows: int, table: str) -> None:
+def _refuse_many(rows: int, table: str, shown: str) -> None:
     if rows > _MOST_ROWS:
         raise OperatorError(
-            f"{table} has {rows:,} rows; at most {_MOST_ROWS:,} are compared: give less, or expect counts"
+            f"{table} has {shown} rows; at most {_MOST_ROWS:,} are compared: give less, or expect counts"
         )

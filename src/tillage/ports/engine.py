@@ -293,6 +293,21 @@ class Engine(Protocol):
         """
         ...
 
+    def tried(
+        self, models: Models, silver: Mapping[str, Rows], deltas: Mapping[str, Sequence[Rows]]
+    ) -> AbstractContextManager[Callable[[str, int], Rows]]:
+        """As `built`, without lake and store: (name, most) to at most so many rows of any model of any kind.
+
+        Args:
+            models: All are computed, so only those that are asked for and what they read.
+            silver: By dataset, signed rows as `Workspace.silver_rows` gives them; of others there are none.
+            deltas: By fold, its changes as `Workspace.delta` gives them.
+
+        Raises:
+            ModelError: one does not run, or fails on a row.
+        """
+        ...
+
     def silver_counts(self, dataset: Dataset, snapshot: Snapshot, load_seq: int, *, sign: int) -> tuple[int, Minor]:
         """Rows of one sign that a load added to silver, and the sum of their control amounts, None without money."""
         ...

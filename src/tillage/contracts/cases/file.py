@@ -1,4 +1,4 @@
-"""Reads a file of `tests/`: what is given to a feed, and the rows, verdicts and counts that must come of it."""
+"""Reads a file of `tests/`: what is given to feeds, and the rows, verdicts and counts that must come of it."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Case:
     file: str
     line: int
     name: str
-    feed: str
-    given: tuple[Given, ...]
+    given: Mapping[str, tuple[Given, ...]]
+    """By feed, the files at its door; at the doors of others lies nothing."""
     expected: tuple[Expected, ...]
 
 
@@ -101,15 +101,28 @@ def _case(document: Document, path: Path, value: Any, feeds: Mapping[str, CaseFe
     name = value.get("name")
     if not isinstance(name, str) or not name.strip() or len(name) > 200 or not name.isprintable():
         raise document.wrong((*path, "name"), "a test has a `name`: one line that says what must hold")
-    if "feed" not in value:
-        raise document.wrong(path, f"a test names its `feed`: {', '.join(sorted(feeds))}")
-    check_choice(document, (*path, "feed"), value["feed"], feeds)
-    feed = feeds[value["feed"]]
-    if "given" not in value:
-        raise document.wrong(path, "a test has `given`: a list of records, the text of a file, or files by name")
-    given = _given(document, (*path, "given"), value["given"], feed.feed)
-    expected = _expectations(document, path, value.get("expect"), feed.tables)
-    return Case(document.name, document.lines[path], name, feed.feed.name, given, expected)
+    given = _given_by_feed(document, path, value, feeds)
+    tables = {table.name: table for feed in given for table in feeds[feed].tables.values()}
+    expected = _expectations(document, path, value.get("expect"), tables)
+    return Case(document.name, document.lines[path], name, given, expected)
+
+
+def _given_by_feed(
+    document: Document, path: Path, value: Mapping[str, Any], feeds: Mapping[str, CaseFeed]
+) -> dict[str, tuple[Given, ...]]:
+    """Of the feed that is named; where none is, `given` names several."""
+    if "feed" in value:
+        check_choice(document, (*path, "feed"), value["feed"], feeds)
+        if "given" not in value:
+            raise document.wrong(path, "a test has `given`: a list of records, the text of a file, or files by name")
+        return {value["feed"]: _given(document, (*path, "given"), value["given"], feeds[value["feed"]].feed)}
+    given = value.get("given")
+    if not isinstance(given, dict) or not given:
+        named = ", ".join(sorted(feeds))
+        raise document.wrong(path, f"a test names its `feed`: {named}; or `given` names several: {{FEED: [..]}}")
+    path = (*path, "given")
+    document.check_names(path, given, feeds)
+    return {feed: _given(document, (*path, feed), files, feeds[feed].feed) for feed, files in given.items()}
 
 
 def _given(document: Document, path: Path, value: Any, feed: Feed) -> tuple[Given, ...]:
@@ -150,7 +163,7 @@ def _expectations(document: Document, path: Path, value: Any, tables: Mapping[st
         where = (*path, "expect") if value is not None else path
         raise document.wrong(
             where, f"a test must expect something: `expect: {{{next(iter(tables))}: [..]}}`; the datasets and models "
-            f"of its feed are: {', '.join(tables)}"
+            f"of what is given are: {', '.join(tables)}"
         )  # fmt: skip
     path = (*path, "expect")
     document.check_names(path, value, tables)

@@ -37,6 +37,8 @@ class Table:
     name: str
     fields: Mapping[str, Field]
     is_model: bool = False
+    is_ordered: bool = False
+    """Whether the rows come in an order that is told."""
     unit_names: tuple[str, ...] = ()
     """Which of `UNIT_NAMES` a row may say."""
     codes: tuple[str, ...] = ()
@@ -61,9 +63,10 @@ def dataset_table(dataset: Dataset) -> Table:
     )
 
 
-def model_table(name: str, currencies: Mapping[str, str | None]) -> Table:
+def model_table(name: str, currencies: Mapping[str, str | None], *, is_ordered: bool = False) -> Table:
     """The table of a model whose columns have these currencies."""
-    return Table(name, {column: Field(currency) for column, currency in currencies.items()}, is_model=True)
+    fields = {column: Field(currency) for column, currency in currencies.items()}
+    return Table(name, fields, is_model=True, is_ordered=is_ordered)
 
 
 def expected_row(document: Document, path: Path, value: Any, table: Table) -> dict[str, Any]:
