@@ -135,14 +135,17 @@ def _dataset(names: Names, version: str, unit: str) -> Property:
 
 
 def _share_currency(rng: Random, properties: Sequence[Property]) -> None:
-    """Perhaps the currency of the unit serves the amounts of its lists, too."""
+    """Perhaps the currency of the unit serves the amounts of its lists, too: all of a list that holds a made one."""
     codes = [one["name"] for one in properties if one["name"].startswith("curr")]
-    inside = [member for one in properties for member in one.get("items", {}).get("properties", ())]
-    for member in inside:
-        for entry in member.get("customProperties", ()):
-            if entry["property"] == "tillage.money" and codes and rng.randrange(2):
-                entry["value"] = {"currencyBy": codes[0]}
-                member.pop("logicalTypeOptions", None)
+    for one in properties if codes else ():
+        inside = one.get("items", {}).get("properties", ())
+        is_made = any("tillage.amount" in customs(member) for member in inside)
+        is_shared = rng.randrange(2)
+        for member in inside:
+            for entry in member.get("customProperties", ()):
+                if entry["property"] == "tillage.money" and (is_shared if is_made else rng.randrange(2)):
+                    entry["value"] = {"currencyBy": codes[0]}
+                    member.pop("logicalTypeOptions", None)
 
 
 def _grouped(names: Names, version: str) -> Property:
@@ -213,7 +216,25 @@ def _scalar(names: Names, version: str, *, is_in_list: bool) -> Property:
     _limit(rng, found, version)
     if not rng.randrange(5):
         custom(found, "tillage.nullValues", rng.sample(("", "ERROR", "n/a", "-1", "1"), rng.randrange(1, 3)))
+    if kind in {"integer", "number"}:
+        _spell(rng, found)
     return names.spelled(found, is_in_list=is_in_list)
+
+
+def _spell(rng: Random, found: Property) -> None:
+    """Perhaps a format of numbers, one that says something."""
+    if rng.randrange(4):
+        return
+    decimal = rng.choice(".,,")
+    form: Property = {"decimal": decimal} if decimal == "," or rng.randrange(2) else {}
+    if rng.randrange(2):
+        form["group"] = rng.choice([sign for sign in (".", ",", "'", " ") if sign != decimal])
+    if rng.randrange(2):
+        form["symbols"] = rng.sample(("€", "EUR", "Fr.", "$", "kr", "kr.", "a b"), rng.randrange(1, 4))
+    if rng.randrange(2):
+        form["negative"] = rng.choice(("minus", "trailing", "parentheses"))
+    if form not in ({}, {"decimal": "."}, {"negative": "minus"}, {"decimal": ".", "negative": "minus"}):
+        custom(found, "tillage.numberFormat", form)
 
 
 def _limit(rng: Random, found: Property, version: str) -> None:
@@ -319,6 +340,8 @@ def _list(names: Names, version: str, *, is_made_of_rows: bool = False) -> Prope
 def _scalar_list(names: Names, version: str) -> Property:
     item: Property = _required(names.rng, {"logicalType": names.rng.choice(KINDS)}, version)
     _limit(names.rng, item, version)
+    if item["logicalType"] in {"integer", "number"}:
+        _spell(names.rng, item)
     item.pop("quality", None)
     found: Property = {"name": names.next("list"), "logicalType": "array", "items": item}
     return _sized(names.rng, _required(names.rng, found, version))
@@ -370,6 +393,7 @@ def _money(names: Names, *, is_taxed: bool, code: str | None, vat: Property | No
         found["logicalTypeOptions"] = options
     if not rng.randrange(8):
         custom(found, "tillage.nullValues", ["", "ERROR"])
+    _spell(rng, found)
     return names.spelled(_required(rng, found, ""), is_in_list=True)
 
 

@@ -279,9 +279,44 @@ def _scaled(text: str, places: int) -> int:
     return int(whole + decimals.ljust(places, "0"))
 
 
-def _spelled(rng: Random, plain: str) -> str:
+def _spelled(rng: Random, column: Column, plain: str) -> str:
+    if column.number_format and rng.randrange(4):
+        return _quoted(_in_format(rng, column.number_format, plain))
     plain += rng.choice(("", "", "", ".0", ".000")) if "." not in plain else rng.choice(("", "", "0", "000"))
     return rng.choice((plain, plain, plain, f'"{plain}"', f'" {plain} "', f'"+{plain}"', f"{plain}e0"))
+
+
+def _in_format(rng: Random, form: Mapping[str, Any], plain: str) -> str:
+    """The number as the format has it, now and then a little otherwise."""
+    whole, point, decimals = plain.lstrip("-").partition(".")
+    group = form.get("group", rng.choice(("", "", "", ",", ".")))
+    if rng.randrange(2):
+        whole = rng.choice(("1", "12", "")) + whole.rjust(rng.choice((3, 3, 6)), "0")
+    if group and len(whole) > 3 and rng.randrange(6):
+        alike = {" ": " \u00a0\u202f\u2009", "'": "'\u2019"}.get(group, group)
+        whole = "".join(
+            digit + (rng.choice(alike) if rest and not rest % 3 else "")
+            for digit, rest in zip(whole, range(len(whole) - 1, -1, -1), strict=True)
+        )
+    if point:
+        whole += form.get("decimal", ".") + decimals
+    symbols = [*form.get("symbols", ()), "", "", rng.choice(("€", "x", "CHF"))]
+    sides = [rng.choice(symbols) if not rng.randrange(3) else "", rng.choice(symbols) if not rng.randrange(3) else ""]
+    gap = rng.choice(("", " ", "\u00a0"))
+    before, behind = (sides[0] + gap if sides[0] else ""), (gap + sides[1] if sides[1] else "")
+    if not plain.startswith("-"):
+        return before + whole + behind
+    minus = rng.choice("--\u2212")
+    return rng.choice(
+        (
+            f"{minus}{before}{whole}{behind}",
+            f"{before}{minus}{whole}{behind}",
+            f"{before}{whole}{minus}{behind}",
+            f"{before}{whole}{behind}{minus}",
+            f"({before}{whole}{behind})",
+            f"{before}({whole}){behind}",
+        )
+    )
 
 
 def _number(rng: Random, column: Column) -> str:
@@ -290,9 +325,9 @@ def _number(rng: Random, column: Column) -> str:
     if "multipleOf" in column.options and rng.randrange(2):
         step = str(column.options["multipleOf"])
         places = len(step.partition(".")[2])
-        return _spelled(rng, _plain(_scaled(step, places) * rng.randrange(-4, 9), places))
+        return _spelled(rng, column, _plain(_scaled(step, places) * rng.randrange(-4, 9), places))
     steps = ("1",) if column.kind == "integer" else ("1", "0.5", "0.000001", "0.25", "0.0000001")
-    return _spelled(rng, _near(rng, column, steps))
+    return _spelled(rng, column, _near(rng, column, steps))
 
 
 def _amount(rng: Random, column: Column) -> str:
@@ -302,14 +337,16 @@ def _amount(rng: Random, column: Column) -> str:
             ("92233720368547758.07", "92233720368547758.08", '"-92233720368547758.07"', records.number(rng))
         )
     if column.money.is_minor:
-        return _spelled(rng, rng.choice((str(rng.randrange(-500, 2000)), _near(rng, column, ("1", "0.5")))))
+        return _spelled(rng, column, rng.choice((str(rng.randrange(-500, 2000)), _near(rng, column, ("1", "0.5")))))
     if column.money.excess != "reject" and not rng.randrange(3):
         tail = rng.choice(("5", "49", "4999999999999999999999", "50000000000000000000001", "05", "015"))
         return f"{rng.choice(('', '-'))}{rng.randrange(20)}.{rng.randrange(100):02}{tail}"
     if column.money.currency == "JPY":
-        return _spelled(rng, rng.choice((str(rng.randrange(-500, 2000)), _near(rng, column, ("1", "0.1")))))
+        return _spelled(rng, column, rng.choice((str(rng.randrange(-500, 2000)), _near(rng, column, ("1", "0.1")))))
     return _spelled(
-        rng, rng.choice((f"{rng.randrange(30)}.{rng.randrange(100):02}", _near(rng, column, ("1", "0.01", "0.001"))))
+        rng,
+        column,
+        rng.choice((f"{rng.randrange(30)}.{rng.randrange(100):02}", _near(rng, column, ("1", "0.01", "0.001")))),
     )
 
 

@@ -95,6 +95,7 @@ OPTIONS: dict[str, Property] = {
     "aliases": _term("aliases", ["zzz"]),
     "control": _term("control", True),
     "eventTime": _term("eventTime", True),
+    "numberFormat": _term("numberFormat", {"decimal": ","}),
     "primaryKeyPosition": {"primaryKeyPosition": 1},
 }
 # Of these the good value is right all the same, and what they do is tested elsewhere.
@@ -106,6 +107,8 @@ HARMLESS = {("aliases", kind) for kind in KINDS if kind not in {"amount", "map",
 }
 # JSON booleans and moments are no texts of these.
 HARMLESS |= {("nullValues", "boolean"), ("nullValues", "timestamp")}
+# A JSON number is read by its own spelling.
+HARMLESS |= {("numberFormat", kind) for kind in ("integer", "number", "money")}
 # 5 is an amount in any currency.
 HARMLESS |= {("excessDecimals: reject", "integer"), ("input: minor", "integer")}
 

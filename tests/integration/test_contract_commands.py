@@ -82,10 +82,20 @@ ODD: dict[str, tuple[str, bytes, list[dict[str, object]]]] = {
         [{"strasse": "M\u00fcller"}, {"strasse": "\u5bff\u53f8"}],
     ),
     "latin-1": ("orders.csv", "id,Stra\u00dfe\n1,M\u00fcller\n".encode("latin-1"), [{"strasse": "M\u00fcller"}]),
-    "cp1252": ("orders.csv", "id,price\n1,\u20ac 5\n".encode("cp1252"), [{"price": "\u20ac 5"}]),
+    "cp1252": ("orders.csv", "id,price\n1,\u20ac 5\n".encode("cp1252"), [{"price": 5}]),
     "utf-16": ("orders.csv", "id;name\r\n1;M\u00fcller\r\n".encode("utf-16"), [{"name": "M\u00fcller"}]),
     "three decimals": ("prices.csv", b"sku,price\na,1.999\nb,2\n", [{"price": "1.999000"}, {"price": 2}]),
-    "decimal commas": ("orders.csv", b"id;preis\n1;3,50\n2;1.234,00\n", [{"preis": "3,50"}, {"preis": "1.234,00"}]),
+    "decimal commas": ("orders.csv", b"id;preis\n1;3,50\n2;1.234,00\n", [{"preis": "3.500000"}, {"preis": 1234}]),
+    "decimal commas or groups": (
+        "orders.csv",
+        b"id;preis\n1;3,500\n2;1,234\n",
+        [{"preis": "3,500"}, {"preis": "1,234"}],
+    ),
+    "amounts with symbols": (
+        "orders.csv",
+        b'id,net,tip\n1,"$1,234.00",CHF 5\n2,($5.00),CHF 6\n',
+        [{"net": 1234, "tip": 5}, {"net": -5, "tip": 6}],
+    ),
     "words of SQL": (
         "order.csv",
         b"select,order,from,no,true,null\n1,a,b,c,d,e\n",

@@ -70,6 +70,7 @@ class Column:
     is_key: bool
     options: Mapping[str, Any]
     null_values: tuple[str, ...]
+    number_format: Mapping[str, Any] | None
     allowed: tuple[Any, ...] | None
     patterns: tuple[str, ...]
     money: Money | None
@@ -168,6 +169,7 @@ def _column(item: Mapping[str, Any], name: str = "") -> Column:
         bool(item.get("primaryKey")),
         item.get("logicalTypeOptions") or {},
         tuple(custom.get("tillage.nullValues", ())),
+        custom.get("tillage.numberFormat"),
         allowed,
         patterns,
         _money(custom.get("tillage.money")),

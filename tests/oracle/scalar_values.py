@@ -18,7 +18,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from tests.oracle import date_formats
+from tests.oracle import date_formats, number_formats
 from tests.oracle.contract_file import Column, Money
 from tests.oracle.food_orders import BLANKS, Number
 
@@ -102,7 +102,7 @@ def typed(column: Column, raw: Any, *, is_text: bool) -> Any:
             return BOOLEANS.get(raw.strip(BLANKS).lower(), WRONG)
         return raw if isinstance(raw, bool) else WRONG
     if column.kind in {"integer", "number"}:
-        return plain_number(raw, column.kind)
+        return plain_number(column, raw)
     if not isinstance(raw, str):
         return WRONG
     options = column.options
@@ -114,20 +114,22 @@ def typed(column: Column, raw: Any, *, is_text: bool) -> Any:
         return WRONG
 
 
-def digits(raw: Any) -> tuple[str, str, str] | None:
+def digits(column: Column, raw: Any) -> tuple[str, str, str] | None:
     """Sign, digits before the point without leading zeros, and after it without those at the end; None: no number."""
     text = raw.text if isinstance(raw, Number) else raw.strip(BLANKS) if isinstance(raw, str) else ""
+    if column.number_format and isinstance(raw, str):
+        text = number_formats.plain(text, column.number_format) or ""
     found = NUMBER.fullmatch(text)
     return None if found is None else (found[1], found[2].lstrip("0") or "0", (found[3] or "").rstrip("0"))
 
 
-def plain_number(raw: Any, kind: str) -> Any:
+def plain_number(column: Column, raw: Any) -> Any:
     """An int or a Decimal, or WRONG."""
-    found = digits(raw)
+    found = digits(column, raw)
     if found is None:
         return WRONG
     sign, whole, decimals = found
-    if kind == "number":
+    if column.kind == "number":
         return Decimal(f"{sign}{whole}.{decimals or 0}") if len(whole) <= WHOLE_DIGITS else WRONG
     # The length first: Python refuses to read numbers of thousands of digits.
     if decimals or len(whole) > len(str(MAX_WORD)):
@@ -215,7 +217,7 @@ def amount(column: Column, raw: Any, code: str | None) -> Cell:
     cell = absent(column, raw)
     if cell is not None:
         return cell
-    found = digits(raw)
+    found = digits(column, raw)
     if found is None:
         return wrong("type")
     if column.money.currency is None and code is None:

@@ -67,6 +67,7 @@ COLUMN_EFFECTS: dict[str, tuple[str, Item, Any]] = {
     "tillage.amount": ("number", MONEY, "n * 2"),
     "tillage.map": ("string", {}, {"column": "other", "values": {"a": "b"}}),
     "tillage.eventTime": ("timestamp", {}, True),
+    "tillage.numberFormat": ("number", {}, {"decimal": ","}),
 }
 DATASET_EFFECTS: Item = {
     "name": "e",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tillage.contracts import json_path
@@ -125,6 +127,31 @@ def test_a_slip_is_named_at_its_line(text: str, line: int, says: str) -> None:
     before = "  properties:\n  - name: a\n    logicalType: string\n"
     with pytest.raises(ContractError, match=f"f.odcs.yaml, line {line}: .*{says}"):
         _read(f"{before}  - name: b\n    logicalType: string\n    {text}\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "line", "says"),
+    [
+        ('"1.234,56"', 13, "tillage.numberFormat is like"),
+        ("{}", 13, "read like this without it"),
+        ('{decimal: "."}', 13, "read like this without it"),
+        ('{decimals: ","}', 13, "unknown name 'decimals'; did you mean 'decimal'"),
+        ('{decimal: ";"}', 13, '`decimal` is one of ".", ","'),
+        ('{decimal: ",", group: ","}', 13, "are the same sign"),
+        ('{group: "_"}', 13, """`group` is one of ".", ",", "'", " ", in quotes"""),
+        ('{symbols: "€"}', 13, "`symbols` is a list of texts"),
+        ('{symbols: ["€ "]}', 13, "no blanks around it"),
+        ('{symbols: ["-"]}', 13, "has no digits, signs or parentheses"),
+        ("{negative: braces}", 13, "unknown name 'braces'"),
+    ],
+)
+def test_a_format_of_numbers_that_is_none_or_says_nothing_is_refused(value: str, line: int, says: str) -> None:
+    text = "  properties:\n  - name: a\n    logicalType: KIND\n    customProperties:\n"
+    text += "    - property: tillage.numberFormat\n      value: "
+    with pytest.raises(ContractError, match=f"line {line}: .*{re.escape(says)}"):
+        _read(text.replace("KIND", "number") + value + "\n")
+    with pytest.raises(ContractError, match=r"is for `logicalType: number` or `integer`"):
+        _read(text.replace("KIND", "string") + '{decimal: ","}\n')
 
 
 def test_library_rules_of_older_versions_are_read() -> None:

@@ -29,7 +29,7 @@ from tillage.contracts.tools.export import json_schema
 from tillage.contracts.tools.guess import Seen, guess
 from tillage.contracts.tools.infer import doubts, infer_contract
 from tillage.contracts.tools.lint import lint
-from tillage.contracts.yaml_text import quoted
+from tillage.contracts.yaml_text import number_format, quoted
 from tillage.doors import formats
 from tillage.doors.sample import Sample, Stated, read_sample
 from tillage.engines.reader import Reader
@@ -219,9 +219,14 @@ def test_any_text_survives_yaml_on_one_line(value: str) -> None:
         ("qty", ["1", "-1", "3"], "integer", None, "if -1 stands for"),
         ("price", ["1.999", "2.50"], "number", None, "excessDecimals: round"),
         ("price", ["1.99", "-2.50"], "number", None, "value: EUR"),
-        ("price", ["1,99", "2,50"], "string", None, "decimal comma"),
-        ("price", ["1.234,50", "2,50"], "string", None, "decimal comma"),
-        ("price", ["€ 3.50", "€ 2.50"], "string", None, "sign of currency"),
+        ("price", ["1,999", "2,501"], "string", None, 'is {decimal: ","} or {group: ","}'),
+        ("price", ["€ 3.501", "€ 2.500"], "string", None, "nobody can tell"),
+        ("name", ["#1001", "#1002"], "string", None, None),
+        ("customer", ["c1", "c2"], "string", None, None),
+        ("phone", ["030 123 456", "1 234 567"], "string", None, None),
+        ("fax", ["49 123 456", "1 234 567"], "string", None, None),
+        ("weight", ["5 kg", "7 kg"], "string", None, None),
+        ("x", ["1,5", "1.5"], "string", None, None),
         ("x", ["1e5", "2"], "string", None, "an exponent"),
         ("x", ["1.23456789"], "string", None, "more digits"),
         ("day", ["01/02/2024", "02/01/2024"], "date", "dd/MM/yyyy", "could be MM/dd/yyyy as well"),
@@ -250,6 +255,42 @@ def test_texts_get_the_type_that_keeps_all_of_them(
     assert (found.logical_type, found.date_format) == (kind, date_format)
     said = "; ".join(found.doubts)
     assert doubt in said if doubt else not said
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "form", "money"),
+    [
+        (["1,99", "2,50"], "number", '{decimal: ","}', "EUR"),
+        (["1.234,50", "-2,50"], "number", '{decimal: ",", group: "."}', "EUR"),
+        (["1,234.50", "6.00"], "number", '{group: ","}', "EUR"),
+        (["1,234", "1,234,567"], "integer", '{group: ","}', "EUR"),
+        (["0,125", "1,250"], "number", '{decimal: ","}', "{currency: EUR, excessDecimals: round}"),
+        (["€ 12,50", "1.234,56 €", "€ -3,00"], "number", '{decimal: ",", group: ".", symbols: ["€"]}', "EUR"),
+        (["$1.00", "($1,005.00)"], "number", '{group: ",", symbols: ["$"], negative: parentheses}', "EUR"),
+        (["£5", "£6"], "integer", '{symbols: ["£"]}', "GBP"),
+        (["5 JPY", "6 JPY"], "integer", '{symbols: ["JPY"]}', "JPY"),
+        (["12.50-", "3.00"], "number", "{negative: trailing}", "EUR"),
+        (["1 234,50", "1\u202f234,00"], "number", '{decimal: ",", group: " "}', "EUR"),
+        (["CHF 1'234.50", "CHF 5.05"], "number", """{group: "'", symbols: ["CHF"]}""", "CHF"),
+    ],
+)
+def test_numbers_that_are_spelt_otherwise_get_the_one_format_that_reads_them(
+    values: list[str], kind: str, form: str, money: str
+) -> None:
+    found = guess("price", Seen(values), is_text=True)
+    assert found.number_format is not None
+    assert (found.logical_type, number_format(found.number_format)) == (kind, form)
+    assert found.doubts[0] == "numberFormat: told from these values"
+    assert f"property: tillage.money, value: {money}}}" in found.doubts[1]
+
+
+def test_the_guessed_format_is_read_by_the_contract(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    stored = "id;preis;rabatt\n1;€ 1.234,50;19 %\n2;;7%\n3;-5 €;n/a\n".encode()
+    path = tmp_path / "orders.csv"
+    path.write_bytes(stored)
+    sample, text, check = guessed(path)
+    assert not not_accepted(verdicts(connection, check, sample.feed, stored)), text
+    assert [column.kind for column in check.contract.datasets[0].columns] == ["integer", "number", "integer"]
 
 
 @pytest.mark.parametrize("sentinel", ["", "ERROR", "UNKNOWN", "N/A", "null", "-"])
@@ -350,6 +391,8 @@ schema:
       - {name: note, logicalType: string, customProperties: [{property: tillage.aliases, value: [a, b]}]}
 """
 SPELLED = "{property: tillage.aliases, value: [a, b]}"
+AMOUNT = "{property: tillage.money, value: EUR}"
+SPELT = "{property: tillage.numberFormat, value: "
 
 
 @pytest.mark.parametrize(
@@ -362,6 +405,9 @@ SPELLED = "{property: tillage.aliases, value: [a, b]}"
         ("value: EUR", "value: {currency: EUR, input: minor}", "sales.price", {"readers", "senders"}),
         ("value: EUR", "value: {currency: EUR, excessDecimals: round}", "sales.price", {"readers", "senders"}),
         ("price, logicalType: number", "price, logicalType: integer", "sales.price", set()),
+        (AMOUNT, f'{AMOUNT}, {SPELT}{{decimal: ","}}}}', "sales.price", {"senders"}),
+        (AMOUNT, f'{AMOUNT}, {SPELT}{{group: ","}}}}', "sales.price", {"senders"}),
+        (AMOUNT, f'{AMOUNT}, {SPELT}{{decimal: ",", group: "."}}}}', "sales.price", {"readers", "senders"}),
         (SPELLED, SPELLED.replace("[a, b]", "[b, a]"), "sales.note", {"readers", "senders"}),
         (SPELLED, SPELLED.replace("[a, b]", "[c, a, b]"), "sales.note", {"readers", "senders"}),
         (SPELLED, SPELLED.replace("[a, b]", "[a, b, c]"), "sales.note", {"nobody"}),

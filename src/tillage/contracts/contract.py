@@ -56,6 +56,26 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class Negative(StrEnum):
+    """What stands for a minus besides the one before a number."""
+
+    MINUS = "minus"
+    TRAILING = "trailing"
+    PARENTHESES = "parentheses"
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How numbers are spelt where they are text; as it is here, they are read without any."""
+
+    decimal: str = "."
+    group: str = ""
+    """Parts groups of three digits: " " is any of several blanks, "'" either apostrophe; empty: nothing does."""
+    symbols: tuple[str, ...] = ()
+    """What may stand before and behind a number, blanks between."""
+    negative: Negative = Negative.MINUS
+
+
 @dataclass(frozen=True)
 class FieldPath:
     """Members that lead to a value, from the unit or element, or from the record."""
@@ -133,9 +153,10 @@ class Column:
     limits: Limits = Limits()
     date_format: str | None = None
     time_zone: str | None = None
+    """Zone of timestamps without an offset; None is UTC."""
     has_offset: bool | None = None
     """Of a timestamp without a format: whether it must say its offset, or must not; None: it may."""
-    """Zone of timestamps without an offset; None is UTC."""
+    number_format: NumberFormat | None = None
     money: Money | None = None
     vat: Vat | None = None
     is_control: bool = False

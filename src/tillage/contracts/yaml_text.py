@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterable
 
+from tillage.contracts.contract import NumberFormat
+
 # YAML takes no other control characters, and folds a text at the line ends that JSON leaves as they are.
 _ODD = re.compile(
     "[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]|[^\\x00-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -23,6 +25,16 @@ def word(name: str) -> str:
 def quoted(value: str) -> str:
     """The text in double quotes."""
     return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def number_format(form: NumberFormat) -> str:
+    """The value of `tillage.numberFormat`, without what holds anyway."""
+    usual = NumberFormat()
+    parts = [f"decimal: {quoted(form.decimal)}"] if form.decimal != usual.decimal else []
+    parts += [f"group: {quoted(form.group)}"] if form.group else []
+    parts += [f"symbols: {listed(form.symbols)}"] if form.symbols else []
+    parts += [f"negative: {form.negative}"] if form.negative is not usual.negative else []
+    return f"{{{', '.join(parts)}}}"
 
 
 def listed(values: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from tillage.contracts.compiler import moment, number
+from tillage.contracts.compiler import moment, number, spelt_number
 from tillage.contracts.compiler.classes import class_known, class_source, class_value, unknown_class
 from tillage.contracts.compiler.codes import BIT, NOT_COUNTABLE
 from tillage.contracts.compiler.leaves import Leaf
@@ -70,6 +70,8 @@ def _value(column: Column, e: str) -> str:
         spoken = f"case lower({plain}) {_BOOLEANS} end"
         return f"case when {e} in ('true', 'false') then {e} when is_text and {e}[1] = '\"' then {spoken} end"
     digits = f"{e}->>'$.\"{NOTE}\".number'"
+    if column.number_format:
+        plain = spelt_number.plain_text(plain, column.number_format)
     return (
         f"case {e}[1] when '\"' then {number.plain(plain)} when '{{' then {digits} when 't' then null "
         f"when 'f' then null else {e} end"

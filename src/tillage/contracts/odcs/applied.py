@@ -10,7 +10,7 @@ from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.limits import OPTIONS, is_row_enum
 from tillage.contracts.odcs.terms import Terms, own_terms
 
-_OF_READING = ("tillage.nullValues", "tillage.aliases")
+_OF_READING = ("tillage.nullValues", "tillage.aliases", "tillage.numberFormat")
 _OF_VALUES = ("tillage.aliases", "tillage.vat", "tillage.amount", "tillage.map", "tillage.control")
 
 

@@ -13,6 +13,7 @@ from tillage.contracts.document import Document, Path, nearest
 from tillage.contracts.odcs.applied import check_applied, check_element, check_inside
 from tillage.contracts.odcs.limits import read_limits
 from tillage.contracts.odcs.money import read_money, read_vat
+from tillage.contracts.odcs.number_format import read_number_format
 from tillage.contracts.odcs.terms import Terms, column_name, only, own_terms, yes_or_no
 
 COLUMN_KEYS = {
@@ -24,7 +25,7 @@ ITEMS_KEYS = {"logicalType", "properties", "description", "name", "required", "l
 ITEMS_KEYS |= {"customProperties"}
 COLUMN_TERMS = {
     *("tillage.aliases", "tillage.nullValues", "tillage.money", "tillage.vat", "tillage.control", "tillage.amount"),
-    *("tillage.map", "tillage.eventTime"),
+    *("tillage.map", "tillage.eventTime", "tillage.numberFormat"),
 }
 MAP_NAMES = {"column", "values", "default"}
 KINDS = {kind.value: kind for kind in Kind}
@@ -81,6 +82,9 @@ def read_column(
         date_format=date_format,
         time_zone=time_zone,
         has_offset=has_offset,
+        number_format=read_number_format(
+            document, terms.at("tillage.numberFormat"), kind, terms.get("tillage.numberFormat")
+        ),
         money=money,
         vat=read_vat(document, terms.at("tillage.vat"), money, terms["tillage.vat"])
         if "tillage.vat" in terms

@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from tillage.contracts.contract import Column, Contract, Dataset, DatasetRule, Excess, Limits, Money, RowRule, Severity
+from tillage.contracts.contract import (
+    Column,
+    Contract,
+    Dataset,
+    DatasetRule,
+    Excess,
+    Limits,
+    Money,
+    NumberFormat,
+    RowRule,
+    Severity,
+)
 from tillage.contracts.types import duckdb_type
 
 
@@ -174,6 +185,11 @@ def _sources(where: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(where, "it has more spellings", Breaks.NOBODY)
     if set(old.null_values) != set(new.null_values):
         yield Change(where, "other values stand for null", Breaks.SENDERS)
+    if old.number_format != new.number_format:
+        yield Change(where, "format of numbers is another one", Breaks.SENDERS)
+        was, is_now = (one.number_format or NumberFormat() for one in (old, new))
+        if was.decimal == is_now.group or was.group == is_now.decimal:
+            yield Change(where, "the same text is another number now", Breaks.READERS)
     if _clock(old) != _clock(new):
         yield Change(where, "format of dates or times is another one", Breaks.SENDERS)
         if old.time_zone != new.time_zone or _is_read_otherwise(old.date_format or _ISO, new.date_format or _ISO):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tillage.contracts.compiler.shape import ROWS
+from tillage.contracts.compiler.spelt_number import pattern
 from tillage.contracts.contract import Column, Contract, Dataset, Kind, Limits
 
 _TEXT_NUMBER = r"^\s*-?[0-9]+(\.[0-9]+)?\s*$"
@@ -115,7 +116,8 @@ def _alternatives(column: Column) -> list[dict[str, Any]]:
         number: dict[str, Any] = {"type": "integer" if column.kind is Kind.INTEGER else "number"}
         if not column.money:  # bounds of money are in major units, and what arrives may be in minor ones
             number |= _bounds(column.limits)
-        found = [number, {"type": "string", "pattern": _TEXT_NUMBER}]
+        spelt = rf"^\s*{pattern(column.number_format)}\s*$" if column.number_format else _TEXT_NUMBER
+        found = [number, {"type": "string", "pattern": spelt}]
     if column.null_values:
         found.append({"type": "string", "pattern": rf"^\s*({'|'.join(map(re.escape, column.null_values))})\s*$"})
     if not column.is_required:

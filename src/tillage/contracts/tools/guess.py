@@ -6,16 +6,18 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from tillage.contracts.contract import NumberFormat
 from tillage.contracts.sql_text import BLANK
 from tillage.contracts.tools.guess_moment import moment
+from tillage.contracts.tools.guess_number import SpeltNumbers, spelt
+from tillage.contracts.yaml_text import number_format
+from tillage.domain.money import exponent
 
 _NULLS = {"", "na", "n/a", "nan", "null", "none", "nil", "error", "unknown", "-", "?", "missing", "undefined", "#n/a"}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,31})(\.[0-9]{1,6}0*)?")
 _LONG_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DIGITS = re.compile(r"[0-9]+")
-_DECIMAL_COMMA = re.compile(r"-?[0-9]{1,3}(\.?[0-9]{3})*,[0-9]+|-?[0-9]+")
-_WITH_MARKS = re.compile(r"[-+(]?\s?(\D{0,3}\s?)?[-+]?[0-9][0-9.,' ]*\s?([%€$£]|[A-Z]{3})?\)?")
 _BOOLEANS = {"true", "false", "yes", "no"}
 _MONEY = {
     *("price", "amount", "total", "gross", "net", "cost", "fee", "tax", "revenue", "spent", "paid", "value", "sales"),
@@ -44,6 +46,7 @@ class Guess:
 
     logical_type: str
     date_format: str | None = None
+    number_format: NumberFormat | None = None
     null_values: tuple[str, ...] = ()
     is_unique: bool = False
     """Every value is there, and no two are equal: it could be a key."""
@@ -72,7 +75,8 @@ def guess(member: str, seen: Seen, *, is_text: bool) -> Guess:
         found = replace(
             found, null_values=nulls, doubts=(*found.doubts, "nullValues: these were taken for `there is nothing`")
         )
-    distinct = {int(value) for value in [*seen.numbers, *real]} if found.logical_type == "integer" else ()
+    is_key = found.logical_type == "integer" and found.number_format is None
+    distinct = {int(value) for value in [*seen.numbers, *real]} if is_key else ()
     return replace(found, is_full=not nulls, is_unique=not nulls and len(distinct) == len(seen))
 
 
@@ -121,26 +125,34 @@ def _typed(member: str, values: Sequence[str], *, is_text: bool) -> Guess:
     found = moment(values)
     if found is not None:
         return Guess(found.logical_type, found.date_format, doubts=found.doubts)
-    return _numeric(member, values) or _string(_looks_numeric(values))
+    return _numeric(member, values) or _spelt(member, values)
 
 
-def _numeric(member: str, values: Sequence[str]) -> Guess | None:
+def _numeric(member: str, values: Sequence[str], currency: str | None = None) -> Guess | None:
     if _all(_INTEGER, values):
-        return Guess("integer", doubts=(*_money_doubt(member, values), *_sentinel(values)))
+        return Guess("integer", doubts=(*_money_doubt(member, values, currency), *_sentinel(values)))
     if _all(_NUMBER, values):
-        return Guess("number", doubts=(*_money_doubt(member, values), *_sentinel(values)))
+        return Guess("number", doubts=(*_money_doubt(member, values, currency), *_sentinel(values)))
     return None
 
 
-def _looks_numeric(values: Sequence[str]) -> str | None:
-    """Why texts that a person would call numbers are kept as text."""
+def _spelt(member: str, values: Sequence[str]) -> Guess:
+    """Of texts that are no plain numbers."""
     if _all(_LONG_NUMBER, values):
-        return "kept as text: as a number it has an exponent, or more digits than this version keeps"
-    if _all(_DECIMAL_COMMA, values):
-        return "kept as text: a number with a decimal comma, which no type reads; have it sent with a point"
-    if _all(_WITH_MARKS, values):
-        return "kept as text: it looks like a number with separators, a sign of currency or a unit"
-    return None
+        return _string("kept as text: as a number it has an exponent, or more digits than this version keeps")
+    found = () if _last_word(member) in _IDENTIFIERS else spelt(values)
+    if isinstance(found, SpeltNumbers):
+        made = _numeric(member, found.plain, found.currency)
+        if made is not None:
+            return replace(
+                made,
+                number_format=found.form,
+                doubts=("numberFormat: told from these values", *made.doubts),
+            )
+    elif found:
+        one, other = (number_format(form) for form in (found[0], found[-1]))
+        return _string(f"kept as text: nobody can tell whether its tillage.numberFormat is {one} or {other}")
+    return _string()
 
 
 def _all(pattern: re.Pattern[str], values: Iterable[str]) -> bool:
@@ -158,8 +170,10 @@ def _sentinel(values: Collection[str]) -> Iterator[str]:
         yield 'if -1 stands for `there is nothing`, add {property: tillage.nullValues, value: ["-1"]}'
 
 
-def _money_doubt(member: str, values: Iterable[str]) -> Iterator[str]:
-    if _MONEY & set(words(member)):
+def _money_doubt(member: str, values: Iterable[str], currency: str | None) -> Iterator[str]:
+    if currency or _MONEY & set(words(member)):
+        currency = currency or "EUR"
         decimals = max(len(value.partition(".")[2].rstrip("0")) for value in values)
-        money = "EUR" if decimals <= 2 else "{currency: EUR, excessDecimals: round}"
+        has_all = decimals <= exponent(currency)
+        money = currency if has_all else f"{{currency: {currency}, excessDecimals: round}}"
         yield f"if it is money, add customProperties: [{{property: tillage.money, value: {money}}}]"

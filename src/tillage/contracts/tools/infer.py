@@ -14,7 +14,7 @@ from typing import Any
 from tillage.contracts.compiler.shape import NOTE, ROWS
 from tillage.contracts.compiler.text_members import TEXT, is_leaf
 from tillage.contracts.tools.guess import Guess, Seen, guess, is_named_as_key, words
-from tillage.contracts.yaml_text import listed, quoted, word
+from tillage.contracts.yaml_text import listed, number_format, quoted, word
 from tillage.errors import OperatorError
 
 MOST_COLUMNS = 2_000  # of one contract: beyond, names of members are values that belong elsewhere
@@ -276,8 +276,13 @@ def _type(one: Guess) -> list[str]:
     parts = [f"logicalType: {one.logical_type}"]
     if one.date_format:
         parts.append(f"logicalTypeOptions: {{format: {quoted(one.date_format)}}}")
+    terms = []
+    if one.number_format:
+        terms.append(f"{{property: tillage.numberFormat, value: {number_format(one.number_format)}}}")
     if one.null_values:
-        parts.append(f"customProperties: [{{property: tillage.nullValues, value: {listed(one.null_values)}}}]")
+        terms.append(f"{{property: tillage.nullValues, value: {listed(one.null_values)}}}")
+    if terms:
+        parts.append(f"customProperties: [{', '.join(terms)}]")
     return parts
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tillage.contracts.contract import Basis, Excess, Level, Merge
+from tillage.contracts.contract import Basis, Excess, Level, Merge, Negative
 from tillage.contracts.odcs.column import COLUMN_TERMS, MAP_NAMES
 from tillage.contracts.odcs.contract_file import CONTRACT_TERMS, LIMITS, UNKNOWN_FIELDS
 from tillage.contracts.odcs.dataset import DATASET_TERMS, UNIT_NAMES, UNIT_PATH
 from tillage.contracts.odcs.money import INPUTS, MONEY_NAMES, VAT_NAMES
+from tillage.contracts.odcs.number_format import DECIMALS, GROUPS, NO_SYMBOL, NUMBER_FORMAT_NAMES
 from tillage.contracts.tools.project_schema import Schema, closed
 from tillage.domain.money import by_exponent
 
@@ -44,6 +45,15 @@ _MAP: Mapping[str, Schema] = {
     "values": {"type": "object", "minProperties": 1},
     "default": {"type": "string", "default": "reject"},
 }
+_NUMBER_FORMAT: Mapping[str, Schema] = {
+    "decimal": {"enum": list(DECIMALS), "default": "."},
+    "group": {"enum": list(GROUPS), "default": ""},
+    "symbols": {
+        "type": "array",
+        "items": {"type": "string", "pattern": rf"^[^\s{NO_SYMBOL}]([^{NO_SYMBOL}]*[^\s{NO_SYMBOL}])?$"},
+    },
+    "negative": {"enum": [one.value for one in Negative], "default": Negative.MINUS.value},
+}
 _UNIT: Mapping[str, Schema] = {"groupBy": {"type": "array", "items": _TEXT, "minItems": 1}}
 _VALUES: Mapping[str, Schema] = {
     "tillage.unknownFields": {"enum": list(UNKNOWN_FIELDS)},
@@ -71,6 +81,7 @@ _VALUES: Mapping[str, Schema] = {
     },
     "tillage.vat": closed(_VAT, VAT_NAMES) | {"oneOf": [{"required": ["rate"]}, {"required": ["rateBy", "rates"]}]},
     "tillage.control": _YES_OR_NO,
+    "tillage.numberFormat": closed(_NUMBER_FORMAT, NUMBER_FORMAT_NAMES) | {"minProperties": 1},
     "tillage.amount": {"type": ["string", "number"]},
     "tillage.map": closed(_MAP, MAP_NAMES, required=("column", "values")),
     "tillage.eventTime": _YES_OR_NO,
