@@ -235,6 +235,8 @@ def test_any_text_survives_yaml_on_one_line(value: str) -> None:
         ("day", ["12/1/2010 8:26", "12/13/2010 18:26"], "timestamp", "M/d/yyyy H:mm", None),
         ("day", ["1/8/11 8:26", "12/31/11 18:26"], "timestamp", "M/d/yy H:mm", "2000 to 2099"),
         ("day", ["31.12.2024"], "date", "dd.MM.yyyy", None),
+        ("at", ["2024-01-31 10:00:00 +0100", "2024-07-31 09:00:00 -0330"], "timestamp", "yyyy-MM-dd HH:mm:ss Z", None),
+        ("at", ["2024-01-31 10:00:00 +01:00"], "string", None, None),
         ("day", ["20240131"], "date", "yyyyMMdd", "whole number"),
         ("day", ["2024-01-31"], "date", None, None),
         ("day", ["2023-02-29"], "string", None, None),
@@ -266,7 +268,7 @@ def test_texts_get_the_type_that_keeps_all_of_them(
         (["1,234", "1,234,567"], "integer", '{group: ","}', "EUR"),
         (["0,125", "1,250"], "number", '{decimal: ","}', "{currency: EUR, excessDecimals: round}"),
         (["€ 12,50", "1.234,56 €", "€ -3,00"], "number", '{decimal: ",", group: ".", symbols: ["€"]}', "EUR"),
-        (["$1.00", "($1,005.00)"], "number", '{group: ",", symbols: ["$"], negative: parentheses}', "EUR"),
+        (["$1.00", "($1,005.00)"], "number", '{group: ",", symbols: ["$"], negative: parentheses}', "USD"),
         (["£5", "£6"], "integer", '{symbols: ["£"]}', "GBP"),
         (["5 JPY", "6 JPY"], "integer", '{symbols: ["JPY"]}', "JPY"),
         (["12.50-", "3.00"], "number", "{negative: trailing}", "EUR"),
@@ -281,7 +283,7 @@ def test_numbers_that_are_spelt_otherwise_get_the_one_format_that_reads_them(
     assert found.number_format is not None
     assert (found.logical_type, number_format(found.number_format)) == (kind, form)
     assert found.doubts[0] == "numberFormat: told from these values"
-    assert f"property: tillage.money, value: {money}}}" in found.doubts[1]
+    assert found.doubts[1] == f"if it is money, add {{property: tillage.money, value: {money}}} to its customProperties"
 
 
 def test_the_guessed_format_is_read_by_the_contract(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

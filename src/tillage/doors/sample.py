@@ -201,9 +201,13 @@ def _read_stream(
             return replace(plain, doubts=(*doubts, "quote: nothing is quoted, since the quotes do not pair"))
     if sample.records:
         return sample
+    if not sample.skipped_records:
+        behind = " behind its header" if feed.format == "csv" else ""
+        raise OperatorError(f"{name} holds no record{behind}, so nothing can be told from it; take a file with some")
+    none = ", or none is an object" if feed.format in {"json", "jsonl"} else ""
     raise OperatorError(
-        f"{name}: no record of it can be read as {feed.format}, which it looks like; mend it, or take another file. A "
-        f"record is at most {MAX_RECORD_BYTES:,} bytes, nested at most {MAX_DEPTH} deep"
+        f"{name}: no record of it can be read as {feed.format}, which it looks like{none}; mend it, or take another "
+        f"file. A record is at most {MAX_RECORD_BYTES:,} bytes, nested at most {MAX_DEPTH} deep"
     )
 
 

@@ -75,9 +75,16 @@ def guess(member: str, seen: Seen, *, is_text: bool) -> Guess:
         found = replace(
             found, null_values=nulls, doubts=(*found.doubts, "nullValues: these were taken for `there is nothing`")
         )
+    if found.number_format or nulls:
+        found = replace(found, doubts=tuple(map(_beside_others, found.doubts)))
     is_key = found.logical_type == "integer" and found.number_format is None
     distinct = {int(value) for value in [*seen.numbers, *real]} if is_key else ()
     return replace(found, is_full=not nulls, is_unique=not nulls and len(distinct) == len(seen))
+
+
+def _beside_others(doubt: str) -> str:
+    """What it says to add, for a column that has `customProperties` already: a second list would be refused."""
+    return re.sub(r"add customProperties: \[(.*)\]$", r"add \1 to its customProperties", doubt)
 
 
 def words(member: str) -> list[str]:

@@ -71,10 +71,13 @@ def moment(values: Sequence[str]) -> Moment | None:
 
 
 def _both() -> dict[str, tuple[str, str]]:
-    return {
+    """Without an offset, and with one as shop systems write it."""
+    plain = {
         f"{day} {time}": (f"{_DATES[day][0]} {_TIMES[time][0]}", f"{_DATES[day][1]} {_TIMES[time][1]}")
         for day, time in product(_DATES, _TIMES)
     }
+    offset = f"[+-]{_HOUR}{_SIXTY}"
+    return plain | {f"{form} Z": (f"{shape} %z", f"{regex} {offset}") for form, (shape, regex) in plain.items()}
 
 
 def _all_iso(values: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from tillage.domain.money import by_exponent
 
 _CODES = {code for _, codes in by_exponent() for code in codes}
 _SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "₽": "RUB", "₴": "UAH", "₩": "KRW", "zł": "PLN", "Kč": "CZK"}
-_SIGNS |= {"$": "", "US$": "USD", "¥": "", "kr": "", "kr.": "", "Fr.": "CHF", "R$": "BRL", "₫": "VND", "₪": "ILS"}
+_SIGNS |= {"$": "USD", "US$": "USD", "¥": "JPY", "kr": "", "kr.": "", "Fr.": "CHF", "R$": "BRL", "₫": "VND", "₪": "ILS"}
 _MARKS = f"{MINUS}()"
 _NUMBER = re.compile(f"[0-9](?:[0-9.,{APOSTROPHES}{BLANK_GROUPS}]*[0-9])?")
 
