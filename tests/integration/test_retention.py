@@ -33,6 +33,7 @@ from tillage.pipelines.explain import explain
 from tillage.pipelines.maintain import maintain
 from tillage.pipelines.quarantine import discard, patch_file, replay
 from tillage.pipelines.query import query
+from tillage.pipelines.rebuild import rebuild_from_bronze
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.run import run
 from tillage.ports.engine import Due
@@ -163,6 +164,25 @@ def test_bytes_that_a_patch_made_go_with_those_that_came(kept: Shop) -> None:
     assert kept_up(kept).forgotten_records == 5
     assert bytes_by_load(kept) == {1: 0, 2: 0, 3: 0}
     assert shares(kept)["orders"] == (0, 0, 4, 1530)
+
+
+def test_patched_bytes_that_a_rebuild_wrote_again_go_too(kept: Shop) -> None:
+    rule = [{"replace": "$.orders[*].basket[*].productType", "from": "dessert", "to": "cold food"}]
+    with kept.open() as house:
+        replay(house, patch=patch_file("patch.yaml", json.dumps(rule)), wait_s=1)
+    kept.edit(CONTRACT, "cold food: 7", "cold food: 19")
+    with kept.open() as house:
+        rebuild_from_bronze(house, wait_s=1)
+    assert bytes_by_load(kept) == {1: 2, 2: 2, 3: 1, 5: 1}  # load 4 found nothing else to close
+    assert kept_up(kept).forgotten_records == 6
+    assert bytes_by_load(kept) == {1: 0, 2: 0, 3: 0, 5: 0}
+    assert shares(kept)["orders"] == (0, 0, 4, 1530)
+    kept.edit(CONTRACT, "cold food: 19", "cold food: 7")
+    with kept.open() as house:
+        looked = rebuild_from_bronze(house, wait_s=1).looked_at["orders"]
+    assert (looked.rows, looked.forgotten_rows) == (4, 4)
+    assert kept_up(kept).forgotten_records == 0
+    sound(kept)
 
 
 def test_patched_bytes_that_are_younger_than_those_that_came_are_judged_as_before(kept: Shop) -> None:

@@ -17,6 +17,8 @@ from tests.integration.shops import Shop, customer, order
 from tillage.domain.load import LoadKind
 from tillage.pipelines import retention
 from tillage.pipelines.backup import UPKEEP
+from tillage.pipelines.quarantine import discard
+from tillage.ports.store import Waiting
 
 
 @pytest.fixture
@@ -47,6 +49,15 @@ def test_day_that_passed_the_limit_is_forgotten_once_and_not_each_hour(kept: Sho
     assert run_at(kept, KEPT_DAYS + 0.9) == []
     (done,) = run_at(kept, KEPT_DAYS + 1.1)
     assert done.forgotten_records == 1
+
+
+def test_load_that_brought_no_bytes_is_never_overdue(kept: Shop) -> None:
+    with kept.open() as house:
+        discard(house, Waiting(), reason="no such class", wait_s=1)
+    (done,) = run_at(kept, KEPT_DAYS + 1.1)
+    assert done.forgotten_records == 4
+    kept_up(kept, KEPT_DAYS + 1.1)
+    assert run_at(kept, KEPT_DAYS + 1.1) == []
 
 
 def test_maintain_that_was_killed_before_it_forgot_is_made_good_by_the_next_run(kept: Shop) -> None:

@@ -249,7 +249,7 @@ class Ledger(Protocol):
         ...
 
     def first_sealed_after(self, feed: str, load_seq: int) -> datetime | None:
-        """When the first sealed load of the feed after that number was sealed, those that only maintain left out."""
+        """When the first load of the feed after that number that brought rows to bronze was sealed."""
         ...
 
     def loads(self) -> list[Load]:

@@ -147,11 +147,13 @@ select now()
 
 -- name: sealed_before
 select load_seq from tillage.loads
-where feed = %(feed)s and kind in ('read', 'replay') and state = 'sealed' and sealed_at < %(moment)s order by load_seq
+where feed = %(feed)s and kind in ('read', 'replay', 'rebuild') and state = 'sealed' and sealed_at < %(moment)s
+order by load_seq
 
 -- name: first_sealed_after
 select sealed_at from tillage.loads
-where feed = %(feed)s and load_seq > %(load_seq)s and kind <> 'maintain' and state = 'sealed' order by load_seq limit 1
+where feed = %(feed)s and load_seq > %(load_seq)s and kind in ('read', 'replay', 'rebuild') and state = 'sealed'
+order by load_seq limit 1
 
 -- name: rejected
 select path, digest, message from tillage.rejected where feed = %(feed)s
