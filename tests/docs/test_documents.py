@@ -19,6 +19,9 @@ from tillage import errors
 from tillage.cli.demo_data import write_orders
 from tillage.domain.load import CommitPoint
 from tillage.domain.verdict import Code
+from tillage.ports.backup import BACKUP_FORMAT
+from tillage.ports.lake import LAKE_FORMAT
+from tillage.stores.postgres.database import SCHEMA_VERSION
 
 MOST_WORDS = 1_400  # about five minutes
 LONGEST_LINE = 120
@@ -308,6 +311,12 @@ def test_architecture_states_every_exit_code_of_an_error_class() -> None:
     text = section((REPOSITORY / "ARCHITECTURE.md").read_text(), "Errors")
     for name, exit_code in re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", text, re.MULTILINE):
         assert getattr(errors, name).exit_code == int(exit_code)
+
+
+def test_page_of_versions_states_those_of_today() -> None:
+    text = (REPOSITORY / "docs/reference/versions.md").read_text()
+    now = {what: int(number) for what, number in re.findall(r"^\| (\w+) \|.*\| (\d+) \|$", text, re.MULTILINE)}
+    assert now == {"store": SCHEMA_VERSION, "lake": LAKE_FORMAT, "backup": BACKUP_FORMAT}
 
 
 def test_architecture_is_no_longer_than_it_may_be() -> None:

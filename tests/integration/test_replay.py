@@ -78,6 +78,23 @@ def test_same_replay_twice_moves_once(waiting: Shop) -> None:
     assert proven(waiting) == {"c1": (2, 1100), "c2": (1, 2000)}
 
 
+def test_load_that_was_stopped_before_it_decided_says_what_becomes_of_what_it_took_up(waiting: Shop) -> None:
+    said = {
+        LoadKind.REPLAY: "what waited goes on waiting: to judge it, repeat the replay",
+        LoadKind.DISCARD: "all goes on waiting: repeat the discard",
+        LoadKind.REBUILD: "a rebuild, was stopped; for what it has not done yet: tillage rebuild --from bronze",
+    }
+    for kind, words in said.items():
+        with waiting.open() as house:
+            with house.leases.hold("feed/orders", wait_s=1, on_wait=waiting.said.append) as lease:
+                digest = house.feeds["orders"].check.contract.digest
+                house.ledger.begin(kind, "orders", contract_digest=digest, texts={}, manifest={}, lease=lease)
+            waiting.said.clear()
+            replay(house, is_trial=True, wait_s=1)
+        assert words in " ".join(waiting.said)
+        assert "files read again" not in " ".join(waiting.said)
+
+
 def test_for_all_time_everything_read_is_accepted_or_waits_or_is_given_up(waiting: Shop) -> None:
     add_rate(waiting)
     replayed(waiting)

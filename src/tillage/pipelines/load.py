@@ -134,11 +134,45 @@ def _refuse_broken_rules(
 
 
 def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
-    """Finishes a load that another process left open, from bronze; None if it had to be voided.
+    """Finishes a load that another process left open, from bronze; None if it had to be voided, which is said.
 
     Raises:
         LeaseLostError, LawBrokenError: as `execute`.
     """
+    counts = _finished(house, load, lease)
+    if counts is None:
+        house.say(f"load {load.load_seq} was stopped {_VOIDED[load.kind]}")
+    return counts
+
+
+_UNDECIDED = "before anything was decided; it is voided"
+_VOIDED = {
+    LoadKind.READ: f"{_UNDECIDED} and its files read again",
+    LoadKind.REPLAY: f"{_UNDECIDED}, and what waited goes on waiting: to judge it, repeat the replay",
+    LoadKind.DISCARD: "before anything was given up; it is voided, and all goes on waiting: repeat the discard",
+    LoadKind.MAINTAIN: "while it kept up the tables; it is voided, and what it did stands",
+    LoadKind.REBUILD: _UNDECIDED,
+}
+
+
+def finish_open(house: House, feed: str, lease: Lease) -> None:
+    """As `resume`, if a load of the feed is open; what a rebuild had to do beside that load is a person's to ask for.
+
+    Raises:
+        LeaseLostError, LawBrokenError: as `execute`.
+    """
+    load = house.ledger.open_load(feed)
+    if load is None:
+        return
+    resume(house, load, lease)
+    if load.kind is LoadKind.REBUILD:
+        house.say(
+            f"load {load.load_seq}, a rebuild, was stopped; for what it has not done yet: tillage rebuild --from bronze "
+            f"--feed {feed}"
+        )
+
+
+def _finished(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
     if load.kind is LoadKind.MAINTAIN:  # nothing of it can be torn, and only one that fences anew may go on
         house.ledger.void(load, lease)
         return None

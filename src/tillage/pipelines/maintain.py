@@ -21,7 +21,7 @@ from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.failing import failed_before
 from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
-from tillage.pipelines.load import resume
+from tillage.pipelines.load import finish_open
 from tillage.pipelines.models import sync_models
 from tillage.pipelines.retention import KEEP_H, forget, is_overdue, plan_forgetting
 from tillage.ports.lake import LakeTable
@@ -73,8 +73,7 @@ def is_ready(house: House, feed: str, lease: Lease) -> bool:
     if failed := failed_before(house, feed):
         house.say(f"feed {feed} is not maintained: {failed[1]}")
         return False
-    if load := house.ledger.open_load(feed):
-        resume(house, load, lease)
+    finish_open(house, feed, lease)
     return feed in house.ledger.last_standing()
 
 

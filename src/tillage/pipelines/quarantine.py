@@ -27,7 +27,7 @@ from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.failing import failed_before, what_is_wrong
 from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
-from tillage.pipelines.load import repeat, resume, silver_before, void
+from tillage.pipelines.load import finish_open, repeat, silver_before, void
 from tillage.pipelines.models import sync_models
 from tillage.pipelines.query import query
 from tillage.ports.engine import Silver, Workspace
@@ -155,8 +155,7 @@ def at_work(house: House, contract: FeedContract, wait_s: float) -> Iterator[Lea
         sync_models(house)
         if failed := failed_before(house, feed):
             raise failed[1]
-        if load := house.ledger.open_load(feed):
-            resume(house, load, lease)
+        finish_open(house, feed, lease)
         yield lease
 
 

@@ -126,20 +126,12 @@ def _finish(house: House, contract: FeedContract, lease: Lease, report: RunRepor
         return
     counts = resume(house, load, lease)
     if counts is None:
-        house.say(f"load {load.load_seq} was stopped {_VOIDED.get(load.kind, _VOIDED[LoadKind.READ])}")
         report.voided.append(load.load_seq)
     else:
         report.resumed.append(load.load_seq)
         report.loads[load.load_seq] = counts
     if load.kind is LoadKind.REBUILD:
         report.loads |= go_on(house, contract, load, lease)
-
-
-_VOIDED = {
-    LoadKind.READ: "before anything was decided; it is voided and its files read again",
-    LoadKind.MAINTAIN: "while it kept up the tables; it is voided, and what it did stands",
-    LoadKind.REBUILD: "before anything was decided; it is voided and made again",
-}
 
 
 def _load_new(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> None:
