@@ -9,6 +9,7 @@ from tillage.contracts.odcs.contract_file import read_contract
 from tillage.errors import ModelError
 from tillage.models.fold import Fold, read_fold
 from tillage.models.output import Output, currency_in
+from tillage.models.project import read_models
 
 _CONTRACT = """
 apiVersion: v3.1.0
@@ -144,3 +145,108 @@ def test_amount_is_in_the_currency_that_its_row_names() -> None:
     assert currency_in(output.currency, {"code": None, "x": 120}) is None
     assert currency_in("EUR", {"code": "JPY"}) == "EUR"
     assert Output("x", is_key=False, currency="EUR").currency_by is None
+
+
+_ORDERS = """
+      - name: cost
+        logicalType: number
+        customProperties: [{property: tillage.money, value: USD}]
+      - {name: sold, logicalType: object, properties: [PAID, DUE]}
+      - {name: back, logicalType: object, properties: [DUE, PAID]}
+      - {name: in_euro, logicalType: array, items: {logicalType: object, properties: [DUE]}}
+      - {name: in_dollar, logicalType: array, items: {logicalType: object, properties: [OWED]}}
+"""
+_PARTS = {
+    "PAID": "{name: paid, logicalType: number, customProperties: [{property: tillage.money, value: USD}]}",
+    "DUE": "{name: due, logicalType: number, customProperties: [{property: tillage.money, value: EUR}]}",
+    "OWED": "{name: due, logicalType: number, customProperties: [{property: tillage.money, value: USD}]}",
+}
+
+
+def _table(sql: str) -> list[tuple[str, str | None]]:
+    """Columns and currencies of a model that is no fold."""
+    contract = _CONTRACT + _ORDERS.strip("\n") + "\n"
+    for part, text in _PARTS.items():
+        contract = contract.replace(part, text)
+    datasets = {dataset.name: dataset for dataset in read_contract("sales", "sales.odcs.yaml", contract).datasets}
+    found = read_models({"m": sql}, datasets).derived["m"]
+    return [(output.name, output.currency) for output in found.outputs]
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        (
+            (
+                "select fee_minor as a, cost_minor as b from sales union all by name "
+                "select fee_minor as b, cost_minor as a from sales"
+            ),
+            "its union is by name; write the columns out",
+        ),
+        ("select s.a as x from (select fee_minor as a, cost_minor as b from sales) as s(b, a)", "renames columns"),
+        ("select o.fee_minor as x from sales as o(a, b, c, d, e, fee_minor)", "renames columns"),
+        ("select lag(fee_minor, 1, cost_minor) over (order by day) as x from sales", "EUR and USD meet"),
+        ("select lead(fee_minor, 1, 5) over (order by day) as x from sales", "EUR and a number without currency meet"),
+        ("select list_sum(array(select cost_minor from sales)) as x", "where a value stands; join it instead"),
+        ("select coalesce(*columns('(fee|cost)_minor')) as x from sales", "picks columns by a pattern; name each"),
+        ("select sum(columns('.*_minor')) as x from sales", "picks columns by a pattern; name each"),
+        ("select x.fee_minor as x from (select * from sales) as x limit 1", r"name each column instead of \*"),
+        ("select fee_minor from sales unpivot (fee_minor for k in (fee_minor, cost_minor))", "PIVOT and UNPIVOT"),
+        ("select x.fee_minor from (sales as s unpivot (fee_minor for k in (fee_minor, cost_minor))) as x", "UNPIVOT"),
+        ("select currency, sum(price_minor) as x from sales group by rollup (currency)", "'x' would add up amounts"),
+        ("select currency, sum(price_minor) as x from sales group by cube (currency)", "several sets of keys"),
+        ("select currency, max(price_minor) as x from sales group by grouping sets ((currency), ())", "several sets"),
+        (
+            "select u.s.due_minor as x from (select sold as s from sales union all select back from sales) as u",
+            "structs or lists with other members meet in column 's' of the union",
+        ),
+        (
+            (
+                "select l.due_minor as x from (select in_euro as e from sales union all select in_dollar from sales) as u "
+                "cross join unnest(u.e) as t(l)"
+            ),
+            "structs or lists with other members meet in column 'e' of the union",
+        ),
+        (
+            (
+                "select s.currency, l.tip_minor as x from (select lines from sales) as u cross join sales as s "
+                "cross join unnest(u.lines) as t(l)"
+            ),
+            "which is not selected beside it",
+        ),
+        (
+            "select currency, sum(price_minor) over (w) as x from sales window w as (partition by shop)",
+            "add sales.curr",
+        ),
+        ("with sales as (select fee_minor from sales) select sum(fee_minor) as x from sales", "WITH sales hides what"),
+    ],
+)
+def test_amounts_of_a_table_never_change_their_names_unseen(sql: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        _table(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "currencies"),
+    [
+        ("select currency, max(price_minor) as x from sales group by 1", [None, "@currency"]),
+        ("select s.currency as c, l.tip_minor as x from sales as s cross join unnest(s.lines) as t(l)", [None, "@c"]),
+        ("select l.coin, max(l.amount_minor) as x from sales as s, unnest(s.lines) as t(l) group by 1",
+         [None, "@coin"]),
+        ("select currency, max(buyer.credit_minor) as x from sales group by 1", [None, "@currency"]),
+        ("select c, x from (select currency as c, sum(price_minor) over (partition by currency) as x from sales) as s",
+         [None, "@c"]),
+        ("with a as (select shop, sum(fee_minor) over (partition by shop) as x from sales) select shop, x from a",
+         [None, "EUR"]),
+        ("select currency, sum(price_minor) over w as x from sales window w as (partition by currency)",
+         [None, "@currency"]),
+        ("select lag(fee_minor, 1, 0) over (order by day) as x from sales", ["EUR"]),
+        ("select shop, sum(fee_minor) as x from sales group by rollup (shop)", [None, "EUR"]),
+        ("select fee_minor > 5 and not cost_minor > 5 as x from sales", [None]),
+        ("select shop, count_if(fee_minor > 5) as x from sales group by 1", [None, None]),
+        ("select fee_minor as x from sales as s where exists (select * from sales as o where o.shop = s.shop)",
+         ["EUR"]),
+    ],
+)  # fmt: skip
+def test_amounts_of_a_table_are_followed(sql: str, currencies: list[str | None]) -> None:
+    assert [currency for _, currency in _table(sql)] == currencies

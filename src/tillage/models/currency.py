@@ -14,10 +14,12 @@ from tillage.models.scope import ANY, BY, HOLDS_MONEY, Currency, Scope, is_by_co
 
 _KEEPS = (
     *(exp.Paren, exp.Alias, exp.Neg, exp.Abs, exp.Sum, exp.Min, exp.Max, exp.Cast, exp.Filter, exp.Window, exp.Order),
-    *(exp.IgnoreNulls, exp.RespectNulls, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin, exp.Lag, exp.Lead),
+    *(exp.IgnoreNulls, exp.RespectNulls, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin),
     *(exp.FirstValue, exp.LastValue, exp.NthValue),
 )
 """What comes out has the currency of its first argument."""
+_NUMBERS = (exp.Count, exp.CountIf, exp.Length, exp.ArraySize)
+_CONDITIONS = (exp.Predicate, exp.Connector, exp.Not)
 
 
 def merged(model: str, left: Currency, right: Currency, where: str) -> Currency:
@@ -65,7 +67,7 @@ def currency_of(model: str, node: exp.Expr, scope: Scope) -> Currency:
         return left if left is not None else right
     if isinstance(node, exp.IntDiv):
         return _quotient(model, node, scope)
-    if isinstance(node, exp.Case | exp.Coalesce | exp.If | exp.Greatest | exp.Least):
+    if isinstance(node, exp.Case | exp.Coalesce | exp.If | exp.Greatest | exp.Least | exp.Lag | exp.Lead):
         return _branches(model, node, scope)
     return _of_other(model, node, scope)
 
@@ -80,17 +82,17 @@ def _quotient(model: str, node: exp.IntDiv, scope: Scope) -> Currency:
 
 
 def _of_other(model: str, node: exp.Expr, scope: Scope) -> Currency:
-    if isinstance(node, exp.Subquery):
+    if isinstance(node, (*_NUMBERS, *_CONDITIONS)):
+        return None
+    if any(isinstance(inner, exp.Query) for inner in node.walk(prune=lambda inner: isinstance(inner, _CONDITIONS))):
         raise ModelError(
             f"model {model}: '{node.sql()[:60]}' is a query inside an expression, where a value stands; join it instead"
         )
-    if isinstance(node, exp.Count | exp.Length | exp.ArraySize):
-        return None
     # To whole minor units, which is what a product with decimals needs before it is summed.
     if isinstance(node, exp.Round) and (node.args.get("decimals") is None or node.args["decimals"].name == "0"):
         return currency_of(model, node.this, scope)
     inner = [scope.find(model, column) for column in named_columns(node)]
-    if isinstance(node, exp.Predicate) or all(currency is None for currency in inner):
+    if all(currency is None for currency in inner):
         return None
     raise ModelError(
         f"model {model}: '{node.sql()}' does something to money that cannot be followed; "
@@ -114,6 +116,8 @@ def named_columns(node: exp.Expr) -> list[exp.Expr]:
 def _branches(model: str, node: exp.Expr, scope: Scope) -> Currency:
     if isinstance(node, exp.Coalesce | exp.Greatest | exp.Least):
         values = [node.this, *node.expressions]
+    elif isinstance(node, exp.Lag | exp.Lead):
+        values = [node.this, node.args.get("default") or exp.null()]
     elif isinstance(node, exp.If):
         values = [node.args["true"], node.args.get("false") or exp.null()]
     else:

@@ -11,18 +11,21 @@ from sqlglot import exp
 
 from tillage.errors import ModelError
 from tillage.models.currency import currency_of, merged
+from tillage.models.followed import refuse_what_is_not_followed
 from tillage.models.rows import named_by, passed_on, renamed
-from tillage.models.scope import Columns, Currency, Relation, Scope, path_of, placed
+from tillage.models.scope import BY, Columns, Currency, Relation, Scope, is_by_column, path_of, placed, placed_elements
 
 _Named = Mapping[str, Relation]
+_GROUPINGS = (exp.Rollup, exp.Cube, exp.GroupingSets)
 
 
-def relation_of(model: str, query: exp.Expr, relations: _Named) -> Relation:
+def relation_of(model: str, query: exp.Query, relations: _Named) -> Relation:
     """The columns of a query, with their currencies, in order.
 
     Raises:
         ModelError: an unknown table or column, two currencies in one column, or a column without a name.
     """
+    refuse_what_is_not_followed(model, query)
     return _query(model, query, relations, None)
 
 
@@ -46,6 +49,8 @@ def _with(model: str, node: exp.Expr, named: _Named) -> _Named:
         raise ModelError(f"models/{model}.sql: WITH RECURSIVE cannot be used in a model")
     known = dict(named)
     for one in clause.expressions:
+        if one.alias in named:  # the names in a model's text say what its builds wait for
+            raise ModelError(f"models/{model}.sql: WITH {one.alias} hides what has that name; give it another one")
         if one.args["alias"].columns:
             raise ModelError(f"models/{model}.sql: WITH {one.alias} renames columns; name them in its select: `x as y`")
         known[one.alias] = _query(model, one.this, known, None)
@@ -59,6 +64,13 @@ def _set_operation(model: str, node: exp.SetOperation, named: _Named) -> Relatio
             f"models/{model}.sql: the sides of a union have {len(left.columns)} and {len(right.columns)} columns"
         )
     names = dict(zip(right.columns, left.columns, strict=True))
+    for column, other in zip(left.columns, right.columns, strict=True):
+        # Of structs and lists the members meet by their names, wherever they stand.
+        if column.partition(".")[2] != other.partition(".")[2] or left.lists.get(column) != right.lists.get(other):
+            raise ModelError(
+                f"models/{model}.sql: structs or lists with other members meet in column '{column.partition('.')[0]}' "
+                "of the union; select their members instead"
+            )
     columns = {
         column: merged(model, currency, renamed(other, names), f"column '{column}' of the union")
         for (column, currency), other in zip(left.columns.items(), right.columns.values(), strict=True)
@@ -85,7 +97,23 @@ def _select(model: str, node: exp.Select, named: _Named, outer: Scope | None) ->
         _project(model, projection, scope, columns, lists)
     kept = passed_on(model, node, scope)
     _refuse_mixing_windows(model, node, scope)
-    return Relation({column: named_by(model, currency, kept) for column, currency in columns.items()}, lists)
+    _refuse_mixing_groups(model, node, columns)
+    return Relation(
+        {column: named_by(model, currency, kept) for column, currency in columns.items()},
+        {column: _without_row(elements, scope) for column, elements in lists.items()},
+    )
+
+
+def _without_row(elements: Columns, scope: Scope) -> Columns:
+    """Elements of a list that a SELECT passes on: a currency that their row names is not beside them any more."""
+    found = dict(elements)
+    for name, currency in elements.items():
+        if currency is None or not is_by_column(currency):
+            continue
+        table, _, column = currency.removeprefix(BY).partition(".")
+        if table in scope.tables and currency.removeprefix(BY) not in elements:
+            found[name] = f"{BY}?.{column}"
+    return found
 
 
 def _add(model: str, node: exp.Expr, scope: Scope, named: _Named) -> None:
@@ -106,7 +134,8 @@ def _add(model: str, node: exp.Expr, scope: Scope, named: _Named) -> None:
     if alias_name in scope.tables:
         raise ModelError(f"models/{model}.sql: two tables have the name '{alias_name}'")
     scope.tables[alias_name] = placed(found.columns, alias_name)
-    scope.lists.update({(alias_name, column): elements for column, elements in found.lists.items()})
+    lists = {column: placed_elements(elements, found.columns, alias_name) for column, elements in found.lists.items()}
+    scope.lists.update({(alias_name, column): elements for column, elements in lists.items()})
 
 
 def _query_of(model: str, node: exp.Expr, named: _Named, scope: Scope) -> Relation:
@@ -180,14 +209,46 @@ def _refuse_mixing_windows(model: str, node: exp.Select, scope: Scope) -> None:
     Raises:
         ModelError: it is not partitioned by that column.
     """
-    for window in node.find_all(exp.Window):
+    named = {one.name: one for one in node.args.get("windows") or ()}
+    for window in _windows(node):
         currency = currency_of(model, window.this, scope)
-        if currency is None or not currency.startswith("@"):
+        if currency is None or not is_by_column(currency):
             continue
-        by = {".".join(path_of(one)) for one in window.args.get("partition_by") or () if isinstance(one, exp.Column)}
-        column = currency.removeprefix("@")
+        partition = window.args.get("partition_by") or ()
+        if not partition and window.alias in named:
+            partition = named[window.alias].args.get("partition_by") or ()
+        by = {".".join(path_of(one)) for one in partition if isinstance(one, exp.Column)}
+        column = currency.removeprefix(BY)
         if not by & {column, column.partition(".")[2]}:
             raise ModelError(
                 f"models/{model}.sql: '{window.sql(dialect='duckdb')[:60]}' sees amounts of several currencies; "
                 f"add {column} to its partition by"
+            )
+
+
+def _windows(select: exp.Select) -> list[exp.Window]:
+    """Those of the SELECT itself; what it reads, and a query inside of it, sees to its own."""
+    parts = [*select.expressions, select.args.get("qualify"), select.args.get("order")]
+    nodes = [node for part in parts if part is not None for node in part.walk(prune=_is_query)]
+    return [node for node in nodes if isinstance(node, exp.Window)]
+
+
+def _is_query(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Query)
+
+
+def _refuse_mixing_groups(model: str, node: exp.Select, columns: Columns) -> None:
+    """Of several sets of keys some leave the column out that names the currency of an amount.
+
+    Raises:
+        ModelError: there are such amounts.
+    """
+    group = node.args.get("group")
+    if not isinstance(group, exp.Group) or not group.find(*_GROUPINGS):
+        return
+    for column, currency in columns.items():
+        if currency is not None and is_by_column(currency):
+            raise ModelError(
+                f"models/{model}.sql: '{column}' would add up amounts of several currencies, since it groups by "
+                "several sets of keys; group by one set, with the column that names the currency"
             )

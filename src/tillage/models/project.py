@@ -18,7 +18,7 @@ from tillage.models.obstacle import obstacle
 from tillage.models.output import Output
 from tillage.models.row_by_row import origins, source_of_view, store_sql
 from tillage.models.rows import NoFoldError
-from tillage.models.scope import ANY, BY, Relation, scope_of_dataset
+from tillage.models.scope import ANY, BY, Relation, relation_of_dataset
 
 _MOST_NAME_BYTES = 60
 
@@ -96,7 +96,7 @@ def read_each(texts: Mapping[str, str], datasets: Mapping[str, Dataset]) -> tupl
             trees[name] = parse(name, text)
         except ModelError as error:
             wrong[name] = error
-    relations = {name: _of_dataset(dataset) for name, dataset in datasets.items()}
+    relations = {name: relation_of_dataset(dataset) for name, dataset in datasets.items()}
     folds: dict[str, Fold] = {}
     derived: dict[str, Derived] = {}
     try:
@@ -119,11 +119,6 @@ def read_each(texts: Mapping[str, str], datasets: Mapping[str, Dataset]) -> tupl
             derived[name] = model
         relations[name] = _of_model(model)
     return Models(folds, derived), wrong
-
-
-def _of_dataset(dataset: Dataset) -> Relation:
-    columns, lists = scope_of_dataset(dataset, "")
-    return Relation(columns, lists)
 
 
 def _of_model(model: Fold | Derived) -> Relation:

@@ -107,6 +107,12 @@ def path_of(node: exp.Expr) -> list[str]:
     return [part.name for part in node.parts] if isinstance(node, exp.Column) else [node.name]
 
 
+def relation_of_dataset(dataset: Dataset) -> Relation:
+    """The columns of `dataset`, under no alias yet."""
+    lists = {column.name: _raw_elements(column) for column in dataset.columns if column.kind is Kind.LIST}
+    return Relation(dict(_fields(dataset.columns)), lists)
+
+
 def scope_of_dataset(dataset: Dataset, alias: str) -> tuple[Columns, dict[str, Columns]]:
     """Currencies of the columns of `dataset`, read under `alias`, and of the elements of its lists."""
     own = dict(_fields(dataset.columns))
@@ -130,14 +136,19 @@ def _placed(name: str, currency: Currency, among: Columns, alias: str) -> Curren
 
 
 def _elements(column: Column, unit: Columns, alias: str) -> Columns:
-    """Inside a list a currency is named by a column of the element, which has no alias yet, else of the unit."""
+    return placed_elements(_raw_elements(column), unit, alias)
+
+
+def _raw_elements(column: Column) -> Columns:
     if column.is_scalar_list:
         return {"": next(stored(column.items[0]))[2]}
-    found = dict(_fields(column.items))
-    by_unit = placed(found, alias, among=unit)
-    return {
-        name: currency if placed(found, "")[name] != currency else by_unit[name] for name, currency in found.items()
-    }
+    return dict(_fields(column.items))
+
+
+def placed_elements(elements: Columns, unit: Columns, alias: str) -> Columns:
+    """Inside a list a currency is named by a column of the element, which has no alias yet, else of the unit."""
+    by_element, by_unit = placed(elements, ""), placed(elements, alias, among=unit)
+    return {name: currency if by_element[name] != currency else by_unit[name] for name, currency in elements.items()}
 
 
 def _fields(columns: Iterable[Column], before: str = "") -> Iterator[tuple[str, Currency]]:
