@@ -202,8 +202,8 @@ def _table(sql: str) -> list[tuple[str, str | None]]:
         ),
         (
             (
-                "select l.due_minor as x from (select in_euro as e from sales union all select in_dollar from sales) as u "
-                "cross join unnest(u.e) as t(l)"
+                "select l.due_minor as x from (select in_euro as e from sales union all select in_dollar from sales) "
+                "as u cross join unnest(u.e) as t(l)"
             ),
             "structs or lists with other members meet in column 'e' of the union",
         ),

@@ -167,8 +167,8 @@ def finish_open(house: House, feed: str, lease: Lease) -> None:
     resume(house, load, lease)
     if load.kind is LoadKind.REBUILD:
         house.say(
-            f"load {load.load_seq}, a rebuild, was stopped; for what it has not done yet: tillage rebuild --from bronze "
-            f"--feed {feed}"
+            f"load {load.load_seq}, a rebuild, was stopped; for what it has not done yet: "
+            f"tillage rebuild --from bronze --feed {feed}"
         )
 
 
