@@ -106,6 +106,8 @@ def test_a_wrong_reference_names_column_and_term_at_its_line(name: str, value: s
     ("text", "line", "says"),
     [
         ("tags: 5", 13, "`tags` is a list"),
+        ("customProperties: [{property: [tillage.money], value: EUR}]", 13, "."),
+        ("customProperties: [{property: tillage.money, value: {currency: EUR, input: [minor]}}]", 13, "."),
         ("customProperties: {property: tillage.money, value: EUR}", 13, "`customProperties` is a list"),
         ("customProperties: [tillage.money]", 13, "an entry of `customProperties` is like"),
         ("quality: {metric: rowCount, mustBe: 1}", 13, "`quality` is a list"),
@@ -152,6 +154,12 @@ def test_a_format_of_numbers_that_is_none_or_says_nothing_is_refused(value: str,
         _read(text.replace("KIND", "number") + value + "\n")
     with pytest.raises(ContractError, match=r"is for `logicalType: number` or `integer`"):
         _read(text.replace("KIND", "string") + '{decimal: ","}\n')
+
+
+@pytest.mark.parametrize("value", ["[string]", "{string: 1}", "5"])
+def test_a_list_or_mapping_in_place_of_a_name_is_a_slip_like_any_other(value: str) -> None:
+    with pytest.raises(ContractError, match=r"line 10: .*unknown name"):
+        _read(f"  properties:\n  - name: a\n    logicalType: {value}\n")
 
 
 def test_library_rules_of_older_versions_are_read() -> None:
