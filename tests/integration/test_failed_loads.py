@@ -204,6 +204,7 @@ def test_the_commands_show_and_decide(failed: tuple[Shop, int], monkeypatch: pyt
     }
     text = CliRunner().invoke(app, ["show", str(load), *here]).stdout
     assert f"load {load}  orders  failed" in text
+    assert [one["kind"] for one in shown] == ["read", "read"]
     assert "  error: rule 'r0' of orders: 3 (mustBeLessThan 3)" in text
     assert "orders: read 2 = accepted 2 + quarantined 0 + duplicate 0; read 2.30 EUR" in text
     done = CliRunner().invoke(app, ["retry", str(load), "--reason", "mended", "--json", *here])

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.acceptance.commands import tillage
 from tests.integration.shops import CONTRACT, Shop, customer, make_database, order
+from tests.integration.small import make_small, put
 from tillage.errors import OperatorError
 from tillage.pipelines.changes import changes
 from tillage.pipelines.explain import explain
@@ -204,7 +206,7 @@ def test_changes_since_a_load_are_what_stands_otherwise_now(stock: Shop) -> None
 
     def since(load: int) -> list[tuple[str, str, int]]:
         with stock.open() as house:
-            rows = changes(house, load)["stock"].to_pylist()
+            rows = changes(house, load)["stock"].rows.to_pylist()
         return [(one["_change"], one["sku"], one["price_minor"]) for one in rows]
 
     assert since(1) == [("updated", "a", 175), ("inserted", "d", 450)]
@@ -215,6 +217,26 @@ def test_changes_since_a_load_are_what_stands_otherwise_now(stock: Shop) -> None
         changes(house, 99)
 
 
+def test_changes_of_a_load_that_becomes_visible_after_a_later_one_of_another_feed_are_not_missed(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = make_database(server, "followed")
+    small = make_small(tmp_path / "small", dsn, feeds={"a": {"format": "jsonl"}, "b": {"format": "jsonl"}})
+    monkeypatch.setenv("TILLAGE_STORE_DSN", dsn)
+    put(small, "a/1.jsonl", b'{"id": "a1", "name": "x"}\n')
+    tillage(small.root, "run", "--feed", "a", expect=-9, TILLAGE_CRASH="before:publish")
+    put(small, "b/1.jsonl", b'{"id": "b1", "name": "y"}\n')
+    tillage(small.root, "run", "--feed", "b")
+    (first,) = (json.loads(line) for line in tillage(small.root, "changes", "--since", "0", "--json").splitlines())
+    assert (first["dataset"], first["id"], first["as_of"]) == ("b_seen", "b1", 2)
+    shown = tillage(small.root, "changes", "--since", "0")
+    assert "later ones: tillage changes --dataset b_seen --since 2" in shown
+    small.run()
+    with small.open() as house:
+        assert changes(house, first["as_of"], "b_seen")["b_seen"].rows.num_rows == 0
+        assert [one["id"] for one in changes(house, 0, "a_seen")["a_seen"].rows.to_pylist()] == ["a1"]
+
+
 def test_changes_of_a_dataset_without_a_key_are_what_was_added(shop: Shop) -> None:
     shop.edit(CONTRACT, "primaryKey: true", "required: true")
     shop.land("a.jsonl", customer("c1", order("o1")))
@@ -222,7 +244,7 @@ def test_changes_of_a_dataset_without_a_key_are_what_was_added(shop: Shop) -> No
     shop.land("b.jsonl", customer("c1", order("o1")))
     shop.run()
     with shop.open() as house:
-        rows = changes(house, 1, "orders")["orders"].to_pylist()
+        rows = changes(house, 1, "orders")["orders"].rows.to_pylist()
     assert [(one["_change"], one["_load"]) for one in rows] == [("inserted", 2)]
 
 

@@ -183,12 +183,12 @@ def test_changes_since_a_load_are_the_units_that_a_rebuild_computed_anew(loaded:
     loaded.edit(CONTRACT, "hot food: 15", "hot food: 10")
     rebuilt(loaded)
     with loaded.open() as house:
-        rows = changes(house, 2, "orders")["orders"].to_pylist()
+        rows = changes(house, 2, "orders")["orders"].rows.to_pylist()
         assert [(one["_change"], one["order_id"], one["_load"]) for one in rows] == [
             ("updated", "o1", 3),
             ("updated", "o3", 3),
         ]
-        assert changes(house, 3, "orders")["orders"].num_rows == 0
+        assert changes(house, 3, "orders")["orders"].rows.num_rows == 0
         assert explain(house, "/spend/c2").adds_up()
         with pytest.raises(OperatorError, match="has no feed 'tills'; it has: orders"):
             rebuild_from_bronze(house, feed="tills", wait_s=1)

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.integration.shops import CONTRACT, Shop, customer, make_database, order
-from tests.integration.small import make_small
+from tests.integration.small import make_small, put
+from tillage.cli.quarantine import app
 from tillage.domain.load import LoadKind
 from tillage.errors import OperatorError
 from tillage.pipelines.explain import explain
@@ -165,6 +167,33 @@ def patched(shop: Shop, *rules: dict[str, object]) -> dict[str, tuple[int, int, 
         report = replay(house, patch=patch_file("patch.yaml", json.dumps(rules)), wait_s=1)
     (counts,) = report.counts.values()
     return {name: (one.taken_rows, one.accepted_rows, one.quarantined_rows) for name, one in counts.items()}
+
+
+def test_list_says_what_is_not_countable_and_the_command_that_works(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = make_database(server, "listed")
+    price = {
+        "name": "price",
+        "logicalType": "number",
+        "customProperties": [{"property": "tillage.money", "value": "EUR"}],
+    }
+    small = make_small(
+        tmp_path / "small", dsn, feeds={"a": {"format": "jsonl"}, "b": {"format": "json"}}, columns=[price]
+    )
+    put(small, "a/1.jsonl", b'{"price": 1.00}\n{"price": NaN}\n')
+    put(small, "b/1.json", b'[{"price": 1.00}, {"price": NaN}]')
+    small.run()
+    monkeypatch.setenv("TILLAGE_STORE_DSN", dsn)
+    here = ["-C", str(small.root)]
+    listed = json.loads(CliRunner().invoke(app, ["list", "--json", *here]).stdout)
+    assert [(one["dataset"], one["not_countable_rows"], one["frees"]) for one in listed] == [
+        ("a_seen", 1, "tillage quarantine replay --dataset a_seen --code unreadable"),
+        ("b_seen", 1, "tillage quarantine discard --dataset b_seen --code unreadable --reason TEXT"),
+    ]
+    shown = CliRunner().invoke(app, ["list", *here]).stdout
+    assert shown.count("0.00 EUR   (1 not countable)") == 2
+    assert "land it again first" in shown
 
 
 def test_patched_records_come_back_with_the_bytes_that_were_judged(waiting: Shop) -> None:

@@ -228,10 +228,10 @@ def changes(
     if not as_json:
         show_changes(found)
         return
-    for name, rows in found.items():
-        for batch in rows.to_batches(max_chunksize=1_000):
+    for name, changed in found.items():
+        for batch in changed.rows.to_batches(max_chunksize=1_000):
             for row in batch.to_pylist():
-                print_json({"dataset": name} | row)
+                print_json({"dataset": name, "as_of": changed.as_of} | row)
 
 
 @app.command(epilog="Example: tillage audit --json")

@@ -92,6 +92,7 @@ def _plain(load: ShownLoad) -> dict[str, Any]:
     return {
         "load": summary.load_seq,
         "feed": summary.feed,
+        "kind": summary.kind,
         "state": summary.state,
         "planned_at": summary.planned_at.isoformat(),
         "files": summary.files,
@@ -109,8 +110,10 @@ def _print_tables(shown: list[ShownLoad], currencies: dict[str, str | None]) -> 
     for load in shown:
         summary = load.summary
         planned = summary.planned_at.strftime("%Y-%m-%d %H:%M:%SZ")
-        size = f"{summary.files:,} files, {summary.size_bytes:,} bytes"
-        typer.echo(f"load {summary.load_seq}  {summary.feed}  {summary.state}  planned {planned}  {size}")
+        size = f"{summary.files:,} files, {summary.size_bytes:,} bytes" if summary.kind == "read" else summary.kind
+        # A build is of no feed.
+        about = "  ".join(part for part in (summary.feed, summary.state, f"planned {planned}", size) if part)
+        typer.echo(f"load {summary.load_seq}  {about}")
         for name, counts in load.counts.items():
             parts = f"quarantined {counts.quarantined_rows:,} + duplicate {counts.duplicate_rows:,}"
             amount = _amount(counts.read_minor, currencies.get(name))

@@ -21,9 +21,11 @@ from tillage.cli.opening import (
 from tillage.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tillage.domain.conservation import Counts
     from tillage.pipelines.status import Status
-    from tillage.ports.store import Reason, Waiting
+    from tillage.ports.store import Waiting
 
 app = typer.Typer(
     name="quarantine",
@@ -44,14 +46,16 @@ def list_reasons(project: Project = HERE, as_json: Json = False) -> None:
     """What waits, by reason: rows, money at stake, since when, and the command that frees it."""
     from dataclasses import asdict
 
+    from tillage.pipelines.quarantine import way_out
     from tillage.pipelines.status import status
 
     with open_project(project) as house:
         found = status(house)
+        frees = [way_out(house, reason) for reason in found.reasons]
     if as_json:
-        print_json([asdict(reason) | {"frees": _frees(reason)} for reason in found.reasons])
+        print_json([asdict(reason) | {"frees": one} for reason, one in zip(found.reasons, frees, strict=True)])
     else:
-        _print_reasons(found)
+        _print_reasons(found, frees)
 
 
 @app.command(epilog="Example: tillage quarantine show --dataset orders --code enum")
@@ -164,12 +168,7 @@ def _wanted(dataset: str | None, code: str | None, load: int | None) -> Waiting:
     return Waiting(dataset, code, load)
 
 
-def _frees(reason: Reason) -> str:
-    """The command that takes these up again, once what is wrong is mended."""
-    return f"tillage quarantine replay --dataset {reason.dataset} --code {reason.code}"
-
-
-def _print_reasons(found: Status) -> None:
+def _print_reasons(found: Status, frees: Sequence[str]) -> None:
     from datetime import UTC, datetime
 
     from tillage.cli.amounts import amount, by_currency
@@ -180,13 +179,16 @@ def _print_reasons(found: Status) -> None:
         return
     now = datetime.now(UTC)
     rows = []
-    for reason in found.reasons:
+    for reason, way in zip(found.reasons, frees, strict=True):
         amounts = by_currency([reason.minor], found.currencies[reason.dataset])
         at_stake = ", ".join(amount(minor, code) for code, (minor,) in amounts.items())
+        uncounted = f"({reason.not_countable_rows:,} not countable)" if amounts and reason.not_countable_rows else ""
         age = _age((now - reason.oldest).total_seconds())
-        rows.append((reason.dataset, reason.code, f"{reason.rows:,}", at_stake, age, _frees(reason)))
-    headers = ("dataset", "reason", "rows", "money at stake", "oldest", "once it is mended")
+        rows.append((reason.dataset, reason.code, f"{reason.rows:,}", at_stake, uncounted, age, way))
+    headers = ("dataset", "reason", "rows", "money at stake", "", "oldest", "once it is mended")
     put(console(), grid(headers, rows, figures=(2, 3)))
+    if any(" discard " in way for way in frees):
+        typer.echo("what is to be discarded cannot be judged anew; land it again first, under another name")
     first = found.reasons[0]
     typer.echo(f"look at them: tillage quarantine show --dataset {first.dataset} --code {first.code}")
 

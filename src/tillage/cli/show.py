@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tillage.cli.doctor import Finding
     from tillage.domain.conservation import Counts, Law
     from tillage.pipelines.audit import Audited
+    from tillage.pipelines.changes import Changed
     from tillage.pipelines.reconcile import Reconciled
     from tillage.pipelines.run import RunReport
     from tillage.pipelines.status import Status
@@ -198,14 +199,15 @@ def _equation(column: str, left: Figure, right: Figure, currency: str | None) ->
     return f"{column} {amount(left, currency)} {'=' if left == right else '<>'} {amount(right, currency)}"
 
 
-def show_changes(found: Mapping[str, Any]) -> None:
-    """A table of changed rows for each dataset that has any."""
+def show_changes(found: Mapping[str, Changed]) -> None:
+    """A table of changed rows for each dataset that has any, and how to ask for those after them."""
     out = console()
-    for name, rows in found.items():
-        if rows.num_rows:
-            out.print(f"{name}: {rows.num_rows:,} changed")
-            show_rows(rows)
-    if not any(rows.num_rows for rows in found.values()):
+    for name, changed in found.items():
+        if changed.rows.num_rows:
+            out.print(f"{name}: {changed.rows.num_rows:,} changed")
+            show_rows(changed.rows)
+            out.print(f"later ones: tillage changes --dataset {name} --since {changed.as_of}", soft_wrap=True)
+    if not any(changed.rows.num_rows for changed in found.values()):
         out.print("nothing has changed since")
 
 

@@ -21,6 +21,7 @@ from tillage.contracts.sql_text import name as identifier
 from tillage.contracts.sql_text import text
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState
+from tillage.domain.verdict import UNREADABLE_CODES, Code
 from tillage.errors import OperatorError, ReplayRefusedError
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.binding import refuse_unasked
@@ -32,9 +33,10 @@ from tillage.pipelines.models import sync_models
 from tillage.pipelines.query import query
 from tillage.ports.engine import Silver, Workspace
 from tillage.ports.lake import Rows
-from tillage.ports.store import Waiting
+from tillage.ports.store import Reason, Waiting
 
 _ALL = Waiting()
+_DOCUMENTS = {"json", "xml"}
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,17 @@ def shown(house: House, wanted: Waiting, *, most: int) -> dict[str, Rows]:
         conditions.append(f"load_seq = {int(wanted.load_seq)}")
     tail = f"where {' and '.join(conditions)} order by load_seq, file, line, unit limit {int(most)}"
     return {name: query(house, f"from {identifier('quarantine', name)} {tail}") for name in names}
+
+
+def way_out(house: House, reason: Reason) -> str:
+    """The command for units that wait for one reason, once it is mended: a replay; a discard where bronze does not keep
+    bytes that could be judged anew, so that they have to be landed again.
+    """
+    feed, _ = house.dataset(reason.dataset)
+    is_document = house.feeds[feed].feed.format in _DOCUMENTS
+    is_cut = reason.code == Code.TOO_LARGE or (is_document and reason.code in UNREADABLE_CODES)
+    what = f"--dataset {reason.dataset} --code {reason.code}"
+    return f"tillage quarantine discard {what} --reason TEXT" if is_cut else f"tillage quarantine replay {what}"
 
 
 def _feeds(house: House, wanted: Waiting) -> list[FeedContract]:
