@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 from tests.integration.shops import CONTRACT, Shop, customer, order
+from tests.integration.test_renamed import describe, described
 from tillage.contracts.tools.compare import Breaks
 from tillage.pipelines.planning import Plan, make_plan
+from tillage.pipelines.reconcile import reconcile
 
 MODEL = "models/customer_spend.sql"
 
@@ -104,3 +106,52 @@ def test_command_exits_with_11_if_it_breaks_readers_and_shows_why_each_model_is_
     done = plan("--json")
     assert done.returncode == 11
     assert json.loads(done.stdout)["breaks_readers"] is True
+
+
+def kept_currencies(shop: Shop) -> dict[str, list[str | None]]:
+    with shop.open() as house:
+        return {name: [output.currency for output in outputs] for name, outputs in house.folds.outputs().items()}
+
+
+def test_table_follows_the_currency_of_what_it_reads_and_is_told_to_be_built_with_it(shop: Shop) -> None:
+    (shop.root / "models/most.sql").write_text("select max(net_minor) as most from customer_spend")
+    shop.land("a.jsonl", customer("c1", order("o1")))
+    shop.run()
+    shop.edit(MODEL, "sum(orders) as orders", "sum(2 * orders) as orders")
+    plan = planned(shop)
+    assert changes(plan) == {"customer_spend": "changed", "most": "unchanged"}
+    assert plan.models[1].effects == (
+        "built whole, since it reads customer_spend; readers keep the old one until the new one is complete",
+    )
+    shop.run()
+    assert planned(shop).models[1].effects == ()
+    shop.edit(MODEL, "sum(net_minor) as net_minor", "sum(orders) as net_minor")
+    plan = planned(shop)
+    assert changes(plan) == {"customer_spend": "changed", "most": "changed"}
+    assert plan.models[1].effects[1:] == ("column most: in EUR -> none",)
+    assert plan.breaks_readers
+    shop.run()
+    assert kept_currencies(shop) == {"customer_spend": [None, None, None], "most": [None]}
+    assert planned(shop).is_empty
+
+
+def test_contract_without_loads_changes_types_and_currencies_of_models_with_the_same_text(shop: Shop) -> None:
+    (shop.root / "models/most.sql").write_text("select max(net_minor) as most from customer_spend")
+    shop.run()
+    shop.edit(CONTRACT, "value: EUR", "value: JPY")
+    whole = described(shop)
+    for dataset in whole["schema"]:
+        (number,) = (one for one in dataset["properties"] if one["name"] == "customer_id")
+        number["logicalType"] = "integer"
+    describe(shop, whole)
+    plan = planned(shop)
+    assert changes(plan) == {"customer_spend": "changed", "most": "changed"}
+    assert plan.models[0].effects[1:] == ("column customer_id: text -> bigint", "column net_minor: in EUR -> JPY")
+    shop.run()
+    assert kept_currencies(shop) == {"customer_spend": [None, None, "JPY"], "most": ["JPY"]}
+    assert planned(shop).is_empty
+    shop.land("a.jsonl", customer("7", order("o1", 115)) | {"customerId": 7})
+    shop.run()
+    with shop.open() as house:
+        assert house.folds.row("most", "most", "100") == {"most": 100}
+        assert all(one.agrees() for one in reconcile(house))

@@ -15,7 +15,7 @@ from typing import Any
 
 from tillage.domain.load import Lease, Load, LoadKind
 from tillage.pipelines.house import House
-from tillage.pipelines.models import looked_up
+from tillage.pipelines.models import columns_otherwise, looked_up
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.lake import Rows
 from tillage.ports.store import PublishedTable
@@ -63,6 +63,8 @@ def _finish(house: House, load: Load, lease: Lease) -> None:
 
 def _is_due(house: House) -> bool:
     if house.tables.digests() != {name: model.digest for name, model in house.models.derived.items()}:
+        return True
+    if columns_otherwise(house) & house.models.derived.keys():
         return True
     last = house.ledger.last_build()
     today = {name: fold.digest for name, fold in house.models.folds.items()}

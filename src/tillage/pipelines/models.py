@@ -16,6 +16,7 @@ _TRIES = 10
 def sync_models(house: House) -> None:
     """States of new and changed folds are computed from silver; those without a file are dropped.
 
+    Changed is also one whose columns are of other types or currencies, by a contract that has no loads yet.
     A fold that has become a table or view is shown as it was until the next build makes that.
 
     Raises:
@@ -24,7 +25,8 @@ def sync_models(house: House) -> None:
     check_routes(house)
     folds = house.models.folds
     kept = house.folds.digests()
-    changed = [fold for name, fold in folds.items() if kept.get(name) != fold.digest]
+    other = columns_otherwise(house)
+    changed = [fold for name, fold in folds.items() if kept.get(name) != fold.digest or name in other]
     types = {fold.name: house.engine.column_types(fold) for fold in changed}
     gone = sorted(kept.keys() - folds.keys())
     views = views_of(house) if changed or gone else []
@@ -37,6 +39,22 @@ def sync_models(house: House) -> None:
             continue
         house.say(f"model {name}: its file is gone, its table is dropped")
         house.folds.drop(name, views)
+
+
+def columns_otherwise(house: House) -> set[str]:
+    """Models whose columns the store keeps under other names, types or currencies than they have today.
+
+    Of a dataset that has loads neither types nor currencies change, so types are asked for where one has none.
+    """
+    kept, columns = house.folds.outputs(), house.folds.columns()
+    found = {name for name, outputs in house.models.outputs().items() if name in kept and kept[name] != tuple(outputs)}
+    loaded = {one.dataset for one in house.ledger.held_datasets()}
+    for name, fold in house.models.folds.items():
+        if name in kept and name not in found and not loaded.issuperset(fold.datasets):
+            now = house.folds.spelled(name, house.engine.column_types(fold))
+            if any(now[output.name] != columns.get(name, {}).get(output.name) for output in fold.outputs):
+                found.add(name)
+    return found
 
 
 def views_of(house: House) -> Views:

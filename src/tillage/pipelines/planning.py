@@ -6,7 +6,7 @@ Nothing is computed and nothing written: the files are held against what the las
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -81,7 +81,7 @@ def make_plan(house: House) -> Plan:
     """
     return Plan(
         contracts=dict(_contracts(house)),
-        models=tuple(_models(house)),
+        models=tuple(_with_rebuilt(house, list(_models(house)))),
         routes=tuple(_routes(house)),
         refused=tuple(_refused(house)),
     )
@@ -129,6 +129,20 @@ def _models(house: House) -> Iterator[ModelPlan]:
         yield ModelPlan(name, "", "has no file any more", "gone", ("its table is dropped",), breaks_readers=True)
 
 
+def _with_rebuilt(house: House, plans: list[ModelPlan]) -> Iterator[ModelPlan]:
+    """Tables whose own text is as it was are built anew too, if one of the models below them changes."""
+    touched = {one.name: one.name for one in plans if one.change != "unchanged"}
+    for name, model in house.models.derived.items():  # each after those that it reads
+        below = next((touched[read] for read in model.reads if read in touched), None)
+        if below is not None:
+            touched.setdefault(name, below)
+    for one in plans:
+        if one.change == "unchanged" and one.kind == ModelKind.TABLE and one.name in touched:
+            yield replace(one, effects=(f"built whole, since it reads {touched[one.name]}; {_MEANWHILE}",))
+        else:
+            yield one
+
+
 def _model(
     house: House,
     model: Fold | Derived,
@@ -141,10 +155,11 @@ def _model(
     spelled = house.folds.spelled(model.name, types)
     if model.name not in before.digests:
         return ModelPlan(model.name, kind, reason, "new", (_DONE[kind],))
-    if before.digests[model.name] == model.digest:
-        return ModelPlan(model.name, kind, reason, "unchanged")
     columns = before.columns.get(model.name, {})
     differences = list(_differences(before.outputs.get(model.name, ()), model.outputs, columns, spelled))
+    # Under a contract without loads the same text may have columns of other types and currencies.
+    if before.digests[model.name] == model.digest and not differences:
+        return ModelPlan(model.name, kind, reason, "unchanged")
     said = tuple(what for what, _ in differences)
     is_breaking = any(breaks for _, breaks in differences)
     return ModelPlan(model.name, kind, reason, "changed", (f"{_DONE[kind]}; {_MEANWHILE}", *said), is_breaking)

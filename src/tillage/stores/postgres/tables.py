@@ -17,7 +17,7 @@ from tillage.stores.postgres.column_types import postgres_type, spelled
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction
 from tillage.stores.postgres.index_keys import index_key
-from tillage.stores.postgres.views import drop_model, drop_views, make_views, register
+from tillage.stores.postgres.views import drop_model, drop_views, make_views, noted_outputs, register
 
 _PUBLISH = "publish"
 
@@ -43,24 +43,31 @@ class Tables:
         looked_up: Mapping[str, Collection[str]],
     ) -> None:
         with self._database.transaction(CommitPoint.PUBLISH, lease) as transaction:
-            kept = {str(name): (str(digest), kind) for name, digest, _, kind in transaction.rows("models")}
+            kept = {
+                str(name): (str(digest), kind, outputs) for name, digest, outputs, kind in transaction.rows("models")
+            }
             same, made = set(), []
             for table in tables:
                 model, columns = table.model, looked_up.get(table.model.name, ())
-                if kept.get(model.name) == (model.digest, model.kind) and _has_shape(transaction, table, columns):
+                if kept.get(model.name) == _noted(model) and _has_shape(transaction, table, columns):
                     same.add(model.name)
                     _exchange(transaction, table)
                 else:
                     made.append(model)
                     _fill(transaction, table, columns, load)
             transaction.run("insert_receipt", stage=_PUBLISH, load_seq=load.load_seq)
-            gone = {name for name, (_, kind) in kept.items() if kind == ModelKind.TABLE} - same
-            is_shown = {view.name: (view.digest, view.kind) for view, _ in views} == {
+            gone = {name for name, (_, kind, _) in kept.items() if kind == ModelKind.TABLE} - same
+            is_shown = {view.name: _noted(view) for view, _ in views} == {
                 name: one for name, one in kept.items() if one[1] == ModelKind.VIEW
             }
             if made or gone or not is_shown:
                 _put_in_place(transaction, made, gone | {model.name for model in made}, views)
         self._database.vacuum("tables")  # else each build would leave the rows of the last one behind
+
+
+def _noted(model: Derived) -> tuple[str, str, list[list[object]]]:
+    """What `register` notes of it. Under the same text it has other currencies once what it reads has."""
+    return model.digest, model.kind, noted_outputs(model)
 
 
 def _has_shape(transaction: Transaction, table: PublishedTable, looked_up: Collection[str]) -> bool:

@@ -43,8 +43,13 @@ def make_views(transaction: Transaction, views: Views) -> None:
 
 def register(transaction: Transaction, model: Derived) -> None:
     """Notes that a table or view is there, and of which text."""
-    outputs = json.dumps([[output.name, output.is_key, output.currency] for output in model.outputs])
+    outputs = json.dumps(noted_outputs(model))
     transaction.run("upsert_model", name=model.name, digest=model.digest, outputs=outputs, kind=model.kind)
+
+
+def noted_outputs(model: Derived) -> list[list[object]]:
+    """The columns as they are noted, and read back."""
+    return [[output.name, output.is_key, output.currency] for output in model.outputs]
 
 
 def drop_model(transaction: Transaction, name: str) -> None:
