@@ -34,6 +34,7 @@ CLAIMS = {
     "4.5": "a run that was stopped and overtaken is refused at its next write, at Delta and at PostgreSQL",
     "5.1": "random folds over random changes: after each load the state is what plain Python makes of all rows",
     "5.2": "a rate from a day on, a corrected rate and a rebuild: totals as an oracle says; explain shows the rate",
+    "5.3": "what differs on Spark is refused with the safe spelling, which is taken and gives what was meant",
     "5.4": "tables over feeds that load side by side, with kills: what readers see is always of one set of loads",
     "5.5": "revenue by customer, product, hour and rate: four folds, one total, to the cent",
 }

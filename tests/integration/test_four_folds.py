@@ -23,7 +23,10 @@ _FROM = "sales as s cross join unnest(s.lines) as t(l)"
 MODELS = {
     "by_customer": f"select s.customer, sum(l.net_minor) as net_minor from {_FROM} group by 1",
     "by_product": f"select l.product, sum(l.net_minor) as net_minor from {_FROM} group by 1",
-    "by_hour": f"select date_trunc('hour', s.sold_at) as hour, sum(l.net_minor) as net_minor from {_FROM} group by 1",
+    "by_hour": (
+        "select cast(date_trunc('hour', s.sold_at) as timestamptz) as hour, sum(l.net_minor) as net_minor "
+        f"from {_FROM} group by 1"
+    ),
     "by_rate": f"select l.vat_bp, sum(l.net_minor) as net_minor from {_FROM} group by 1",
 }
 _NUMBERS = count(1)

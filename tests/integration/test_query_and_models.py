@@ -15,9 +15,11 @@ from tillage.errors import LakeError, ModelError, QueryError
 from tillage.pipelines.dump import dump
 from tillage.pipelines.explain import explain
 from tillage.pipelines.house import House
+from tillage.pipelines.planning import make_plan
 from tillage.pipelines.query import query
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.run import run
+from tillage.pipelines.status import status
 from tillage.settings import read_settings
 from tillage.wiring import open_house
 
@@ -117,7 +119,7 @@ def with_model(tmp_path: Path) -> Path:
     ("expression", "totals"),
     [
         ("sum(0.1)", {"a": "0.1", "b": "0.2", "c": "0.1"}),
-        ("sum(0.25 * len(o.lines))", {"a": "0.25", "b": "0.75", "c": "0.00"}),
+        ("sum(0.25 * array_length(o.lines))", {"a": "0.25", "b": "0.75", "c": "0.00"}),
         ("sum(case when o.order_id = '2' then 0.125 end)", {"a": "None", "b": "0.125", "c": "None"}),
     ],
 )
@@ -141,3 +143,27 @@ def test_fractions_of_a_minor_unit_are_refused_and_rounded_ones_are_not(with_mod
     with _opened(with_model) as house:
         run(house, wait_s=10)
         assert [row["x"] for row in _rows(house, "from gold.halves order by 1")] == [500, 1500]
+
+
+def test_a_text_that_is_not_portable_stops_what_takes_it_up_and_nobody_who_reads_what_stands(
+    with_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = r"models/loud.sql, line 1: 'upper' silently differs on Spark: .*translate\(x"
+    (with_model / "models" / "loud.sql").write_text(
+        "select upper(customer_id) as who, count(*) as n from orders group by 1"
+    )
+    with _opened(with_model) as house, pytest.raises(ModelError, match=said):
+        run(house, wait_s=10)
+    with monkeypatch.context() as older, _opened(with_model) as house:  # as a version did that did not look
+        for taken_up in ("run", "models"):
+            older.setattr(f"tillage.pipelines.{taken_up}.refuse_unportable", lambda *_: None)
+        run(house, wait_s=10)
+    with _opened(with_model) as house:
+        assert _rows(house, "select sum(n) as n from gold.loud") == [{"n": 4}]
+        assert status(house).balances()
+        assert [one.comparison.differ for one in reconcile(house)] == [0, 0]
+        assert explain(house, "/spend/a").adds_up()
+        (refused,) = make_plan(house).refused
+        with pytest.raises(ModelError, match=said) as wrong:
+            run(house, wait_s=10)
+        assert str(wrong.value) == refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,16 @@ from tillage.domain.load import Spans
 from tillage.engines.auditing import bronze_counts, disagreements
 from tillage.engines.binding import unasked
 from tillage.engines.forgetting import forgotten, holding, without_bytes
+from tillage.engines.portability import unportable_in
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
 from tillage.engines.tables import compute, prepare, rows_of, types_of
 from tillage.engines.trying import tried_rows, try_models
 from tillage.engines.versions import changes_relation, history_relation
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import ModelError, ModelMemoryError, QueryError
+from tillage.models.derived import Derived
 from tillage.models.fold import ROWS, Fold
+from tillage.models.portable.find import Unportable
 from tillage.models.project import Models
 from tillage.ports.engine import BronzePart, Comparison, Disagreement, Due, Folders, Holding, Share, Silver, View
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
@@ -44,6 +47,7 @@ class DuckEngine:
         self._threads = threads
         self._datasets = datasets
         self._shared: duckdb.DuckDBPyConnection | None = None
+        self._judged: tuple[frozenset[tuple[str, str]], dict[str, list[Unportable]]] | None = None
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -111,6 +115,32 @@ class DuckEngine:
         types = [(str(column), str(kind)) for column, kind, *_ in found]
         _refuse_inexact(fold, dict(types))
         return types
+
+    def unportable(self, models: Models) -> dict[str, list[Unportable]]:
+        texts = frozenset((model.name, model.digest) for model in models.every())
+        if self._judged is None or self._judged[0] != texts:
+            self._judged = texts, self._unportable(models)  # a run asks when it begins, and again for what is new
+        return self._judged[1]
+
+    def _unportable(self, models: Models) -> dict[str, list[Unportable]]:
+        types = self._bindable_types(models)
+        found: dict[str, list[Unportable]] = {}
+        with self._look() as connection:
+            prepare(connection, self._datasets, {}, types, {})
+            for model in models.every():
+                if places := unportable_in(connection, model):
+                    found[model.name] = places
+                with suppress(ModelError):  # it does not run, which whoever builds it says
+                    compute(connection, [model] if isinstance(model, Derived) else [])
+        return found
+
+    def _bindable_types(self, models: Models) -> dict[str, ColumnTypes]:
+        """As `_fold_types`, without those of folds that do not run."""
+        found: dict[str, ColumnTypes] = {}
+        for fold in models.folds.values():
+            with suppress(ModelError):
+                found |= self._fold_types(Models({fold.name: fold}, models.derived))
+        return found
 
     def derived_types(self, models: Models) -> dict[str, ColumnTypes]:
         if not models.derived:

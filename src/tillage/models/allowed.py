@@ -11,6 +11,7 @@ from sqlglot import TokenType, exp
 from sqlglot.dialects.duckdb import DuckDB
 
 from tillage.errors import ModelError
+from tillage.models.portable.table import FUNCTIONS as PORTABLE
 
 FUNCTIONS = frozenset(
     {
@@ -22,10 +23,14 @@ FUNCTIONS = frozenset(
         *("len", "array_length", "cardinality", "list_contains", "year", "quarter", "month", "week", "day", "hour"),
         *("minute", "second", "isodow", "isoyear", "dayofmonth", "dayofyear", "last_day", "date_part", "date_diff"),
         *("date_sub", "datediff", "datesub", "date_trunc", "date_add", "extract", "strftime", "epoch_ms", "epoch_us"),
+        *("translate", "octet_length", "encode", "weekofyear", "epoch"),
         *("make_date", "monthname", "dayname", "yearweek", "decade", "century"),
     }
 )
-"""Functions of DuckDB with one answer for the same arguments, always; a test compares each with DuckDB's catalogue."""
+"""Functions of DuckDB with one answer for the same arguments, always; a test compares each with DuckDB's catalogue.
+
+Some of them are not portable: a text with these is read, and refused by who takes it up.
+"""
 # What may stand before a parenthesis without being a function: words of SQL, and types with a size.
 _WORDS = frozenset(
     "all and array as between bit bytes by char dec decimal else end exists filter from group having in int is join "
@@ -45,11 +50,10 @@ def refuse_what_is_not_repeatable(name: str, text: str, tree: exp.Select) -> Non
         ModelError: names what does.
     """
     file = f"models/{name}.sql"
-    odd = sorted(_called(text) - FUNCTIONS)
+    odd = sorted({function for function, _ in called(text)} - FUNCTIONS)
     if odd:
-        raise ModelError(
-            f"{file}: '{odd[0]}' cannot be used in a model: {_WHY}. Allowed: {', '.join(sorted(FUNCTIONS))}"
-        )
+        allowed = ", ".join(sorted(FUNCTIONS & PORTABLE))
+        raise ModelError(f"{file}: '{odd[0]}' cannot be used in a model: {_WHY}. Allowed: {allowed}")
     for node in tree.walk():
         if isinstance(node, exp.Query) and not isinstance(
             node.parent, exp.From | exp.SetOperation | exp.Subquery | None
@@ -93,13 +97,13 @@ def refuse_groupings(name: str, group: exp.Expr) -> None:
         raise ModelError(f"models/{name}.sql: it groups by several sets of keys; a fold has one")
 
 
-def _called(text: str) -> set[str]:
-    """Names that stand before a parenthesis; DuckDB's dots (`x.upper()`) are calls too."""
+def called(text: str) -> list[tuple[str, int]]:
+    """Names that stand before a parenthesis, each with its line; DuckDB's dots (`x.upper()`) are calls too."""
     tokens = sqlglot.tokenize(text, dialect="duckdb")
-    found = set()
+    found = []
     for before, token, following in zip(tokens, tokens[1:], tokens[2:], strict=False):
         word = token.text.lower()
         is_alias = before.text.lower() == "as"  # `unnest(o.lines) as t(l)`
         if following.token_type is TokenType.L_PAREN and word.isidentifier() and not is_alias and word not in _WORDS:
-            found.add(word)
+            found.append((word, token.line))
     return found

@@ -35,6 +35,10 @@ class Models:
         folds = {name: fold.outputs for name, fold in self.folds.items()}
         return folds | {name: model.outputs for name, model in self.derived.items()}
 
+    def every(self) -> list[Fold | Derived]:
+        """All of them, each after those that it reads."""
+        return [*self.folds.values(), *self.derived.values()]
+
     def tables(self) -> list[Derived]:
         """Those that a build computes."""
         return [model for model in self.derived.values() if model.kind is ModelKind.TABLE]

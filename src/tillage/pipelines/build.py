@@ -16,6 +16,7 @@ from typing import Any
 from tillage.domain.load import Lease, Load, LoadKind
 from tillage.pipelines.house import House
 from tillage.pipelines.models import columns_otherwise, looked_up
+from tillage.pipelines.portability import refuse_unportable
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.lake import Rows
 from tillage.ports.store import PublishedTable
@@ -49,6 +50,7 @@ def build_if_due(house: House, *, wait_s: float, is_forced: bool = False) -> Bui
             _finish(house, left_open, lease)
         if not is_forced and not _is_due(house):
             return None
+        refuse_unportable(house.engine, house.models, house.models.derived)
         return _build(house, lease)
 
 

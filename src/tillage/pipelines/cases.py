@@ -21,6 +21,7 @@ from tillage.models.scope import is_by_column
 from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.case_differences import Difference, row_differences
 from tillage.pipelines.house import FeedContract
+from tillage.pipelines.portability import refuse_unportable
 from tillage.pipelines.refusing import read_members
 from tillage.ports.door import Door
 from tillage.ports.engine import Engine, Workspace
@@ -81,12 +82,13 @@ def _model_tables(models: Models) -> dict[str, Table]:
 
 
 def refuse_broken_models(bench: Bench, cases: Sequence[Case]) -> None:
-    """Every model that a test reads does run.
+    """Every model that a test reads does run, everywhere.
 
     Raises:
-        ModelError: with the engine's own words.
+        ModelError: it does not, in the engine's own words; or it has what is not the same on each engine.
     """
     models = bench.models.reached(name for case in cases for name in _expected_models(case))
+    refuse_unportable(bench.engine, models)
     for fold in models.folds.values():
         bench.engine.column_types(fold)
     bench.engine.derived_types(models)

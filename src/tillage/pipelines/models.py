@@ -7,6 +7,7 @@ from typing import Any
 from tillage.errors import ModelError, TransientError
 from tillage.models.fold import Fold
 from tillage.pipelines.house import House
+from tillage.pipelines.portability import refuse_unportable
 from tillage.ports.lake import ColumnTypes
 from tillage.ports.store import Views
 
@@ -20,13 +21,16 @@ def sync_models(house: House) -> None:
     A fold that has become a table or view is shown as it was until the next build makes that.
 
     Raises:
-        ModelError: a model does not run, or a served route does not fit its model; nothing was changed.
+        ModelError: a new text does not run, or not everywhere, or a served route does not fit its model; nothing was
+            changed.
     """
     check_routes(house)
     folds = house.models.folds
     kept = house.folds.digests()
     other = columns_otherwise(house)
     changed = [fold for name, fold in folds.items() if kept.get(name) != fold.digest or name in other]
+    if changed:
+        refuse_unportable(house.engine, house.models, [fold.name for fold in changed])
     types = {fold.name: house.engine.column_types(fold) for fold in changed}
     gone = sorted(kept.keys() - folds.keys())
     views = views_of(house) if changed or gone else []

@@ -19,6 +19,7 @@ from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import House
 from tillage.pipelines.models import check_routes, served_now
+from tillage.pipelines.portability import refuse_unportable
 from tillage.ports.lake import ColumnTypes
 
 
@@ -98,6 +99,7 @@ def _contracts(house: House) -> Iterator[tuple[str, tuple[Change, ...]]]:
 
 def _refused(house: House) -> Iterator[str]:
     checks = [partial(refuse_renamed, house), partial(check_routes, house)]
+    checks += [partial(refuse_unportable, house.engine, house.models)]
     checks += [partial(refuse_unasked, house.engine, contract) for contract in house.feeds.values()]
     for check in checks:
         try:

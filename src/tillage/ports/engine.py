@@ -13,6 +13,7 @@ from tillage.contracts.contract import Contract, Dataset, DatasetRule
 from tillage.domain.conservation import Counts, Minor
 from tillage.domain.load import Spans
 from tillage.models.fold import Fold
+from tillage.models.portable.find import Unportable
 from tillage.models.project import Models
 from tillage.ports.door import RecordBatch
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
@@ -273,6 +274,10 @@ class Engine(Protocol):
         Raises:
             ModelError: the SQL does not run, or a column is a float.
         """
+        ...
+
+    def unportable(self, models: Models) -> dict[str, list[Unportable]]:
+        """By model, what in its text is not the same everywhere, by line; models of which all is are left out."""
         ...
 
     def derived_types(self, models: Models) -> dict[str, ColumnTypes]:
