@@ -32,6 +32,9 @@ TIP = """\
               logicalType: number
               customProperties: [{property: tillage.money, value: EUR}]
 """
+TAXED_TIP = TIP.replace(
+    "}]", "}, {property: tillage.vat, value: {rateBy: product_type, rates: {hot food: 15, cold food: 7, beverage: 9}}}]"
+)
 
 
 def sold(number: str, *, till: str, size: int | None, tip: float) -> dict[str, object]:
@@ -178,3 +181,16 @@ def test_what_is_kept_stays_as_it_is(shop: Shop, old: str, new: str, message: st
     shop.run()
     shop.edit(CONTRACT, old, new)
     refused(shop, ContractError, f"dataset 'orders' has loads with {message}")
+
+
+def test_vat_on_a_second_amount_is_told_from_a_column_that_is_gone(shop: Shop) -> None:
+    shop.land("a.jsonl", customer("c1", order("o1")))
+    shop.run()
+    shop.edit(CONTRACT, "            - name: gross\n", f"{TAXED_TIP}            - name: gross\n")
+    shop.edit("models/customer_spend.sql", "l.net_minor", "l.gross_net_minor")
+    told = (
+        r"which would be called after its amount \(as in lines\.gross_net_minor\), since another one beside it has VAT"
+    )
+    refused(
+        shop, ContractError, rf"loads with column lines\.net_minor BIGINT in EUR, {told} now: take `tillage\.vat` off"
+    )

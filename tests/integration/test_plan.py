@@ -113,6 +113,18 @@ def kept_currencies(shop: Shop) -> dict[str, list[str | None]]:
         return {name: [output.currency for output in outputs] for name, outputs in house.folds.outputs().items()}
 
 
+def test_view_may_spell_a_column_otherwise_than_what_it_shows(shop: Shop) -> None:
+    (shop.root / "models/seen.sql").write_text(
+        "select customer_id as Customer_Id, Orders as ORDERS from customer_spend"
+    )
+    assert changes(planned(shop)) == {"customer_spend": "new", "seen": "new"}
+    shop.land("a.jsonl", customer("c1", order("o1")))
+    shop.run()
+    assert planned(shop).is_empty
+    with shop.open() as house:
+        assert house.folds.state("seen").to_pylist() == [{"Customer_Id": "c1", "ORDERS": 1}]
+
+
 def test_table_follows_the_currency_of_what_it_reads_and_is_told_to_be_built_with_it(shop: Shop) -> None:
     (shop.root / "models/most.sql").write_text("select max(net_minor) as most from customer_spend")
     shop.land("a.jsonl", customer("c1", order("o1")))

@@ -10,6 +10,8 @@ from tillage.errors import ContractError
 
 _Kept = dict[str, tuple[str, str | None]]
 """By column, with what stands around it, its type and currency."""
+_ALONE = {"net_minor", "vat_bp"}
+"""Net and rate where one amount of its level has VAT; where several have, they are called after their amounts."""
 
 
 def refuse_breaking_change(known: Dataset, now: Dataset, feed: str) -> None:
@@ -28,6 +30,11 @@ def _breaking(known: Dataset, now: Dataset) -> str | None:
         return f"{_key(known)}, and now {_key(now)}: undo that, or describe it as another dataset"
     before, after = dict(_fields(known.columns)), dict(_fields(now.columns))
     for column, was in before.items():
+        if column not in after and (other := _renamed_net(column, before, after)):
+            return (
+                f"column {_shown(column, was)}, which would be called after its amount (as in {other}), since another "
+                "one beside it has VAT now: take `tillage.vat` off that one, or describe it in another dataset"
+            )
         if column not in after:
             return (
                 f"column {_shown(column, was)}, which is gone: put it back (`required: false` if it is sent no more); "
@@ -41,6 +48,17 @@ def _breaking(known: Dataset, now: Dataset) -> str | None:
     if _counted(known) != _counted(now):
         counted, instead = (" and ".join(_counted(one)) or "no amount" for one in (known, now))
         return f"{counted} counted, and now {instead}: mark the one that was with `tillage.control: true`"
+    return None
+
+
+def _renamed_net(column: str, before: _Kept, after: _Kept) -> str | None:
+    """What a net or rate would be called, of whose level a second amount has VAT now."""
+    level, _, name = column.rpartition(".")
+    start = f"{level}." if level else ""
+    for other in after.keys() - before.keys() if name in _ALONE else ():
+        amount = other.removesuffix(f"_{name}")
+        if other != amount and other.startswith(start) and f"{amount}_minor" in before:
+            return other
     return None
 
 

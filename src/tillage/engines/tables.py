@@ -69,7 +69,9 @@ def types_of(connection: duckdb.DuckDBPyConnection, model: Derived) -> list[tupl
     Raises:
         ModelError: an amount is a float, or no whole number of minor units.
     """
-    types = [(str(row[0]), str(row[1])) for row in connection.execute(f"describe {name(model.name)}").fetchall()]
+    described = connection.execute(f"describe {name(model.name)}").fetchall()
+    # By place: of a view that says `shop as Shop` DuckDB still calls the column `shop`.
+    types = [(output.name, str(kind)) for output, (_, kind, *_) in zip(model.outputs, described, strict=True)]
     found = dict(types)
     for output in model.outputs:
         kind = found[output.name]
