@@ -27,7 +27,8 @@ def found(shop: Shop) -> dict[str, str]:
 
 @pytest.fixture
 def lived(shop: Shop) -> Shop:
-    """Loads, one replay, one discard; and one unit still waits."""
+    """Loads, one replay, one discard, builds; and one unit still waits."""
+    (shop.root / "models/dear.sql").write_text("select count(*) as n, max(net_minor) as most from customer_spend")
     shop.land("a.jsonl", customer("c1", order("o1"), with_type("o2", "dessert", 10.70)), customer("c3", order("")))
     shop.land("b.jsonl", customer("c2", with_type("o3", "soup", 21.40), order("o1")))
     (shop.root / "landing/orders/c.jsonl").write_text("{'no': 'json'}\n")
@@ -55,6 +56,15 @@ def again(shop: Shop) -> None:
 
 def lost(shop: Shop) -> None:
     silver(shop).delete("order_id = 'o2'")
+
+
+def dearer(shop: Shop) -> None:
+    table = silver(shop)
+    rows = table.to_pyarrow_table()
+    (row,) = (one for one in rows.to_pylist() if one["order_id"] == "o2")
+    row["lines"][0]["gross_minor"] += 1
+    table.delete("order_id = 'o2'")
+    write_deltalake(table, pa.Table.from_pylist([row], schema=rows.schema), mode="append")
 
 
 def changed(shop: Shop) -> None:
@@ -86,10 +96,30 @@ INTERFERENCE: dict[str, tuple[Callable[[Shop], None], str, str]] = {
         "the ledger's counts are not those of the verdicts in bronze",
         "load 1, dataset orders: duplicate 7 rows in the ledger",
     ),
+    "all counts of a load": (
+        lambda shop: execute(shop, b"delete from tillage.counts where dataset = 'customers' and load_seq = 1"),
+        "the ledger's counts are not those of the verdicts in bronze",
+        "load 1, dataset customers: read 0 rows in the ledger, 4 in bronze",
+    ),
+    "a receipt": (
+        lambda shop: execute(shop, b"delete from tillage.receipts where load_seq = 3"),
+        "a sealed load has no receipt, so that nobody sees it",
+        "load 3",
+    ),
+    "an amount in silver": (
+        dearer,
+        "in silver with another amount than bronze counted",
+        "dataset orders, load 1, landing/orders/a.jsonl:1, unit 1",
+    ),
+    "a row of a table": (
+        lambda shop: execute(shop, b"update tables.dear set n = n + 1"),
+        "a table is not what its SQL makes of silver",
+        "model dear, build 4: 2 rows of 1 differ, first 3",
+    ),
     "a state of a load": (
-        lambda shop: execute(shop, b"update tillage.loads set state = 'voided' where load_seq = 2"),
+        lambda shop: execute(shop, b"update tillage.loads set state = 'voided' where load_seq = 3"),
         "bronze holds a load that the ledger does not count",
-        "load 2 (voided)",
+        "load 3 (voided)",
     ),
 }
 

@@ -19,9 +19,12 @@ import pytest
 
 from tests.integration.shops import Shop, make_database
 from tests.integration.small import make_small, put
+from tests.integration.test_backup import back_up, emptied, restore
 from tillage.errors import ModelError
+from tillage.pipelines.audit import audit
 from tillage.pipelines.build import build_if_due
 from tillage.pipelines.explain import explain
+from tillage.pipelines.quarantine import patch_file, replay
 from tillage.pipelines.query import query
 from tillage.pipelines.rebuild import rebuild_model
 
@@ -153,6 +156,44 @@ def _start(shop: Shop, feed: str, environment: Mapping[str, str], chance: random
 
 def _lines(shop: Shop) -> int:
     return sum(len(path.read_text().splitlines()) for path in shop.root.glob("landing/*/*.jsonl"))
+
+
+def test_what_a_replay_lets_in_and_what_is_restored_is_in_the_tables_at_once(
+    trade: Shop, server: str, tmp_path: Path
+) -> None:
+    (trade.root / "models/drawn.sql").write_text("select id, random() as chance, 1 as one from sold_seen")
+    (trade.root / "models/dated.sql").write_text("select id, (random() * 1e6)::integer as lot from sold_seen")
+    land(trade, "sold", "a", {"t1": 700, "t2": 40})
+    put(trade, "sold/b.jsonl", b'{"id": "t3", "amount": "x"}\n')
+    trade.run()
+    assert totals(trade) == [{"minor": 740, "things": 2}]
+    rule = '[{"replace": "$.amount", "to": "9.00"}]'
+    with trade.open() as house:
+        built = replay(house, patch=patch_file("patch.yaml", rule), wait_s=1).built
+    assert built is not None
+    assert built.tables == ("by_feed", "by_thing", "dated", "drawn", "sold_all")
+    assert totals(trade) == [{"minor": 1640, "things": 3}]
+    back_up(trade, tmp_path / "backup")
+    other = emptied(trade, server)
+    restore(other, tmp_path / "backup")
+    assert totals(other) == [{"minor": 1640, "things": 3}]
+    assert other.run().built is None
+    with other.open() as house:
+        assert audit(house).findings == ()
+    # What chance has made is no mistake, and is said.
+    assert any("'random' in models/dated.sql may have another answer" in line for line in other.said)
+    with psycopg.connect(other.dsn, autocommit=True) as store:
+        store.execute("delete from tables.by_thing where id = 't3'")
+    with other.open() as house:
+        (finding,) = audit(house).findings
+    assert finding.what == "a table is not what its SQL makes of silver"
+    assert "model by_thing" in finding.where
+    assert finding.where.endswith("1 rows of 3 differ, first t3")
+
+
+def totals(shop: Shop) -> list[dict[str, Any]]:
+    with shop.open() as house:
+        return query(house, "select minor::bigint as minor, things from gold.sold_all").to_pylist()
 
 
 @pytest.mark.parametrize("crash", ["before:publish:1", "after:publish:1", "before:seal:1", "after:plan:1"])

@@ -21,9 +21,10 @@ from tillage.cli.opening import (
 from tillage.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tillage.domain.conservation import Counts
+    from tillage.pipelines.quarantine import Replayed
     from tillage.pipelines.status import Status
     from tillage.ports.store import Waiting
 
@@ -115,8 +116,17 @@ def replay(
             {"load": number or None, "datasets": {name: asdict(one) for name, one in counts.items()}}
             for number, counts in found.counts.items()
         ]
-        print_json(environment_json(house.project) | {"is_trial": is_trial, "loads": loads})
-        return
+        print_json(
+            environment_json(house.project)
+            | {"is_trial": is_trial, "loads": loads, "built": asdict(found.built) if found.built else None}
+        )
+    else:
+        _print_replayed(found, currencies, is_trial=is_trial)
+    if found.unbuilt:
+        raise found.unbuilt  # all else is done
+
+
+def _print_replayed(found: Replayed, currencies: Mapping[str, str | None], *, is_trial: bool) -> None:
     if not found.counts:
         typer.echo("nothing waits, or nothing of that kind; all of it: tillage quarantine list")
     for number, counts in found.counts.items():
@@ -124,6 +134,8 @@ def replay(
         for name, one in counts.items():
             if one.read_rows or one.taken_rows:
                 typer.echo(f"  {name}: {_came_of(one, currencies[name])}")
+    if found.built:
+        typer.echo(f"load {found.built.load_seq}: built {', '.join([*found.built.tables, *found.built.views])}")
 
 
 @app.command(epilog='Example: tillage quarantine discard --code key_conflict --reason "the till sent them twice"')

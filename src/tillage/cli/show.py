@@ -220,7 +220,7 @@ def show_audited(found: Audited) -> None:
     if found.findings:
         out.print(f"{looked}: {len(found.findings)} disagree. Nothing was changed; please report this: it is a bug")
     else:
-        out.print(f"{looked}: ledger, bronze, silver, quarantine and totals agree")
+        out.print(f"{looked}: ledger, bronze, silver, quarantine, totals and tables agree")
 
 
 def show_findings(found: Sequence[Finding]) -> None:

@@ -8,7 +8,7 @@ import duckdb
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.types import RECORD_TYPE, silver_columns
+from tillage.contracts.types import RECORD_TYPE, control_amount, silver_columns
 from tillage.domain.conservation import Counts, Minor
 from tillage.domain.verdict import Verdict
 from tillage.engines.counting import QUARANTINED_SQL
@@ -133,6 +133,12 @@ def _questions(dataset: Dataset) -> dict[str, str]:
             select record_load, source, ordinal, unit from (({_INDEXED.format(text(dataset.name))}) except ({_WAITING}))
         """,
     }
+    if dataset.has_money:
+        opened = f'select _load as load_seq, _record, {control_amount(dataset)} as minor from "#signed" where _sign = 1'
+        questions["in silver with another amount than bronze counted"] = f"""
+            select {_PLACE} from ({_OPENED.replace("select load_seq", "select load_seq, control_minor")})
+            join ({opened}) using (load_seq, _record) where coalesce(minor, 0) <> coalesce(control_minor, 0)
+        """
     if dataset.key:
         keys = ", ".join(name(key) for key in dataset.key)
         questions["standing twice under one key"] = f"""

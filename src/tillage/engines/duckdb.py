@@ -23,7 +23,7 @@ from tillage.engines.binding import unasked
 from tillage.engines.forgetting import forgotten, holding, without_bytes
 from tillage.engines.portability import unportable_in
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
-from tillage.engines.tables import compute, prepare, rows_of, types_of
+from tillage.engines.tables import compared_table, compute, prepare, rows_of, types_of
 from tillage.engines.trying import tried_rows, try_models
 from tillage.engines.versions import changes_relation, history_relation
 from tillage.engines.workspace import DuckWorkspace
@@ -32,7 +32,18 @@ from tillage.models.derived import Derived
 from tillage.models.fold import ROWS, Fold
 from tillage.models.portable.find import Unportable
 from tillage.models.project import Models
-from tillage.ports.engine import BronzePart, Comparison, Disagreement, Due, Folders, Holding, Share, Silver, View
+from tillage.ports.engine import (
+    BronzePart,
+    Comparison,
+    Disagreement,
+    Due,
+    Folders,
+    Holding,
+    Share,
+    Silver,
+    TableComparison,
+    View,
+)
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
 
 _ZONE = "set timezone = 'UTC'"
@@ -162,6 +173,19 @@ class DuckEngine:
             prepare(connection, self._datasets, standing, self._fold_types(models), states)
             compute(connection, models.derived.values())
             yield lambda table: rows_of(connection, models.derived[table])
+
+    def tables_compared(
+        self,
+        models: Models,
+        silver: Mapping[str, Silver],
+        states: Mapping[str, Rows],
+        kept: Mapping[str, Callable[[str], Rows]],
+    ) -> dict[str, TableComparison]:
+        with self.connect() as connection:
+            standing = {dataset: self.standing(dataset, seen) for dataset, seen in silver.items()}
+            prepare(connection, self._datasets, standing, self._fold_types(models), states)
+            compute(connection, models.derived.values())
+            return {name: compared_table(connection, models.derived[name], rows(name)) for name, rows in kept.items()}
 
     @contextmanager
     def tried(

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import duckdb
+import pyarrow as pa
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name
 from tillage.contracts.types import empty_relation, silver_columns
 from tillage.errors import ModelError, ModelMemoryError
 from tillage.models.derived import Derived, ModelKind
+from tillage.ports.engine import TableComparison
 from tillage.ports.lake import ColumnTypes, Rows
 
 _ROWS = 100_000
+_FLOATS = {"FLOAT", "DOUBLE"}
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 
 
@@ -87,3 +90,25 @@ def types_of(connection: duckdb.DuckDBPyConnection, model: Derived) -> list[tupl
 def rows_of(connection: duckdb.DuckDBPyConnection, model: Derived) -> Rows:
     """The rows of a table that `compute` made, as a stream."""
     return connection.sql(f"from {name(model.name)}").to_arrow_reader(_ROWS)
+
+
+def compared_table(connection: duckdb.DuckDBPyConnection, model: Derived, kept: Rows) -> TableComparison:
+    """Rows of a table that `compute` made, and those that are kept of it, each as often as they come."""
+    mine = name(model.name)
+    types = connection.execute(f"describe {mine}").fetchall()
+    names = [str(row[0]) for row in types]
+    connection.execute(f'create or replace temp table "#kept" as from {mine} limit 0')
+    for batch in pa.RecordBatchReader.from_stream(kept):
+        connection.register("#batch", pa.table(batch))
+        connection.execute('insert into "#kept" by name from "#batch"')
+        connection.unregister("#batch")
+    exact = ", ".join(name(str(row[0])) for row in types if row[1] not in _FLOATS) or "1"
+    ours, theirs = f"select {exact} from {mine}", f'select {exact} from "#kept"'
+    connection.execute(f"""
+        create or replace temp table "#differing" as
+        (({ours}) except all ({theirs})) union all (({theirs}) except all ({ours}))
+    """)
+    first = name(names[0]) if types[0][1] not in _FLOATS else "null"
+    ((rows,),) = connection.execute(f"select count(*) from {mine}").fetchall()
+    ((differ, shown),) = connection.execute(f'select count(*), min({first}::varchar) from "#differing"').fetchall()
+    return TableComparison(int(rows), int(differ), str(shown))

@@ -37,7 +37,7 @@ _WORDS = frozenset(
     "like ilike not numeric on or over select struct table then union using values varchar when where".split()
 )
 _CLAUSES = {"expressions", "from_", "joins", "where", "group"}
-_CLOCKS = tuple(set(DuckDB.Parser.NO_PAREN_FUNCTIONS.values()))
+CLOCKS = tuple(set(DuckDB.Parser.NO_PAREN_FUNCTIONS.values()))
 _NEVER = (exp.Window, exp.Parameter, exp.Placeholder, exp.TableSample, exp.Pivot, exp.Lateral)
 _GROUPINGS = (exp.Rollup, exp.Cube, exp.GroupingSets)
 _WHY = "a model gives the same for the same rows, always, and sees one row at a time"
@@ -59,7 +59,7 @@ def refuse_what_is_not_repeatable(name: str, text: str, tree: exp.Select) -> Non
             node.parent, exp.From | exp.SetOperation | exp.Subquery | None
         ):
             raise ModelError(f"{file}: a query inside an expression cannot be used in a model: {_WHY}")
-        if isinstance(node, (*_NEVER, *_CLOCKS)):
+        if isinstance(node, (*_NEVER, *CLOCKS)):
             raise ModelError(f"{file}: '{node.sql(dialect='duckdb')[:40]}' cannot be used in a model: {_WHY}")
         if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count):
             raise ModelError(f"{file}: name each column instead of *")

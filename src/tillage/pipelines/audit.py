@@ -1,8 +1,8 @@
 """`tillage audit`: whether everything that keeps a part of history says the same, over all loads there ever were.
 
 Bronze holds the verdicts, and they are decided once; so each other keeper is held against them: the ledger's counts,
-the rows of silver, the quarantine index. The states of the folds are held against silver. What the bytes themselves
-say is the question of `tillage reconcile`.
+the rows of silver, the quarantine index. The states of the folds and the tables of the last build are held against
+silver. What the bytes themselves say is the question of `tillage reconcile`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from tillage.domain.conservation import Counts, added, is_zero, negated
 from tillage.domain.load import Load, LoadKind, LoadState
 from tillage.pipelines.house import House
 from tillage.pipelines.status import status
+from tillage.pipelines.table_audit import table_findings
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import Disagreement
 
@@ -56,6 +57,7 @@ def _audit(house: House, published: Mapping[str, int]) -> Audited:
         findings += _ledger(house, feed, loads, counted, published.get(feed, 0))
         findings += _rows(house, feed, published)
     findings += _folds(house, published)
+    findings += (Finding(what, where) for what, where in table_findings(house))
     findings += _law(house)
     return Audited(len(loads), units, tuple(findings), dict(published))
 
@@ -75,12 +77,15 @@ def _ledger(
             state = load.state if load else "unknown"
             yield Finding("bronze holds a load that the ledger does not count", f"load {load_seq} ({state})")
     for load in loads.values():
-        if load.feed != feed or load.state not in _VISIBLE or load.load_seq > last:
+        if load.feed != feed or load.state not in _VISIBLE or load.kind in {LoadKind.DISCARD, LoadKind.MAINTAIN}:
             continue
-        if load.kind in {LoadKind.DISCARD, LoadKind.MAINTAIN}:
+        if load.load_seq > last:
+            if load.state is LoadState.SEALED:
+                yield Finding("a sealed load has no receipt, so that nobody sees it", f"load {load.load_seq}")
             continue
-        for dataset, kept in by_load.get(load.load_seq, {}).items():
-            found = counted.get(load.load_seq, {}).get(dataset, Counts())
+        by_dataset, in_bronze = by_load.get(load.load_seq, {}), counted.get(load.load_seq, {})
+        for dataset in sorted({*by_dataset, *in_bronze}):
+            kept, found = by_dataset.get(dataset, Counts()), in_bronze.get(dataset, Counts())
             if wrong := _differing(kept, found):
                 where = f"load {load.load_seq}, dataset {dataset}: {wrong}"
                 yield Finding("the ledger's counts are not those of the verdicts in bronze", where)

@@ -22,9 +22,10 @@ from tillage.contracts.sql_text import text
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState
 from tillage.domain.verdict import UNREADABLE_CODES, Code
-from tillage.errors import OperatorError, ReplayRefusedError
+from tillage.errors import ModelError, OperatorError, ReplayRefusedError, TillageError, TransientError
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.binding import refuse_unasked
+from tillage.pipelines.build import BuildReport, build_if_due
 from tillage.pipelines.failing import failed_before, what_is_wrong
 from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
@@ -67,6 +68,10 @@ class Replayed:
 
     counts: dict[int, dict[str, Counts]] = field(default_factory=dict)
     """By load, by dataset; a trial has the number 0."""
+    built: BuildReport | None = None
+    """Of the models that are no folds, if anything of them was due."""
+    unbuilt: TillageError | None = None
+    """Why they stay as they were; what was let in stands."""
 
 
 def replay(
@@ -96,6 +101,11 @@ def replay(
                 load = _planned(house, contract, LoadKind.REPLAY, manifest, lease, texts=texts)
             counts = _judged(house, load, contract, waiting=waiting, patch=patch, lease=None if is_trial else lease)
             report.counts.setdefault(0 if is_trial else load.load_seq, {}).update(counts)
+    if report.counts and not is_trial:
+        try:
+            report.built = build_if_due(house, wait_s=wait_s)
+        except (ModelError, TransientError) as wrong:
+            report.unbuilt = wrong
     return report
 
 

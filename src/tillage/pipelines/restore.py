@@ -12,9 +12,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from tillage.contracts.environments import project_of
-from tillage.errors import BackupError, LawBrokenError
+from tillage.errors import BackupError, LawBrokenError, ModelError, TransientError
 from tillage.pipelines.audit import audit
 from tillage.pipelines.backup import LAKE
+from tillage.pipelines.build import build_if_due
 from tillage.pipelines.house import House
 from tillage.pipelines.models import sync_models
 from tillage.pipelines.reconcile import reconcile
@@ -23,6 +24,7 @@ from tillage.ports.lake import LAKE_FORMAT
 
 Proof = Callable[[House], list[str]]
 """What is wrong with a house, in words; empty if nothing is."""
+_WAIT_S = 60.0  # a run that comes first builds too
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,16 @@ def restore(
             raise LawBrokenError(
                 f"the project is restored as it was backed up, byte for byte, and is not as it should be: {wrong[0]}"
             )
+        _build(house)
     return Restored(manifest)
+
+
+def _build(house: House) -> None:
+    """Last, by a load of its own: killed there, or if a model fails, the house is restored, and a run builds."""
+    try:
+        build_if_due(house, wait_s=_WAIT_S)
+    except (ModelError, TransientError) as wrong:
+        house.say(str(wrong))
 
 
 def _data_files(paths: Iterable[str]) -> Iterator[str]:

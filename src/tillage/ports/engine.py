@@ -96,6 +96,17 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class TableComparison:
+    """How the kept rows of a table differ from computed ones: rows that only one side has."""
+
+    rows: int
+    """Of the computed side."""
+    differ: int
+    first: str
+    """Of the first row that differs, its first column, as text."""
+
+
+@dataclass(frozen=True)
 class View:
     """What a user's query may read under one name: a SELECT over lake files, with Arrow tables that it may name."""
 
@@ -292,6 +303,21 @@ class Engine(Protocol):
         self, models: Models, silver: Mapping[str, Silver], states: Mapping[str, Rows]
     ) -> AbstractContextManager[Built]:
         """All tables computed from what stands in silver (by dataset) and from the states of folds (by name).
+
+        Raises:
+            ModelError: one fails on a row.
+        """
+        ...
+
+    def tables_compared(
+        self,
+        models: Models,
+        silver: Mapping[str, Silver],
+        states: Mapping[str, Rows],
+        kept: Mapping[str, Built],
+    ) -> dict[str, TableComparison]:
+        """The tables in `kept` computed as by `built`, each held against the rows that are kept of it, whatever their
+        order; floats are not compared, since adding them up in another order gives others.
 
         Raises:
             ModelError: one fails on a row.
