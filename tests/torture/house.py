@@ -24,6 +24,7 @@ from tillage.stores.embedded import EmbeddedPostgres
 from tillage.stores.embedded.locks import is_held
 
 _LIMIT_S = 180.0  # longer than a command waits for a lease or a server, on a machine that is busy
+_INSPECTION_LIMIT_S = 1_800.0  # all sums from the bytes of a hundred loads, each under its own contract
 _USUAL_S = dict.fromkeys(("run", "rebuild", "backup"), 1.0) | {"replay": 0.8, "discard": 0.4, "maintain": 0.8}
 _USUAL_S |= {"remake": 0.6, "restore": 2.0}  # at first; then it is what was seen
 # What a command may end with besides 0: after trouble with the store or the disk; when it was overtaken; and 11 when
@@ -131,7 +132,7 @@ class TorturedHouse:
 
     def _found(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         into = self.root / "inspected.json"
-        with self._started({**wanted, "into": str(into)}) as process:
+        with self._started({**wanted, "into": str(into)}, limit_s=_INSPECTION_LIMIT_S) as process:
             ended = process.ended()
         if ended.code:
             raise WrongError(f"{wanted['do']} ended with {ended.code}: {ended.said}")
@@ -148,14 +149,14 @@ class TorturedHouse:
             self.model.deliver(path, stored)  # first: a run may see the file at once
             put(self.root / path, stored)
 
-    def _started(self, wanted: Mapping[str, Any], *, lease_ttl_s: float = 30) -> Process:
+    def _started(self, wanted: Mapping[str, Any], *, lease_ttl_s: float = 30, limit_s: float = _LIMIT_S) -> Process:
         environment = {
             "TILLAGE_THREADS": "1",
             "TILLAGE_MEMORY_MB": "256",
             "TILLAGE_LEASE_TTL_S": str(lease_ttl_s),
         }
         arguments = [json.dumps({"root": str(self.root), "bug": self._bug, **wanted})]
-        return Process(self._nursery, arguments, environment, limit_s=_LIMIT_S)
+        return Process(self._nursery, arguments, environment, limit_s=limit_s)
 
     def _command(self, step: Step) -> str:
         trouble = step.trouble

@@ -104,7 +104,8 @@ class Rolled:
         self._random = Random(seed)
         self._project = project
         self._troubles = _HARSH if is_harsh else _TROUBLES
-        self._commands = (14, 22) if is_harsh else (4, 8)
+        self._commands = (24, 32) if is_harsh else (4, 8)
+        self._looks = 0.1 if is_harsh else 0.2
         self._paths: dict[str, list[str]] = {feed.name: [] for feed in project.feeds}
         self._torn: Files = ()
         self._number = 0
@@ -126,7 +127,7 @@ class Rolled:
                 steps.append(Step("remodel"))
             is_followed = is_amended and self._random.random() < 0.4
             steps.append(self._command("rebuild" if is_followed else None))
-            if self._random.random() < 0.2:
+            if self._random.random() < self._looks:
                 steps.append(Step("look"))
         if self._random.random() < 0.12:
             at = self._random.choice((0, round(self._random.random(), 3)))

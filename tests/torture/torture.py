@@ -19,8 +19,10 @@ from tests.torture.house import TorturedHouse, WrongError
 from tests.torture.projects import make_project
 from tests.torture.steps import rounds
 
-HOUSE_ROUNDS = 10
-"""So many of each house: the model starts anew with the next, and old history is checked each time."""
+HOUSE_ROUNDS, HARSH_ROUNDS = 10, 5
+"""So many of each house: the model starts anew with the next, and old history is checked each time. Harsh rounds have
+more loads.
+"""
 
 
 @dataclass
@@ -78,7 +80,8 @@ def torture(
     """
     begun_s = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="tt-"))
-    numbers = range(-(-count // HOUSE_ROUNDS))
+    of_each = HOUSE_ROUNDS if kills is None else HARSH_ROUNDS
+    numbers = range(-(-count // of_each))
     tally = Tally()
     is_over = Event()
     killed: dict[int, int] = {}
@@ -100,7 +103,7 @@ def torture(
                 killed[number] = kills
                 say(line)
 
-            left = min(HOUSE_ROUNDS, count - number * HOUSE_ROUNDS)
+            left = min(of_each, count - number * of_each)
             house = _Plan(folder / f"h{number}", f"{seed}/{number}", left, bug, is_harsh=kills is not None)
             return _house(house, nursery, is_late, told)
 
