@@ -58,7 +58,7 @@ def test_every_error_of_every_model_is_told(shop: Path) -> None:
         "b": "select customer_id, sum(1) as n from orders where random() < 1 group by 1",
         "c": "select customer_id, sum(nope) as n from orders group by 1",
         "d": "select customer_id, sum(length(order_id) / 3) as n from orders group by 1",
-        "e": "select customer_id, sum(length(order_id) + 'x') as n from orders group by 1",
+        "e": "select customer_id, sum(order_id * 2) as n from orders group by 1",
         "f": "select upper(customer_id) as c, sum(1) as n from orders group by 1",
     }
     for name, sql in models.items():

@@ -68,7 +68,7 @@ coalesce(whole, other);ifnull(whole, 0);nullif(whole, other);if(whole > 1, other
 least(number, whole);case when whole > 1 then 'a' when whole < 0 then 'b' else 'c' end;case whole when 5 then 1 end
 whole is null;whole is distinct from other;whole is not distinct from other;whole between 1 and 5;whole in (1, 5)
 whole not in (1, 5);is_paid and whole > 1;is_paid or whole > 1;not is_paid;is_paid is true;label = 'a';label < 'b'
-number = whole;day < '2024-01-01';sold >= '2024-01-01';day = cast('2024-02-29' as date);sold > day
+number = whole;number <= whole;day < '2024-01-01';sold >= '2024-01-01';day = cast('2024-02-29' as date);sold > day
 trim(part, ' ');ltrim(part, ' ');rtrim(part, ' ');trim(label, 'ab');length(part);char_length(part)
 character_length(part);substring(part, 2);substring(part, 2, 3);substr(part, 1, 2);left(part, 2);right(part, 2)
 substring(part, strpos(part, '-') + 1);lpad(part, 5, 'xy');rpad(part, 5, '-');contains(part, 'a');contains(part, label)

@@ -57,6 +57,11 @@ def _compares_rows(node: exp.Expr, _: Types) -> bool:
     return any(isinstance(bare(side), exp.Tuple) for side in (node.this, node.expression))
 
 
+def _is_value(node: exp.Expr, _: Types) -> bool:
+    """A row that is neither compared nor one of several sets of keys."""
+    return isinstance(outside(node), exp.Select | exp.Alias | exp.Func)
+
+
 def _is_no_condition(node: exp.Expr, types: Types) -> bool:
     if isinstance(node, exp.Is):
         return isinstance(node.expression, exp.Boolean) and types.kind(node.this) in NUMBERS
@@ -187,6 +192,17 @@ QUERIES = (
         gives="null where a part is null and the others are equal",
         nodes=(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE),
         found=_compares_rows,
+    ),
+    Difference(
+        "`(x, y)` as a value",
+        "it is an object, whose members have the names of the columns",
+        "a column for each",
+        "(whole, other)",
+        "whole",
+        is_silent=True,
+        gives="one of them",
+        nodes=(exp.Tuple,),
+        found=_is_value,
     ),
     Difference(
         "a number as a condition",

@@ -47,15 +47,29 @@ FUNCTIONS = frozenset().union(*SAME.values())
 _CLAUSES = (
     *(exp.Select, exp.Subquery, exp.SetOperation, exp.With, exp.CTE, exp.From, exp.Join, exp.Lateral, exp.Table),
     *(exp.TableAlias, exp.Unnest, exp.Where, exp.Group, exp.Having, exp.Qualify, exp.Order, exp.Ordered, exp.Limit),
-    *(exp.Offset, exp.Distinct, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple, exp.Values, exp.Alias, exp.Star),
-    *(exp.Window, exp.WindowSpec, exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.Identifier, exp.Column, exp.Dot),
+    *(exp.Offset, exp.Distinct, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple, exp.Alias, exp.Star),
+    *(exp.Window, exp.WindowSpec, exp.Filter, exp.IgnoreNulls, exp.Identifier, exp.Column, exp.Dot),
 )
 _EXPRESSIONS = (
     *(exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod),
     *(exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Is, exp.In, exp.Between),
     *(exp.NullSafeEQ, exp.NullSafeNEQ, exp.Like, exp.Escape, exp.RegexpLike, exp.DPipe, exp.Interval, exp.Var),
     *(exp.AtTimeZone, exp.JSONExtractScalar, exp.JSONPath, exp.JSONPathPart, exp.Lambda, exp.DataType),
-    *(exp.DataTypeParam, exp.LimitOptions, exp.Array, exp.Func),
+    *(exp.DataTypeParam, exp.Array),
 )
-NODES = (*_CLAUSES, *_EXPRESSIONS)
-"""Parts of SQL that mean the same; functions are looked at by their names."""
+_CALLED = (
+    *(exp.Abs, exp.Anonymous, exp.ArgMax, exp.ArgMin, exp.ArrayAgg, exp.ArrayContains, exp.ArrayFilter, exp.ArrayMax),
+    *(exp.ArrayMin, exp.ArraySize, exp.ArraySort, exp.Ascii, exp.Avg, exp.Case, exp.Cast, exp.Ceil, exp.Coalesce),
+    *(exp.Concat, exp.ConcatWs, exp.Contains, exp.Count, exp.CumeDist, exp.CurrentDate, exp.DateAdd, exp.DateDiff),
+    *(exp.DateFromParts, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DenseRank, exp.Encode, exp.EndsWith, exp.Exists),
+    *(exp.Exp, exp.Explode, exp.Extract, exp.First, exp.FirstValue, exp.Floor, exp.Greatest, exp.GroupConcat),
+    *(exp.Grouping, exp.Hour, exp.If, exp.Lag, exp.Last, exp.LastDay, exp.LastValue, exp.Lead, exp.Least, exp.Left),
+    *(exp.Length, exp.Ln, exp.LogicalAnd, exp.LogicalOr, exp.MD5, exp.Max, exp.Median, exp.Min, exp.Minute),
+    *(exp.Month, exp.NthValue, exp.Ntile, exp.Nullif, exp.Pad, exp.PercentRank, exp.Pow, exp.Quarter, exp.Rank),
+    *(exp.RegexpExtract, exp.RegexpReplace, exp.Repeat, exp.Replace, exp.Right, exp.Round, exp.RowNumber, exp.SHA2),
+    *(exp.Second, exp.SplitPart, exp.Sqrt, exp.StartsWith, exp.Stddev, exp.StddevPop, exp.StddevSamp),
+    *(exp.StrPosition, exp.Substring, exp.Sum, exp.TimeToStr, exp.TimeToUnix, exp.TimestampTrunc, exp.Transform),
+    *(exp.Translate, exp.Trim, exp.TryCast, exp.Variance, exp.VariancePop, exp.WeekOfYear, exp.Year),
+)
+NODES = (*_CLAUSES, *_EXPRESSIONS, *_CALLED)
+"""Parts of SQL that mean the same. An operator can be a function to the parser, so those are listed too."""
