@@ -35,7 +35,7 @@ from tillage.pipelines.portability import refuse_unportable
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "portable-sql.md"
 _HEAD = """\
 A model is to give the same on DuckDB and on Spark (4.2, ANSI mode, session in UTC), to which SQLGlot carries it. What
-does not is refused by `plan`, `run`, `test`, `rebuild` and `doctor`, with file and line and what to write instead.
+does not is refused by `plan`, `run`, `test`, `doctor` and `rebuild` of a model, with line and what to write instead.
 *Silent* is what gives other values there, or other types, without an error. What is neither said to differ nor to be
 the same has not been measured, and is refused too; so is what depends on a type that nobody can tell.
 
