@@ -87,7 +87,8 @@ def refused(engine: DuckEngine, sql: str) -> str:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.construct)
 def test_each_difference_is_refused_with_its_place_and_the_safe_spelling(engine: DuckEngine, row: Difference) -> None:
     said = refused(engine, "-- a model\n" + query(row.bad))
-    if "generate_series" not in row.construct:  # which reads no dataset, so it is refused before
+    # Of these two the first reads no dataset, and lineage cannot follow the second: they are refused before.
+    if not any(one in row.construct for one in ("generate_series", "union by name")):
         assert "models/m.sql, line 2: '" in said
         assert row.message in said
     assert said
@@ -137,8 +138,8 @@ _HIDDEN = {
     "select id, {'a': whole} as x from samples": "is not known to give the same",
     "select id, current_timestamp as x from samples": "is not known to give the same",
     "with a as (select number as n from samples) select n, cast(n as bigint) as x from a": _CUT,
-    """with samples as (select id, part as number from samples)
-       select id, cast(number as bigint) as x from samples""": _OTHERWISE,
+    """with held as (select id, part as number from samples)
+       select id, cast(number as bigint) as x from held""": _OTHERWISE,
     "select is_paid, cast(sum(number) as bigint) as x from samples group by is_paid": _CUT,
     """select id, whole as x from samples as s
        where exists (select 1 from samples as t where cast(t.rate * s.whole as bigint) > 3)""": _CUT,
