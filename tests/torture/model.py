@@ -61,7 +61,7 @@ class Model:
                 wrong.append(f"load {load}: nobody wrote the contract {contract}")
                 continue
             wrong += self._do(house, found, (load, feed, kind, contract, manifest), by_load.get(load, []))
-            if kind != "maintain":
+            if kind in {"read", "replay", "rebuild"}:  # others judge nothing
                 self.last_contract[feed] = contract
         return wrong
 
