@@ -111,6 +111,12 @@ ODD: dict[str, tuple[str, bytes, list[dict[str, object]]]] = {
         [{"column_1": 1001}, {"column_1": 1002}],
     ),
     "one column": ("codes.csv", b"code\n007\n008\n", [{"code": "007"}, {"code": "008"}]),
+    "header on each page": (
+        "orders.csv",
+        b"Order ID,order,Qty\n1,a,2\n,,\nOrder ID,order,Qty\n3,b,4\n",
+        [{"order_id": 1, "order": "a", "qty": 2}, {"order_id": None, "qty": None}, {"order_id": 3, "qty": 4}],
+    ),
+    "header again and no text": ("orders.csv", b"a,b\n1,2\na,b\n", [{"a": "1", "b": "2"}, {"a": "a", "b": "b"}]),
     "line feeds in fields": ("orders.csv", b'id,text\n1,"a\nb ""c"""\n', [{"text": 'a\nb "c"'}]),
     "odd name": ("_My Orders (1).CSV", _PLAIN, [{"order_id": 1}, {"order_id": 2}]),
     "gzip": ("orders.csv.gz", packed("gz", _PLAIN), [{"order_id": 1}, {"order_id": 2}]),

@@ -290,4 +290,59 @@ def fuel_reject() -> Case:
     return _fuel_case("fuel_reject", "reject", law, kept)
 
 
-CASES = (tills, cafe, latin, fuel_round, fuel_reject)
+def _spelt(minor_: int, way: int) -> str:
+    """An amount as a report for people writes it, one way or another."""
+    whole, cents = f"{abs(minor_) // 100:,}".replace(",", "."), f"{abs(minor_) % 100:02}"
+    minus = "-" if minor_ < 0 else ""
+    return (
+        f"{minus}{whole},{cents} €",
+        f"€ {minus}{whole.replace('.', '')},{cents}",
+        f"{minus}€{whole},{cents}",
+        f"({whole},{cents})" if minus else f"{whole},{cents}\u00a0EUR",
+    )[way % 4]
+
+
+def report() -> Case:
+    """A report for people: title lines, its header again on each page, blank rows, groups of thousands, decimal commas,
+    symbols, minuses as parentheses, and a last row of totals, which is none of its sales.
+    """
+    chance = random.Random(35)
+    sums = [chance.choice((-1, 1, 1)) * chance.choice((5, 199, 4_999, 123_456, 1_234_567_89)) for _ in "x" * 240]
+    head = ["Beleg", "Filiale", "Umsatz"]
+    sales = [[f"{n:05}", f"F{n % 3}", _spelt(cents, n)] for n, cents in enumerate(sums)]
+    wrong = [["99001", "F0", "1.23"], ["99002", "F0", "1,234.50 €"], ["99003", "F0", "$ 5,00"]]
+    pages = [row for start in range(0, 240, 60) for row in (head, *sales[start : start + 60], ["", "", ""])]
+    total = ["Summe", "", _spelt(sum(sums), 0)]
+    title = "Umsatz je Beleg\r\n\r\n"
+    data = (title + _written([*pages, *wrong, total], delimiter=";", end="\r\n")).encode()
+    whole = sum(sums)
+    spelt = {"decimal": ",", "group": ".", "symbols": ["€", "EUR"], "negative": "parentheses"}
+    return Case(
+        "report",
+        {"format": "csv", "csv": {"delimiter": ";", "skip": 2}},
+        contract(
+            "report",
+            dataset(
+                "takings_by_slip",
+                column("slip", physical="Beleg", required=True),
+                column("shop", physical="Filiale"),
+                amount("taking", physical="Umsatz", numberFormat=spelt),
+                where="regexp_full_match(slip, '[0-9]+')",
+            ),
+        ),
+        {"report.csv": data},
+        {
+            "takings_by_shop": "select shop, sum(taking_minor) as taking_minor, count(*) as slips from takings_by_slip "
+            "group by shop"
+        },
+        {"takings_by_slip": Law((247, 240, 7, 0), (whole, whole, 0, 0), 7, {"type": 3, "missing": 4})},
+        {
+            "takings_by_shop": (
+                "shop taking_minor slips",
+                flat(summed((f"F{n % 3}", (cents,)) for n, cents in enumerate(sums))),
+            )
+        },
+    )
+
+
+CASES = (tills, cafe, latin, fuel_round, fuel_reject, report)

@@ -38,7 +38,8 @@ def plain_text(trimmed: str, form: NumberFormat) -> str:
         digits = f"translate({digits}, {text(_group(form))}, '')"
     if form.decimal != ".":
         digits = f"replace({digits}, {text(form.decimal)}, '.')"
-    minus = f"if(regexp_matches(t, {text(f'[{MINUS}(]')}), '-', '')"
+    signs = f"{MINUS}(" if form.negative is Negative.PARENTHESES else MINUS
+    minus = f"if({' or '.join(f'contains(t, {text(sign)})' for sign in signs)}, '-', '')"
     made = f"if(regexp_full_match(t, {text(pattern(form))}), {minus} || {digits}, null)"
     return f"list_transform([{trimmed}], lambda t: {made})[1]"
 

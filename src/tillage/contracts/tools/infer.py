@@ -14,6 +14,7 @@ from typing import Any
 from tillage.contracts.compiler.shape import NOTE, ROWS
 from tillage.contracts.compiler.text_members import TEXT, is_leaf
 from tillage.contracts.tools.guess import Guess, Seen, guess, is_named_as_key, words
+from tillage.contracts.tools.repeated_head import where_no_head, without_heads
 from tillage.contracts.yaml_text import listed, number_format, quoted, word
 from tillage.errors import OperatorError
 
@@ -67,14 +68,30 @@ def infer_contract(feed: str, records: Sequence[Mapping[str, Any]], *, is_text: 
     Raises:
         OperatorError: no column can be made of them, or far too many.
     """
+    rows = without_heads(records) if is_text else records
+    if 0 < len(rows) < len(records):
+        without = _inferred(feed, rows, is_text=is_text, head=head, head_rows=len(records) - len(rows))
+        if without is not None:
+            return without
+    return str(_inferred(feed, records, is_text=is_text, head=head))
+
+
+def _inferred(
+    feed: str, records: Sequence[Mapping[str, Any]], *, is_text: bool, head: Sequence[str], head_rows: int = 0
+) -> str | None:
+    """As `infer_contract`; None where `head_rows` more records, which repeat the header, cannot be left out."""
     members = _members(records, is_text=is_text)
     units = {name: member for name, member in members.items() if _is_unit(name, member)}
     plain = {name: member for name, member in members.items() if name not in units}
     place = _Place(is_text, len(records), key=_key(feed, plain, len(records), is_text=is_text))
     lines, names = [], {feed}
     columns = _columns(plain, place, set())
+    where = where_no_head(columns, head_rows) if head_rows else ""
+    if where is None:
+        return None
     if _holds_columns(columns):
-        lines += [f"  - name: {word(feed)}", *_without_key(place), "    properties:", *_indented(columns, 6)]
+        lines += [f"  - name: {word(feed)}", *_without_key(place), *filter(None, [where])]
+        lines += ["    properties:", *_indented(columns, 6)]
     for name, member in units.items():
         lines += _unit(name, member, place, plain, names)
     if not lines:
