@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.integration.ruled import broken_rule, ruled
 from tests.integration.shops import CONTRACT, Shop, customer, make_database, order
 from tests.integration.small import make_small, put
 from tillage.cli.quarantine import app
 from tillage.domain.load import LoadKind
-from tillage.errors import OperatorError
+from tillage.errors import OperatorError, ReplayRefusedError
 from tillage.pipelines.explain import explain
 from tillage.pipelines.quarantine import discard, patch_file, replay
 from tillage.pipelines.query import query
@@ -167,6 +168,17 @@ def patched(shop: Shop, *rules: dict[str, object]) -> dict[str, tuple[int, int, 
         report = replay(house, patch=patch_file("patch.yaml", json.dumps(rules)), wait_s=1)
     (counts,) = report.counts.values()
     return {name: (one.taken_rows, one.accepted_rows, one.quarantined_rows) for name, one in counts.items()}
+
+
+@pytest.mark.parametrize("is_trial", [True, False])
+def test_rule_that_would_not_hold_is_told_by_a_trial_too_and_all_goes_on_waiting(waiting: Shop, is_trial: bool) -> None:
+    add_rate(waiting)
+    with waiting.open() as house:
+        with pytest.raises(ReplayRefusedError, match=r"rule 'few' of orders .* nothing of feed orders was changed"):
+            replay(ruled(house, [broken_rule()]), is_trial=is_trial, wait_s=1)
+        assert house.ledger.waiting("orders", Waiting()).num_rows == 3
+    assert waiting.states() == ["sealed", "sealed", *([] if is_trial else ["voided"])]
+    assert replayed(waiting)[3 if is_trial else 5]["orders"] == (3, 2, 1)  # its fence has a number too
 
 
 def test_list_says_what_is_not_countable_and_the_command_that_works(

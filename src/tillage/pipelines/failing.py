@@ -132,6 +132,6 @@ def _failed(load: Load, broken: Sequence[RuleFound]) -> LoadFailedError:
     more = f" and {len(errors) - _MOST_SHOWN} more" if len(errors) > _MOST_SHOWN else ""
     return LoadFailedError(
         f"load {load.load_seq} failed, and feed {load.feed} stands still: {shown}{more}. Nothing of it is visible. "
-        f"Mend the files or the contract, then: tillage load retry {load.load_seq} --reason TEXT; or leave its files "
-        f"out for good: tillage load abandon {load.load_seq} --reason TEXT"
+        f"Mend the files, the contract or the bound, then: tillage load retry {load.load_seq} --reason TEXT; or leave "
+        f"its files out for good: tillage load abandon {load.load_seq} --reason TEXT"
     )

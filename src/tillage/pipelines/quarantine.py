@@ -81,7 +81,8 @@ def replay(
 
     Raises:
         OperatorError: no dataset has that name.
-        ReplayRefusedError: a rule of a dataset would not hold; the load is voided, and all goes on waiting.
+        ReplayRefusedError: a rule of a dataset would not hold; the load is voided, and all of its feed goes on waiting.
+            What feeds before it have let in stands.
         LeaseHeldError: a run works on a feed for longer than `wait_s`.
     """
     report = Replayed()
@@ -210,27 +211,30 @@ def _judged(
     bronze = house.lake.bronze(feed)
     with house.engine.workspace(load.load_seq, contract.check, house.folders_of(feed)) as workspace:
         workspace.take_up(bronze.snapshot(), waiting, silver, patch.changed if patch else None)
+        _refuse_broken_rules(house, load, workspace, silver, lease)
         if lease is None:
             return workspace.counts()
-        _refuse_broken_rules(house, load, workspace, silver, lease)
         bronze.append(workspace.bronze_rows(), load.load_seq, CommitPoint.BRONZE)
         return repeat(house, load, datasets, workspace, lease)
 
 
 def _refuse_broken_rules(
-    house: House, load: Load, workspace: Workspace, silver: Mapping[str, Silver], lease: Lease
+    house: House, load: Load, workspace: Workspace, silver: Mapping[str, Silver], lease: Lease | None
 ) -> None:
-    """Voids a replay that breaks a rule: unlike files at the door, what waits can go on waiting.
+    """Voids a replay that breaks a rule: unlike files at the door, what waits can go on waiting. Of a trial there is
+    nothing to void.
 
     Raises:
         ReplayRefusedError: names the rule.
     """
     for one in workspace.broken_rules(silver):
         if one.rule.severity is Severity.ERROR:
-            void(house, load, lease)
+            if lease is not None:
+                void(house, load, lease)
             raise ReplayRefusedError(
                 f"with what waits, rule '{one.rule.name}' of {one.dataset} would not hold: {what_is_wrong(one)}; "
-                "nothing was changed. Take up less (--dataset, --code, --load), or give some up: tillage quarantine "
-                "discard"
+                f"nothing of feed {load.feed} was changed. Take up less (--dataset, --code, --load), or give some up: "
+                "tillage quarantine discard"
             )
-        house.say(f"load {load.load_seq}: warning: rule '{one.rule.name}' of {one.dataset}: {what_is_wrong(one)}")
+        which = "trial" if lease is None else f"load {load.load_seq}"
+        house.say(f"{which}: warning: rule '{one.rule.name}' of {one.dataset}: {what_is_wrong(one)}")

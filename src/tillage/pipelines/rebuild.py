@@ -185,7 +185,7 @@ def _rebuild(house: House, contract: FeedContract, lease: Lease | None, report: 
         is_changed = any(one.taken_rows for one in counts.values())
         _add(report, looked_at, workspace.sums() if is_changed else {})
         if is_changed:
-            _refuse_broken_rules(house, workspace, silver)
+            _refuse_broken_rules(house, workspace, silver, of=f"feed {feed}{_of_patched(scope)}")
         if lease is None:
             found = report.loads.setdefault(0, {})
             report.loads[0] = {
@@ -238,7 +238,7 @@ def _added(one: Mapping[str, tuple[int, int]], other: Mapping[str, tuple[int, in
     return found
 
 
-def _refuse_broken_rules(house: House, workspace: Workspace, silver: Mapping[str, Silver]) -> None:
+def _refuse_broken_rules(house: House, workspace: Workspace, silver: Mapping[str, Silver], *, of: str) -> None:
     """Before anything is planned.
 
     Raises:
@@ -248,7 +248,7 @@ def _refuse_broken_rules(house: House, workspace: Workspace, silver: Mapping[str
         if one.rule.severity is Severity.ERROR:
             raise RebuildRefusedError(
                 f"with what stands judged anew, rule '{one.rule.name}' of {one.dataset} would not hold: "
-                f"{what_is_wrong(one)}; nothing was changed. Mend the contract, then look: tillage rebuild --from "
-                "bronze --dry-run"
+                f"{what_is_wrong(one)}; {of} was not rebuilt. Mend the contract, then look: "
+                "tillage rebuild --from bronze --dry-run"
             )
         house.say(f"warning: rule '{one.rule.name}' of {one.dataset}: {what_is_wrong(one)}")
