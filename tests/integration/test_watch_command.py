@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import psycopg
 import pytest
 import yaml
 
-from tests.integration.shops import CONTRACT, Shop, customer, order
+from tests.integration.shops import CONTRACT, TEMPLATE, Shop, customer, order
 from tillage.cli.children import outcome_of
 from tillage.cli.watch import ProjectJobs, jobs_of
 from tillage.contracts.project import read_project
@@ -250,9 +251,19 @@ def test_a_run_of_one_feed_leaves_the_others(shop: Shop) -> None:
     assert (right.returncode, len(json.loads(right.stdout)["loads"])) == (0, 1)
 
 
-def test_an_outcome_is_what_the_command_said_last() -> None:
+def test_an_outcome_is_what_the_command_said_last(tmp_path: Path) -> None:
     assert outcome_of(0, {}, {}, "") == Outcome(loads=[])
-    problem = {"error": "store-away", "exit_code": 12, "message": "away"}
-    assert outcome_of(12, {}, problem, "").message == "away"
+    environment = os.environ | {"TILLAGE_STORE_DSN": "host=127.0.0.1 port=1 connect_timeout=1"}
+    away = subprocess.run(
+        [sys.executable, "-m", "tillage", "status", "--json", "-C", str(shutil.copytree(TEMPLATE, tmp_path / "shop"))],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    problem = json.loads(away.stderr.splitlines()[-1])
+    told = outcome_of(away.returncode, {}, problem, "")
+    assert (told.exit_code, told.error, told.retry_after_s) == (12, "store-away", 5)
+    assert "is PostgreSQL up?" in told.message
     assert outcome_of(1, {}, {}, "error: unexpected").message == "error: unexpected"
     assert "signal 9" in outcome_of(-9, {}, {}, "").message

@@ -36,7 +36,14 @@ from tillage.cli.plan import plan
 from tillage.cli.quarantine import app as quarantine
 from tillage.cli.rebuild import rebuild
 from tillage.cli.schema import schema
-from tillage.errors import OperatorError, QueryError, StrictQuarantineError, TillageError, UnknownRouteError
+from tillage.errors import (
+    OperatorError,
+    QueryError,
+    StrictQuarantineError,
+    TillageError,
+    TransientError,
+    UnknownRouteError,
+)
 
 if TYPE_CHECKING:
     from tillage.pipelines.run import RunReport
@@ -416,12 +423,13 @@ def _run_command() -> None:
 
 def _fail(wrong: TillageError) -> None:
     if "--json" in sys.argv:
-        _print_problem(wrong.code, wrong.exit_code, str(wrong))
+        retry = {"retry_after_s": wrong.retry_after_s} if isinstance(wrong, TransientError) else {}
+        _print_problem(wrong.code, wrong.exit_code, str(wrong), **retry)
     else:
         print(f"error: {wrong}", file=sys.stderr)
     sys.exit(wrong.exit_code)
 
 
-def _print_problem(code: str, exit_code: int, message: str) -> None:
-    problem = {"error": code, "exit_code": exit_code, "message": message}
+def _print_problem(code: str, exit_code: int, message: str, **more: float) -> None:
+    problem = {"error": code, "exit_code": exit_code, "message": message} | more
     print(json.dumps(problem, ensure_ascii=False), file=sys.stderr)
