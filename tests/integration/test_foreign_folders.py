@@ -11,9 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tillage.contracts.types import SIGNED
 from tillage.domain.load import CommitPoint
 from tillage.errors import LakeError, StoreError
 from tillage.lake.delta import DeltaLake, Table
+from tillage.lake.schema import arrow_schema
 from tillage.ports.commit import Commits
 from tillage.stores.embedded import EmbeddedPostgres
 
@@ -64,11 +66,12 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 def table(folder: Path) -> Table:
-    return DeltaLake(folder, COMMITS).silver("orders", "orders", [("order_id", "VARCHAR"), ("_load", "BIGINT")])
+    return DeltaLake(folder, COMMITS).silver("orders", "orders", [("order_id", "VARCHAR"), *SIGNED])
 
 
 def rows(count: int) -> pa.Table:
-    return pa.table({"order_id": ["secret"] * count, "_load": pa.array([1] * count, pa.int64())})
+    row = {"order_id": "secret", "_sign": 1, "_load": 1, "_record": None}
+    return pa.Table.from_pylist([row] * count, schema=arrow_schema([("order_id", "VARCHAR"), *SIGNED]))
 
 
 def test_a_table_that_cannot_be_written_says_what_the_system_said(
