@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.generative.bounded import bounded
 from tests.generative.in_memory import connected
 from tillage.domain.load import CommitPoint
-from tillage.engines.relations import _relation
+from tillage.engines.relations import snapshot_relation
 from tillage.lake.delta import Table
 from tillage.lake.schema import arrow_schema
 
@@ -109,7 +109,7 @@ def test_rows_of_fewer_columns_are_read_with_nulls(
         Table(folder, "t", types, ("_load",), Uncounted()).append(rows, number, CommitPoint.SILVER)
         expected.append(filled(row, whole))
     wanted = [(name, typed(one)) for name, one in whole.items()]
-    sql = _relation(Table(folder, "t", wanted, ("_load",), Uncounted()).snapshot(), wanted, "true")
+    sql = snapshot_relation(Table(folder, "t", wanted, ("_load",), Uncounted()).snapshot(), wanted, "true")
     found = connection.sql(sql).to_arrow_table().to_pylist()
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
 

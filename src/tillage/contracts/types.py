@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tillage.contracts.contract import Column, Dataset, Kind
 from tillage.contracts.sql_text import name
@@ -79,8 +79,12 @@ def silver_columns(dataset: Dataset) -> list[tuple[str, str]]:
 
 def empty_relation(dataset: Dataset) -> str:
     """A SELECT with the columns of the dataset's silver table and no rows."""
-    columns = ", ".join(f"cast(null as {kind}) as {name(field)}" for field, kind in silver_columns(dataset))
-    return f"select {columns} where false"
+    return no_rows(silver_columns(dataset))
+
+
+def no_rows(columns: Iterable[tuple[str, str]]) -> str:
+    """A SELECT of columns, each with its DuckDB type, and no rows."""
+    return f"select {', '.join(f'cast(null as {kind}) as {name(field)}' for field, kind in columns)} where false"
 
 
 def content(column: Column, relation: str) -> str:

@@ -7,28 +7,31 @@ from collections.abc import Iterable, Sequence
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.types import BRONZE_COLUMNS, empty_relation, silver_columns
+from tillage.contracts.types import BRONZE_COLUMNS, no_rows, silver_columns
 from tillage.domain.load import Spans
 from tillage.ports.engine import Silver
 from tillage.ports.lake import Snapshot
 
 
-def _relation(snapshot: Snapshot, columns: Sequence[tuple[str, str]], condition: str) -> str:
+def snapshot_relation(snapshot: Snapshot, columns: Sequence[tuple[str, str]], condition: str) -> str:
     """SELECT of the columns from the snapshot's files; of no rows when it has none.
 
     Also of files that were written when there were fewer of them, or fewer members inside: what a file lacks is null.
     """
-    none = f"select {', '.join(f'null::{kind} as {name(column)}' for column, kind in columns)} where false"
-    if not snapshot.files:
-        return none
+    return f"{_whole(columns, _files(snapshot))} where {condition}" if snapshot.files else no_rows(columns)
+
+
+def _whole(columns: Sequence[tuple[str, str]], rows: str) -> str:
+    """SELECT of the columns from `rows`; those, at any depth, that they lack are null."""
     own = ", ".join(f"{name(column)}::{kind} as {name(column)}" for column, kind in columns)
+    return f"select {own} from ({rows} union all by name {no_rows(columns)})"
+
+
+def _files(snapshot: Snapshot, option: str = "") -> str:
+    """All rows of the snapshot's files."""
+    files = ", ".join(text(literal_path(file)) for file in snapshot.files)
     # Without the first option a folder of the path that is named like `shop=1` would be a column.
-    files = f"from read_parquet([{_files(snapshot)}], hive_partitioning = false, union_by_name = true)"
-    return f"select {own} from ({files} union all by name {none}) where {condition}"
-
-
-def _files(snapshot: Snapshot) -> str:
-    return ", ".join(text(literal_path(file)) for file in snapshot.files)
+    return f"from read_parquet([{files}], hive_partitioning = false, union_by_name = true{option})"
 
 
 def literal_path(path: str) -> str:
@@ -58,25 +61,22 @@ def _bronze(snapshot: Snapshot, condition: str, option: str = "") -> str:
     is the one that they are of.
     """
     if not snapshot.files:
-        return _relation(snapshot, BRONZE_COLUMNS, condition)
-    none = ", ".join(f"null::{kind} as {name(column)}" for column, kind in BRONZE_COLUMNS)
+        return no_rows(BRONZE_COLUMNS)
     return f"""
         select * replace (coalesce(record_load, load_seq) as record_load)
-        from (from read_parquet([{_files(snapshot)}], hive_partitioning = false, union_by_name = true{option})
-              union all by name select {none} where false)
+        from ({_files(snapshot, option)} union all by name {no_rows(BRONZE_COLUMNS)})
         where {condition}
     """
 
 
 def grown(dataset: Dataset, rows: str) -> str:
     """`rows` with all columns that silver keeps of the dataset; those, at any depth, that they lack are null."""
-    own = ", ".join(f"{name(column)}::{kind} as {name(column)}" for column, kind in silver_columns(dataset))
-    return f"select {own} from ({rows} union all by name {empty_relation(dataset)})"
+    return _whole(silver_columns(dataset), rows)
 
 
 def silver_relation(dataset: Dataset, silver: Silver) -> str:
     """All visible signed rows of a dataset."""
-    return _relation(silver.snapshot, silver_columns(dataset), f"_load <= {int(silver.last_load)}")
+    return snapshot_relation(silver.snapshot, silver_columns(dataset), f"_load <= {int(silver.last_load)}")
 
 
 def current_relation(dataset: Dataset, signed: str) -> str:
