@@ -52,7 +52,7 @@ def spark(rows: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFact
     """What Spark answers, by the query in DuckDB's SQL; all of it in one session, since a session takes 20 s."""
     python = Path(os.environ.get("TILLAGE_SPARK", REPOSITORY / "build" / "spark" / "venv" / "bin" / "python"))
     if not python.exists() or shutil.which("java") is None:
-        pytest.skip("no Spark: make test-services sets it up, and it needs Java")
+        pytest.fail("no Spark: make test-services sets it up, and it needs Java 17 or newer: apt install default-jre")
     folder = tmp_path_factory.mktemp("spark")
     rows.execute(f"copy samples to '{folder}/samples.parquet' (format parquet)")
     asked = [query(example) for row in ROWS for example in (row.bad, row.safe)] + SAME_AS_WRITTEN + MODELS
