@@ -53,24 +53,14 @@ def read_column(
     kind = _kind(document, path, item)
     terms = own_terms(document, path, item, COLUMN_TERMS)
     money = read_money(document, terms.at("tillage.money"), kind, terms.get("tillage.money"))
-    is_made = "tillage.amount" in terms or "tillage.map" in terms
     check_applied(document, path, item, terms)
     if is_inside:
         check_inside(document, path, item)
-    of_rows = kind is Kind.LIST and is_grouped and not is_inside_list
-    paths: tuple[FieldPath, ...] = ()
-    if of_rows:
+    if kind is Kind.LIST and is_grouped and not is_inside_list:
         paths = _rows_path(document, path, item, terms)
-    elif not is_made:
-        paths = _paths(document, path, item, terms, is_inside_list=is_inside_list)
-    if is_made and ("physicalName" in item or "tillage.aliases" in terms):
-        raise document.wrong(path, "a column made of others has no physicalName and no aliases")
+    else:
+        paths = _sources(document, path, item, terms, is_inside_list=is_inside_list)
     date_format, time_zone, has_offset = _format(document, path, kind, item)
-    is_event_time = yes_or_no(document, terms, "tillage.eventTime")
-    if is_event_time and (kind not in {Kind.DATE, Kind.TIMESTAMP} or is_inside_list):
-        document.lint(
-            terms.at("tillage.eventTime"), "tillage.eventTime is for one date or timestamp of the unit itself"
-        )
     items, is_scalar_list = _items(document, path, item, kind, is_inside_list=is_inside_list)
     return Column(
         name=name,
@@ -89,7 +79,7 @@ def read_column(
         vat=read_vat(document, terms.at("tillage.vat"), money, terms["tillage.vat"])
         if "tillage.vat" in terms
         else None,
-        is_event_time=is_event_time,
+        is_event_time=_is_event_time(document, kind, terms, is_inside_list=is_inside_list),
         is_control=yes_or_no(document, terms, "tillage.control") and money is not None,
         amount=_amount(document, money, terms),
         class_map=_class_map(document, kind, terms),
@@ -104,6 +94,26 @@ def _kind(document: Document, path: Path, item: Mapping[str, Any]) -> Kind:
     if logical not in KINDS:
         raise document.wrong((*path, "logicalType"), f"'{logical}' is not checked yet{nearest(logical, KINDS)}")
     return KINDS[logical]
+
+
+def _is_event_time(document: Document, kind: Kind, terms: Terms, *, is_inside_list: bool) -> bool:
+    is_marked = yes_or_no(document, terms, "tillage.eventTime")
+    if is_marked and (kind not in {Kind.DATE, Kind.TIMESTAMP} or is_inside_list):
+        document.lint(
+            terms.at("tillage.eventTime"), "tillage.eventTime is for one date or timestamp of the unit itself"
+        )
+    return is_marked
+
+
+def _sources(
+    document: Document, path: Path, item: Mapping[str, Any], terms: Terms, *, is_inside_list: bool
+) -> tuple[FieldPath, ...]:
+    """Where the values come from; nowhere for a column that is made of others."""
+    if "tillage.amount" not in terms and "tillage.map" not in terms:
+        return _paths(document, path, item, terms, is_inside_list=is_inside_list)
+    if "physicalName" in item or "tillage.aliases" in terms:
+        raise document.wrong(path, "a column made of others has no physicalName and no aliases")
+    return ()
 
 
 def _rows_path(document: Document, path: Path, item: Mapping[str, Any], terms: Terms) -> tuple[FieldPath, ...]:
