@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -58,7 +58,6 @@ class DuckEngine:
         self._threads = threads
         self._datasets = datasets
         self._shared: duckdb.DuckDBPyConnection | None = None
-        self._judged: tuple[frozenset[tuple[str, str]], dict[str, list[Unportable]]] | None = None
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -127,20 +126,16 @@ class DuckEngine:
         _refuse_inexact(fold, dict(types))
         return types
 
-    def unportable(self, models: Models) -> dict[str, list[Unportable]]:
-        texts = frozenset((model.name, model.digest) for model in models.every())
-        if self._judged is None or self._judged[0] != texts:
-            self._judged = texts, self._unportable(models)  # a run asks when it begins, and again for what is new
-        return self._judged[1]
-
-    def _unportable(self, models: Models) -> dict[str, list[Unportable]]:
+    def unportable(self, models: Models, names: Collection[str]) -> list[Unportable]:
+        if not names:
+            return []
         types = self._bindable_types(models)
-        found: dict[str, list[Unportable]] = {}
+        found: list[Unportable] = []
         with self._look() as connection:
             prepare(connection, self._datasets, {}, types, {})
             for model in models.every():
-                if places := unportable_in(connection, model):
-                    found[model.name] = places
+                if model.name in names:
+                    found += unportable_in(connection, model)
                 with suppress(ModelError):  # it does not run, which whoever builds it says
                     compute(connection, [model] if isinstance(model, Derived) else [])
         return found

@@ -15,7 +15,7 @@ from typing import Any
 
 from tillage.domain.load import Lease, Load, LoadKind
 from tillage.pipelines.house import House
-from tillage.pipelines.models import columns_otherwise, looked_up
+from tillage.pipelines.models import changed_models, looked_up
 from tillage.pipelines.portability import refuse_unportable
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.lake import Rows
@@ -50,7 +50,7 @@ def build_if_due(house: House, *, wait_s: float, is_forced: bool = False) -> Bui
             _finish(house, left_open, lease)
         if not is_forced and not _is_due(house):
             return None
-        refuse_unportable(house.engine, house.models, house.models.derived)
+        refuse_unportable(house.engine, house.models, changed_models(house) & house.models.derived.keys())
         return _build(house, lease)
 
 
@@ -64,9 +64,8 @@ def _finish(house: House, load: Load, lease: Lease) -> None:
 
 
 def _is_due(house: House) -> bool:
-    if house.tables.digests() != {name: model.digest for name, model in house.models.derived.items()}:
-        return True
-    if columns_otherwise(house) & house.models.derived.keys():
+    derived = house.models.derived.keys()
+    if house.tables.digests().keys() - derived or changed_models(house) & derived:
         return True
     last = house.ledger.last_build()
     today = {name: fold.digest for name, fold in house.models.folds.items()}

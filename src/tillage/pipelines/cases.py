@@ -88,7 +88,7 @@ def refuse_broken_models(bench: Bench, cases: Sequence[Case]) -> None:
         ModelError: it does not, in the engine's own words; or it has what is not the same on each engine.
     """
     models = bench.models.reached(name for case in cases for name in _expected_models(case))
-    refuse_unportable(bench.engine, models)
+    refuse_unportable(bench.engine, models, models.outputs())
     for fold in models.folds.values():
         bench.engine.column_types(fold)
     bench.engine.derived_types(models)

@@ -27,10 +27,9 @@ def sync_models(house: House) -> None:
     check_routes(house)
     folds = house.models.folds
     kept = house.folds.digests()
-    other = columns_otherwise(house)
-    changed = [fold for name, fold in folds.items() if kept.get(name) != fold.digest or name in other]
-    if changed:
-        refuse_unportable(house.engine, house.models, [fold.name for fold in changed])
+    new = changed_models(house)
+    changed = [fold for name, fold in folds.items() if name in new]
+    refuse_unportable(house.engine, house.models, [fold.name for fold in changed])
     types = {fold.name: house.engine.column_types(fold) for fold in changed}
     gone = sorted(kept.keys() - folds.keys())
     views = views_of(house) if changed or gone else []
@@ -45,7 +44,24 @@ def sync_models(house: House) -> None:
         house.folds.drop(name, views)
 
 
-def columns_otherwise(house: House) -> set[str]:
+def changed_models(house: House) -> set[str]:
+    """Models that the next run takes up: new ones, and those that the store keeps of another text or other columns."""
+    models, folds, tables = house.models, house.folds.digests(), house.tables.digests()
+    found = {name for name, fold in models.folds.items() if folds.get(name) != fold.digest}
+    found |= {name for name, model in models.derived.items() if tables.get(name) != model.digest}
+    return found | _columns_otherwise(house)
+
+
+def refuse_unportable_changes(house: House) -> None:
+    """Of the models that the next run takes up, each construct gives the same on every engine; others stand.
+
+    Raises:
+        ModelError: the first that does not, with its line, why, and what to write instead.
+    """
+    refuse_unportable(house.engine, house.models, changed_models(house))
+
+
+def _columns_otherwise(house: House) -> set[str]:
     """Models whose columns the store keeps under other names, types or currencies than they have today.
 
     Of a dataset that has loads neither types nor currencies change, so types are asked for where one has none.

@@ -18,8 +18,7 @@ from tillage.models.output import Output
 from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import House
-from tillage.pipelines.models import check_routes, served_now
-from tillage.pipelines.portability import refuse_unportable
+from tillage.pipelines.models import check_routes, refuse_unportable_changes, served_now
 from tillage.ports.lake import ColumnTypes
 
 
@@ -99,7 +98,7 @@ def _contracts(house: House) -> Iterator[tuple[str, tuple[Change, ...]]]:
 
 def _refused(house: House) -> Iterator[str]:
     checks = [partial(refuse_renamed, house), partial(check_routes, house)]
-    checks += [partial(refuse_unportable, house.engine, house.models)]
+    checks += [partial(refuse_unportable_changes, house)]
     checks += [partial(refuse_unasked, house.engine, contract) for contract in house.feeds.values()]
     for check in checks:
         try:

@@ -9,12 +9,11 @@ from tillage.models.project import Models
 from tillage.ports.engine import Engine
 
 
-def refuse_unportable(engine: Engine, models: Models, names: Collection[str] | None = None) -> None:
-    """Every construct of the models, or of those that are named, gives the same on each engine.
+def refuse_unportable(engine: Engine, models: Models, names: Collection[str]) -> None:
+    """Every construct of the models that are named gives the same on each engine.
 
     Raises:
         ModelError: the first that does not, with its line, why, and what to write instead.
     """
-    for model, places in engine.unportable(models).items():
-        if names is None or model in names:
-            raise ModelError(str(places[0]))
+    for place in engine.unportable(models, names):
+        raise ModelError(str(place))

@@ -27,8 +27,7 @@ from tillage.pipelines.build import BuildReport, build_if_due
 from tillage.pipelines.failing import what_is_wrong
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import repeat, silver_before
-from tillage.pipelines.models import check_routes, compute_anew, sync_models, views_of
-from tillage.pipelines.portability import refuse_unportable
+from tillage.pipelines.models import check_routes, compute_anew, refuse_unportable_changes, sync_models, views_of
 from tillage.pipelines.quarantine import at_work
 from tillage.ports.engine import LookedAt, Silver, Sums, Workspace
 
@@ -59,7 +58,7 @@ def rebuild_model(house: House, model: str, *, wait_s: float) -> BuildReport | N
         ModelError: it fails; readers keep what they have.
     """
     check_routes(house)
-    refuse_unportable(house.engine, house.models)
+    refuse_unportable_changes(house)
     if model in house.models.derived:
         sync_models(house)  # it may read folds of another text than theirs is today
         return build_if_due(house, wait_s=wait_s, is_forced=True)

@@ -24,8 +24,7 @@ from tillage.pipelines.history import refuse_renamed, say_news
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import execute, look, plan, resume
 from tillage.pipelines.maintain import Maintained, maintain_if_due
-from tillage.pipelines.models import check_routes, served_now, sync_models
-from tillage.pipelines.portability import refuse_unportable
+from tillage.pipelines.models import check_routes, refuse_unportable_changes, served_now, sync_models
 from tillage.pipelines.rebuild import go_on
 
 
@@ -80,7 +79,7 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
     chosen = _chosen(house, feeds)
     for contract in chosen:
         refuse_unasked(house.engine, contract)
-    refuse_unportable(house.engine, house.models)
+    refuse_unportable_changes(house)
     check_routes(house)
     house.ledger.keep_served(served_now(house))
     for contract in chosen:

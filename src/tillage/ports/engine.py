@@ -287,8 +287,8 @@ class Engine(Protocol):
         """
         ...
 
-    def unportable(self, models: Models) -> dict[str, list[Unportable]]:
-        """By model, what in its text is not the same everywhere, by line; models of which all is are left out."""
+    def unportable(self, models: Models, names: Collection[str]) -> list[Unportable]:
+        """What is not the same everywhere in the texts of the models that are named, each in order of its lines."""
         ...
 
     def derived_types(self, models: Models) -> dict[str, ColumnTypes]:

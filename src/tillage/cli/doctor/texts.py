@@ -63,10 +63,9 @@ def examine_texts(texts: Texts, settings: Settings) -> Iterator[Finding]:
             is_running = False
             name = f"contracts/{contract.feed}.odcs.yaml"
             yield _wrong("contract", ContractError(f"{name}, line {line}: {what}"), name)
-    for places in engine.unportable(texts.models).values():
-        for place in places:
-            is_running = False
-            yield _wrong("model", ModelError(str(place)), f"models/{place.model}.sql")
+    for place in engine.unportable(texts.models, texts.models.outputs()):
+        is_running = False
+        yield _wrong("model", ModelError(str(place)), f"models/{place.model}.sql")
     for name, ask in _asked(engine, texts.models):
         try:
             ask()
