@@ -120,7 +120,10 @@ def shown(rows: pa.Table) -> list[str]:
 def _as_text(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else str(value)
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    text = value.isoformat().removesuffix("+00:00")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) + "Z" * (value.isoformat() != text)
 
 
 def test_every_table_that_can_be_queried_is_exported_with_the_same_rows(shop: Shop, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tillage.domain.conservation import Counts, Minor
 from tillage.domain.load import Spans
 from tillage.engines.auditing import bronze_counts, disagreements
 from tillage.engines.binding import unasked
+from tillage.engines.filling import keep_all
 from tillage.engines.forgetting import forgotten, holding, without_bytes
 from tillage.engines.portability import unportable_in
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
@@ -399,13 +400,7 @@ def _make_views(connection: duckdb.DuckDBPyConnection, views: Mapping[tuple[str,
     for schema in ("bronze", "silver", "history", "gold", "quarantine"):
         connection.execute(f"create schema {name(schema)}")
     for (schema, view_name), view in views.items():
-        for table, rows in view.tables.items():
-            # What is registered stands where `show tables` lists it, so it is only so for a moment.
-            hidden, _, own = table.partition(".")
-            connection.execute(f"create schema if not exists {name(hidden)}")
-            connection.register("registered", rows)
-            connection.execute(f"create table {name(hidden, own)} as from registered")
-            connection.unregister("registered")
+        keep_all(connection, view.tables)
         connection.execute(f"create view {name(schema, view_name)} as {view.sql}")
 
 

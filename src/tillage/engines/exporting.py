@@ -12,6 +12,7 @@ import pyarrow as pa
 from tillage.contracts.sql_text import name
 from tillage.domain.export import Amounts, Form, Format
 from tillage.engines.amounts import NO_CURRENCY, Shown, major_columns, minor_columns
+from tillage.engines.filling import keep_all
 from tillage.engines.spelling import csv_header, csv_line, json_line
 from tillage.errors import ExportError, LakeError, TillageError
 from tillage.ports.export import Source, Streamed
@@ -30,23 +31,8 @@ class DuckExports:
     def drawn(self, sources: Sequence[Source]) -> Iterator[DuckDrawn]:
         with self._connect() as connection:
             for source in sources:
-                for table, rows in source.view.tables.items():
-                    _keep(connection, table, rows)
+                keep_all(connection, source.view.tables)
             yield DuckDrawn(connection)
-
-
-def _keep(connection: duckdb.DuckDBPyConnection, table: str, rows: Any) -> None:
-    """A table of the rows, batch by batch: whoever sends them is asked from this thread, and fails in its own words."""
-    schema, _, own = table.partition(".")
-    connection.execute(f"create schema if not exists {name(schema)}")
-    connection.execute(f"drop table if exists {name(schema, own)}")
-    reader = pa.RecordBatchReader.from_stream(rows)
-    connection.register("batch", reader.schema.empty_table())
-    connection.execute(f"create table {name(schema, own)} as from batch")
-    for batch in reader:
-        connection.register("batch", pa.table(batch))
-        connection.execute(f"insert into {name(schema, own)} from batch")
-    connection.unregister("batch")
 
 
 class DuckDrawn:

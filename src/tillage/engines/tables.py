@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import duckdb
-import pyarrow as pa
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name
 from tillage.contracts.types import empty_relation, silver_columns
+from tillage.engines.filling import fill
 from tillage.errors import ModelError, ModelMemoryError
 from tillage.models.derived import Derived, ModelKind
 from tillage.ports.engine import TableComparison
@@ -36,9 +36,7 @@ def prepare(
         columns = ", ".join(f"{name(column)} {kind}" for column, kind in types)
         connection.execute(f"create or replace temp table {name(fold)} ({columns})")
         if fold in states:
-            connection.register("#state", states[fold])
-            connection.execute(f'insert into {name(fold)} by name select * from "#state"')
-            connection.unregister("#state")
+            fill(connection, name(fold), states[fold])
 
 
 OF_A_BUILD = "loaded ({}); its table stays as it is. Guard the expression (try_cast, nullif, case), then: tillage run"
@@ -98,10 +96,7 @@ def compared_table(connection: duckdb.DuckDBPyConnection, model: Derived, kept: 
     types = connection.execute(f"describe {mine}").fetchall()
     names = [str(row[0]) for row in types]
     connection.execute(f'create or replace temp table "#kept" as from {mine} limit 0')
-    for batch in pa.RecordBatchReader.from_stream(kept):
-        connection.register("#batch", pa.table(batch))
-        connection.execute('insert into "#kept" by name from "#batch"')
-        connection.unregister("#batch")
+    fill(connection, '"#kept"', kept)
     exact = ", ".join(name(str(row[0])) for row in types if row[1] not in _FLOATS) or "1"
     ours, theirs = f"select {exact} from {mine}", f'select {exact} from "#kept"'
     connection.execute(f"""
