@@ -114,6 +114,12 @@ class StoreAwayError(TransientError):
     code = "store-away"
 
 
+class OverloadedError(TransientError):
+    """More is asked for at once than can be answered in time."""
+
+    code = "overloaded"
+
+
 class LeaseHeldError(TransientError):
     """Another live process holds the lease that this step needs."""
 

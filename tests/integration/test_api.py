@@ -33,11 +33,12 @@ from tillage.api.app import make_app
 from tillage.api.serve import serve
 from tillage.contracts.project import Project, Route
 from tillage.errors import OperatorError
-from tillage.models.fold import Output
+from tillage.models.output import Output
 from tillage.pipelines.run import run
 from tillage.settings import read_settings
 from tillage.stores.postgres import lookups as module
-from tillage.stores.postgres.lookups import Lookups, column_kinds, look_up
+from tillage.stores.postgres.keys import KINDS
+from tillage.stores.postgres.lookups import Found, LookUp, Lookups, column_kinds, look_up
 from tillage.wiring import load_project, open_house, store_dsn
 
 LIMIT_S = 60.0
@@ -199,7 +200,7 @@ def test_answer_is_these_bytes(client: TestClient[Any], customer: str) -> None:
     response = client.get(path_of("/spend", customer))
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
-    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "private, no-cache"
     assert response.content == SPEND[customer]
 
 
@@ -326,8 +327,8 @@ class Broken(Lookups):
     def __init__(self, shop: Shop) -> None:
         super().__init__(shop.dsn, shop.outputs, column_kinds(shop.dsn))
 
-    async def row(self, model: str, columns: object, key_column: str, key: str) -> tuple[Any, ...] | None:
-        raise RuntimeError(f"{model} {key}")
+    async def row(self, wanted: LookUp, key: str) -> Found | None:
+        raise RuntimeError(f"{wanted.model} {key}")
 
 
 def test_unexpected_error_is_500_and_neither_answer_nor_log_holds_the_key(
@@ -485,12 +486,13 @@ def test_key_is_compared_in_the_type_of_its_column(shop: Shop, kind: str) -> Non
 )
 def test_look_up_uses_the_index(shop: Shop, kind: str, keys: str, key: str) -> None:
     with model_of(shop, "indexed", kind, keys) as indexed, psycopg.connect(shop.dsn) as connection:
+        wanted = LookUp("indexed", ("k", "net"), "k")
         plain = column_kinds(shop.dsn)["indexed"]["k"].partition("(")[0]
-        statement = sql.SQL("explain ") + look_up("indexed", ["k", "net"], "k", plain)
-        values = {"model": "indexed", "outputs": "[]", "key": key}
+        statement = sql.SQL("explain ") + look_up(wanted, KINDS[plain])
+        values = indexed.lookups().parameters(wanted, [key, key])
         plan = "\n".join(line for (line,) in connection.execute(statement, values).fetchall())
         assert indexed.outputs
-    assert "Index Scan using indexed_k_idx" in plan
+    assert "on indexed_k_idx" in plan or "using indexed_k_idx" in plan
     assert "Seq Scan on indexed" not in plan
 
 
@@ -550,7 +552,7 @@ def test_model_made_anew_with_the_same_columns_goes_on_being_answered(shop: Shop
         model_of(shop, "new", "text", "select 'a'") as new,
         TestClient(make_app(new.project, new.outputs, new.lookups())) as client,
     ):
-        # Often enough for a driver that prepares statements to have done so.
+        # Often enough for each connection to have prepared the statement.
         assert {client.get("/typed/a").status_code for _ in range(20)} == {200}
         with psycopg.connect(shop.dsn) as connection:
             connection.execute("drop view gold.new")

@@ -15,9 +15,11 @@ from tillage.errors import StoreError
 from tillage.pipelines.explain import explain
 from tillage.pipelines.reconcile import reconcile
 from tillage.stores.postgres.database import translated
-from tillage.stores.postgres.lookups import Lookups, column_kinds, look_up
+from tillage.stores.postgres.keys import KINDS
+from tillage.stores.postgres.lookups import Basis, Found, LookUp, Lookups, column_kinds, look_up
 
 _RANDOM = random.Random(7)
+_WANTED = LookUp("customer_spend", ("net_minor",), "customer_id", Basis(by_load=("orders",)))
 LONG = "".join(_RANDOM.choices(string.ascii_letters + "é\\'", k=9000))  # random, so that it cannot be packed
 
 
@@ -43,18 +45,19 @@ def test_a_long_key_stops_nothing_and_counts_like_any_other(shop: Shop, keys: li
     async def found() -> list[object]:
         lookups = Lookups(shop.dsn, outputs, column_kinds(shop.dsn))
         async with lookups.opened():
-            return [await lookups.row("customer_spend", ["net_minor"], "customer_id", key) for key in keys]
+            return [await lookups.row(_WANTED, key) for key in keys]
 
-    assert asyncio.run(found()) == [(200 if key in twice else 100,) for key in keys]
+    assert asyncio.run(found()) == [Found((200 if key in twice else 100,), "orders=1") for key in keys]
 
 
 def test_a_served_key_is_looked_up_by_the_index(shop: Shop) -> None:
     shop.land("a.jsonl", customer("c1", order("o1")))
     shop.run()
-    statement = look_up("customer_spend", ["net_minor"], "customer_id", "text")
+    with shop.open() as house:
+        values = Lookups(shop.dsn, house.folds.outputs(), column_kinds(shop.dsn)).parameters(_WANTED, [LONG])
+    statement = look_up(_WANTED, KINDS["text"])
     with psycopg.connect(shop.dsn) as store:
         store.execute("set enable_seqscan = off")
-        values = {"model": "customer_spend", "outputs": "[]", "key": LONG}
         plan = store.execute(b"explain " + statement.as_bytes(store), values).fetchall()
     assert "Index Cond" in str([line for (line,) in plan if "octet_length" in line or "sha256" in line])
 

@@ -16,6 +16,7 @@ from tillage.api.answers import Field
 from tillage.api.endpoints import Endpoint
 from tillage.api.openapi import document
 from tillage.contracts.project import Route
+from tillage.stores.postgres.lookups import LookUp
 
 TYPES = {
     "text": "string",
@@ -39,7 +40,11 @@ def endpoint(path: str, kind: str = "text") -> Endpoint:
         Field("total Net-Eur", "net_minor", "numeric(38,0)", "EUR", is_key=False),
         Field("yen", "yen", "numeric(38,0)", "JPY", is_key=False),
     )
-    return Endpoint(Route(path, parameter, "customer_spend", tuple((f.name, f.column) for f in fields)), fields)
+    return Endpoint(
+        Route(path, parameter, "customer_spend", tuple((f.name, f.column) for f in fields)),
+        fields,
+        LookUp("customer_spend", (), ""),
+    )
 
 
 @pytest.fixture
@@ -149,7 +154,9 @@ def test_amount_in_the_currency_of_its_row_is_a_number_that_may_have_any_decimal
         Field("total", "total", "numeric(38,0)", "@code", is_key=False),
     )
     route = Route("/totals/{currency}", "currency", "totals", (("currency", "code"), ("total", "total")))
-    operation = document("shop", [Endpoint(route, fields)])["paths"]["/totals/{currency}"]["get"]
+    operation = document("shop", [Endpoint(route, fields, LookUp("totals", (), ""))])["paths"]["/totals/{currency}"][
+        "get"
+    ]
     total = answer_schema(operation)["properties"]["total"]
     assert total["type"] == ["number", "null"]
     assert "the currency that the key names" in total["description"]

@@ -10,7 +10,8 @@ from tillage.api.endpoints import Endpoint, read_endpoints
 from tillage.api.targets import Targets
 from tillage.contracts.project import Project, Route
 from tillage.errors import ModelError, OperatorError, ProjectFileError
-from tillage.models.fold import Output
+from tillage.models.output import Output
+from tillage.stores.postgres.lookups import LookUp
 
 KINDS = {"spend": {"customer_id": "text", "net": "bigint"}}
 OUTPUTS = {"spend": (Output("customer_id", is_key=True, currency=None), Output("net", is_key=False, currency="EUR"))}
@@ -22,7 +23,7 @@ def route(path: str) -> Route:
 
 
 def targets(*paths: str) -> Targets:
-    return Targets([Endpoint(route(path), ()) for path in paths])
+    return Targets([Endpoint(route(path), (), LookUp(path, (), "")) for path in paths])
 
 
 def find(raw_path: bytes, *paths: str) -> tuple[str | None, str]:
@@ -101,32 +102,32 @@ def test_router_never_sees_a_key() -> None:
 def test_two_routes_with_one_path_are_refused() -> None:
     project = Project("shop", (), (route("/spend/{a}"), route("/spend/{b}")))
     with pytest.raises(ProjectFileError, match=r"/spend/\{a\} and /spend/\{b\} are the same path"):
-        read_endpoints(project, OUTPUTS, KINDS)
+        read_endpoints(project, OUTPUTS, KINDS, {})
 
 
 def test_route_in_place_of_a_page_of_the_server_is_refused() -> None:
     with pytest.raises(ProjectFileError, match="/healthz is a path of the server's own"):
-        read_endpoints(Project("shop", (), (route("/healthz/{a}"),)), OUTPUTS, KINDS)
+        read_endpoints(Project("shop", (), (route("/healthz/{a}"),)), OUTPUTS, KINDS, {})
 
 
 def test_route_by_an_amount_is_refused() -> None:
     by_amount = Route("/by/{net}", "net", "spend", (("net", "net"),))
     with pytest.raises(ModelError, match="selects by 'net', which is an amount"):
-        read_endpoints(Project("shop", (), (by_amount,)), OUTPUTS, KINDS)
+        read_endpoints(Project("shop", (), (by_amount,)), OUTPUTS, KINDS, {})
 
 
 def test_model_without_table_says_to_run_first() -> None:
     with pytest.raises(OperatorError, match=r"model spend has no table in the store yet; make it: tillage run"):
-        read_endpoints(Project("shop", (), (route("/spend/{a}"),)), {}, {})
+        read_endpoints(Project("shop", (), (route("/spend/{a}"),)), {}, {}, {})
 
 
 def test_column_that_the_table_does_not_have_says_to_run_first() -> None:
     with pytest.raises(OperatorError, match=r"no column 'net' in the store; bring it up to date: tillage run"):
-        read_endpoints(Project("shop", (), (route("/spend/{a}"),)), OUTPUTS, {"spend": {"customer_id": "text"}})
+        read_endpoints(Project("shop", (), (route("/spend/{a}"),)), OUTPUTS, {"spend": {"customer_id": "text"}}, {})
 
 
 def test_endpoint_knows_type_and_currency_of_its_fields() -> None:
-    (endpoint,) = read_endpoints(Project("shop", (), (route("/spend/{a}"),)), OUTPUTS, KINDS)
+    (endpoint,) = read_endpoints(Project("shop", (), (route("/spend/{a}"),)), OUTPUTS, KINDS, {})
     assert endpoint.fields == (
         Field("a", "customer_id", "text", None, is_key=True),
         Field("net", "net", "bigint", "EUR", is_key=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -31,6 +32,8 @@ def host_of(scope: Mapping[str, Any]) -> str | None:
 def _split(scope: Mapping[str, Any]) -> tuple[bytes | None, bytes]:
     """Authority and path of a target like `http://127.0.0.1:8040/spend/c1`; without an authority most times."""
     target: bytes = scope["raw_path"]
+    if target.startswith(b"/"):
+        return None, target
     found = re.match(rb"(?i:https?)://([^/?]*)", target)
     return (found[1], target[found.end() :] or b"/") if found else (None, target)
 
@@ -53,12 +56,15 @@ def is_loopback(host: str) -> bool:
     return address == IPv6Address("::1")
 
 
-def is_for_loopback(host_header: str) -> bool:
-    """Whether a request was addressed to this machine by a name that only this machine has.
+@lru_cache(maxsize=64)
+def is_for_loopback(host_header: str | None) -> bool:
+    """Whether a request was addressed to this machine by a name that only this machine has, or by none.
 
     A page of another site can have its own name resolve to 127.0.0.1 (DNS rebinding) and would then read all that is
     served here; the browser still sends that name.
     """
+    if host_header is None:
+        return True
     try:
         return is_loopback(urlsplit(f"//{host_header}").hostname or "")
     except ValueError:

@@ -13,30 +13,28 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from tillage.api import problems
-from tillage.api.addresses import host_of, is_for_loopback, segments_of, size_bytes
-from tillage.api.answers import answer
-from tillage.api.endpoints import HEALTH, OPENAPI_JSON, OPENAPI_YAML, READY, Endpoint, read_endpoints
+from tillage.api.addresses import host_of, is_for_loopback, segments_of
+from tillage.api.endpoints import HEALTH, OPENAPI_JSON, OPENAPI_YAML, READY, read_endpoints
 from tillage.api.openapi import document
+from tillage.api.rows import Rows
 from tillage.api.targets import Targets, keep, kept
 from tillage.contracts.project import Project
 from tillage.errors import StoreAwayError
-from tillage.models.fold import Output
-from tillage.stores.postgres.lookups import Lookups
+from tillage.models.output import Output
+from tillage.stores.postgres.lookups import Basis, Lookups
 
-# Ids are far shorter, and an entry of a PostgreSQL index ends at some 2,700 bytes anyway.
-_MOST_KEY_BYTES = 1024
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 
 AnyRequest = Request[Any, Any, Any]
 
 
 class Api(Litestar):
-    """A Litestar application whose router sees the path of a route in place of a request's path."""
+    """A Litestar application that leaves the routes of `tillage.yaml` to `rows`, and whose router sees no id."""
 
-    __slots__ = ("_targets",)
+    __slots__ = ("_rows", "_targets")
 
-    def __init__(self, targets: Targets, **options: Any) -> None:
-        self._targets = targets
+    def __init__(self, targets: Targets, rows: Rows, **options: Any) -> None:
+        self._targets, self._rows = targets, rows
         super().__init__(**options)
 
     async def __call__(
@@ -45,9 +43,13 @@ class Api(Litestar):
         if scope["type"] == ScopeType.HTTP:
             request = cast("Scope", scope)
             target = self._targets.find(segments_of(request))
+            if target.endpoint is not None:
+                return await self._rows(
+                    request, cast("Receive", receive), cast("Send", send), target.endpoint, target.key
+                )
             request["path"] = target.path
             keep(request.setdefault("state", {}), target)
-        await super().__call__(scope, receive, send)
+        return await super().__call__(scope, receive, send)
 
 
 def make_app(
@@ -55,24 +57,26 @@ def make_app(
     outputs: Mapping[str, tuple[Output, ...]],
     lookups: Lookups,
     *,
+    bases: Mapping[str, Basis] | None = None,
     is_for_loopback_only: bool = False,
     on_store_away: Callable[[], None] = lambda: None,
 ) -> Litestar:
     """The API of `project`, whose models have the columns `outputs` in the store that `lookups` reads.
 
     Args:
+        bases: By model, what its rows are of; answers say how far that is.
         is_for_loopback_only: Refuse requests that name another host, which a browser sends for a page of another site.
         on_store_away: Is told each time that the store does not answer; must return at once.
 
     Raises:
         OperatorError: a route cannot be served from what the store has; the message says what to do.
     """
-    endpoints = read_endpoints(project, outputs, lookups.kinds)
+    endpoints = read_endpoints(project, outputs, lookups.kinds, bases or {})
     description = document(project.name, endpoints)
     return Api(
         Targets(endpoints),
+        Rows(lookups, is_for_loopback_only=is_for_loopback_only, on_store_away=on_store_away),
         route_handlers=[
-            *_look_up_handlers(endpoints, lookups),
             _page(HEALTH, "application/json", b'{"status":"up"}'),
             _page(OPENAPI_JSON, "application/json", json.dumps(description, ensure_ascii=False).encode()),
             _page(OPENAPI_YAML, "application/yaml", yaml.safe_dump(description, sort_keys=False, encoding="utf-8")),
@@ -88,26 +92,6 @@ def make_app(
         debug=False,
         pdb_on_exception=False,
     )
-
-
-def _look_up_handlers(endpoints: list[Endpoint], lookups: Lookups) -> list[HTTPRouteHandler]:
-    async def look_up(request: AnyRequest) -> Response[bytes]:
-        target = kept(request.scope["state"])
-        endpoint = target.endpoint
-        if endpoint is None:
-            return problems.respond(problems.UNKNOWN_ROUTE, target.instance)
-        if not target.key:
-            return problems.respond(problems.MISSING_KEY, target.instance)
-        if size_bytes(target.key) > _MOST_KEY_BYTES:
-            return problems.respond(problems.LONG_KEY, target.instance)
-        row = await lookups.row(endpoint.route.model, endpoint.columns, endpoint.key.column, target.key)
-        if row is None:
-            return problems.respond(problems.UNKNOWN_KEY, target.instance)
-        # The next load changes the figures, and what one caller may read is not for a cache that others share.
-        return _response("application/json", answer(endpoint.fields, row), {"Cache-Control": "no-store"})
-
-    paths = [path for e in endpoints for path in (e.route.prefix, f"{e.route.prefix}/{{key:str}}")]
-    return [HTTPRouteHandler(paths, http_method=_READS)(look_up)] if paths else []
 
 
 def _ready_handler(lookups: Lookups, on_store_away: Callable[[], None]) -> HTTPRouteHandler:
@@ -141,7 +125,6 @@ def _exception_handler(on_store_away: Callable[[], None]) -> Callable[[AnyReques
 
 
 async def _refuse_other_hosts(request: AnyRequest) -> Response[bytes] | None:
-    host = host_of(request.scope)
-    if host is None or is_for_loopback(host):
+    if is_for_loopback(host_of(request.scope)):
         return None
     return problems.respond(problems.OTHER_HOST, kept(request.scope["state"]).instance)

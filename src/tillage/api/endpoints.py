@@ -9,8 +9,8 @@ from tillage.api.addresses import Segments
 from tillage.api.answers import Field
 from tillage.contracts.project import Project, Route
 from tillage.errors import ModelError, OperatorError, ProjectFileError
-from tillage.models.fold import Output
-from tillage.stores.postgres.lookups import ColumnKinds
+from tillage.models.output import Output
+from tillage.stores.postgres.lookups import Basis, ColumnKinds, LookUp
 
 HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML = "/healthz", "/readyz", "/openapi.json", "/openapi.yaml"
 OWN_PATHS = (HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML)
@@ -22,10 +22,7 @@ class Endpoint:
 
     route: Route
     fields: tuple[Field, ...]
-
-    @property
-    def columns(self) -> list[str]:
-        return [field.column for field in self.fields]
+    look_up: LookUp
 
     @property
     def key(self) -> Field:
@@ -36,7 +33,9 @@ class Endpoint:
         return tuple(self.route.prefix.split("/")[1:])
 
 
-def read_endpoints(project: Project, outputs: Mapping[str, tuple[Output, ...]], kinds: ColumnKinds) -> list[Endpoint]:
+def read_endpoints(
+    project: Project, outputs: Mapping[str, tuple[Output, ...]], kinds: ColumnKinds, bases: Mapping[str, Basis]
+) -> list[Endpoint]:
     """One endpoint for each route, in order.
 
     Raises:
@@ -46,7 +45,11 @@ def read_endpoints(project: Project, outputs: Mapping[str, tuple[Output, ...]], 
     """
     endpoints: dict[Segments, Endpoint] = {}
     for route in project.routes:
-        endpoint = Endpoint(route, _fields(route, outputs, kinds))
+        fields = _fields(route, outputs, kinds)
+        key = next(field.column for field in fields if field.name == route.parameter)
+        basis = bases.get(route.model, Basis())
+        look_up = LookUp(route.model, tuple(field.column for field in fields), key, basis)
+        endpoint = Endpoint(route, fields, look_up)
         if endpoint.prefix in endpoints:
             other = endpoints[endpoint.prefix].route
             raise ProjectFileError(f"tillage.yaml: {other.path} and {route.path} are the same path; rename one of them")

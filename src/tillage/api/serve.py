@@ -20,7 +20,7 @@ from tillage.api.app import make_app
 from tillage.api.mending import mending
 from tillage.contracts.project import Project
 from tillage.errors import OperatorError
-from tillage.models.fold import Output
+from tillage.models.output import Output
 from tillage.pipelines.models import check_routes
 from tillage.settings import Settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds

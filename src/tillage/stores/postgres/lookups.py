@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from tillage.errors import StoreAwayError, StoreError, TillageError
-from tillage.models.fold import Output
+from tillage.models.output import Output
+from tillage.stores.postgres.coalescing import Coalescing
 from tillage.stores.postgres.connecting import connect
 from tillage.stores.postgres.database import translated
-from tillage.stores.postgres.index_keys import index_key
+from tillage.stores.postgres.index_keys import index_key, index_key_of
+from tillage.stores.postgres.keys import KINDS, KeyKind
 
 ColumnKinds = Mapping[str, Mapping[str, str]]
 """Model to column to PostgreSQL type, as `format_type` spells it: `numeric(38,0)`."""
+_Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 # A look-up takes well under a millisecond. One that waits longer than this waits for a model that is being computed
 # anew, or for a server in trouble: the caller hears "come back later" while it still listens.
 _PATIENCE_S = 3.0
 # Enough to keep one PostgreSQL core busy; the embedded server shares 100 connections with every command of the project.
 _MOST_CONNECTIONS = 8
+# One statement of a route is computed while what the other found is written as JSON; more would only be smaller ones,
+# and a route whose model is locked could take all connections.
+_AT_ONCE = 2
+# A statement of so many keys takes some milliseconds; without a limit one that is asked for by thousands would take all
+# of their patience.
+_MOST_KEYS = 512
 # Beyond a queue of so many, another request would wait for longer than its patience.
-_MOST_WAITING = 256
+_MOST_WAITING = 4096
 # How long the pool itself goes on trying before it leaves the next attempt to the next request. Its delays double, so
 # with the default of 5 minutes a server that is back would be left alone for up to 2 more.
 _RECONNECT_S = 2.0
 
+# To plan a look-up takes four times as long as to do it, so that is done once a session: the plan for any keys is by the
+# index, and PostgreSQL makes it anew when a table is analysed or replaced.
 _SESSION = (
     "-c timezone=UTC -c datestyle=ISO -c standard_conforming_strings=on"
     f" -c default_transaction_read_only=on -c statement_timeout={int(_PATIENCE_S * 1000)}"
+    " -c plan_cache_mode=force_generic_plan"
 )
 
 # The state, not its view: a view forgets how many decimals a `numeric` has.
@@ -47,15 +59,64 @@ where a.attnum > 0 and not a.attisdropped and (
     or n.nspname = 'gold' and c.relname in (select name from tillage.models where kind = 'view')
 )
 """
-_OUTPUTS = "select name, outputs from tillage.models"
+_OUTPUTS = b"select name, outputs from tillage.models"
 
-# One row if the model is there, with or without a match. The columns are compared in the same statement as the row is
-# read: a model that was replaced meanwhile may have amounts of another currency under the same names.
+# At least one row if the model is there, with or without a match. The columns are compared in the same statement as
+# the rows are read, and the loads are those of the same moment: a model that was replaced meanwhile may have amounts of
+# another currency under the same names.
 _LOOK_UP = """
-select f.outputs = %(outputs)s::jsonb, m.{key} is not null, {columns}
+select f.outputs = %(outputs)s::jsonb, (
+    select string_agg(feed || '=' || load_seq, ', ' order by feed) from (
+        select feed, min(load_seq) as load_seq from (
+            select feed, load_seq from unnest(%(by_load)s::text[]) as f(feed) cross join lateral (
+                select load_seq from tillage.loads l
+                where l.feed = f.feed
+                    and exists (select from tillage.receipts r where r.stage = 'publish' and r.load_seq = l.load_seq)
+                order by load_seq desc limit 1
+            ) as published
+            union all
+            select key, value::bigint from (
+                select manifest from tillage.loads l
+                where feed = ''
+                    and exists (select from tillage.receipts r where r.stage = 'publish' and r.load_seq = l.load_seq)
+                order by load_seq desc limit 1
+            ) as build cross join lateral jsonb_each_text(manifest -> 'published')
+            where key = any(%(by_build)s::text[])
+        ) as held group by feed
+    ) as least
+), m.{key}, {columns}
 from tillage.models f left join {view} m on {matches}
 where f.name = %(model)s
 """
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The feeds that a model's rows are of."""
+
+    by_load: tuple[str, ...] = ()
+    """Each load of them changes the model at once."""
+    by_build: tuple[str, ...] = ()
+    """They are as the last build saw them."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one look-up found."""
+
+    row: tuple[Any, ...] | None
+    as_of: str
+    """By feed, the last load that all of the answer holds, as in `orders=7, products=3`; of the moment of the row."""
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """Which columns of a model are asked for, by which; its statement is made once."""
+
+    model: str
+    columns: tuple[str, ...]
+    key_column: str
+    basis: Basis = field(default_factory=Basis)
 
 
 def column_kinds(dsn: str) -> dict[str, dict[str, str]]:
@@ -72,35 +133,32 @@ def column_kinds(dsn: str) -> dict[str, dict[str, str]]:
 
 
 class Lookups:
-    """Reads single rows of the served models, of which it knows the columns as they were when it was made."""
+    """Reads rows of the served models, of which it knows the columns as they were when it was made."""
 
     def __init__(self, dsn: str, outputs: Mapping[str, Sequence[Output]], kinds: ColumnKinds) -> None:
         self.kinds = kinds
         self._dsn = dsn
         self._outputs = {model: [[o.name, o.is_key, o.currency] for o in columns] for model, columns in outputs.items()}
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] | None = None
+        self._pool: AsyncConnectionPool[_Connection] | None = None
+        self._asked: dict[LookUp, Coalescing[str, Found]] = {}
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Look-ups work inside; it may be entered again. A store that is away does not keep it from opening."""
-        pool: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
+        pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
             self._dsn,
-            # Nothing is prepared: a statement prepared before its model was replaced would fail for good afterwards.
             kwargs={
                 "autocommit": True,
                 "client_encoding": "UTF8",
-                "prepare_threshold": None,
+                "prepare_threshold": 0,
                 "options": _SESSION,
                 "connect_timeout": 5,
                 "tcp_user_timeout": 5000,
             },
             min_size=1,
             max_size=_MOST_CONNECTIONS,
-            max_waiting=_MOST_WAITING,
             timeout=_PATIENCE_S,
             reconnect_timeout=_RECONNECT_S,
-            # Without it each connection that a restarted server forgot would cost one request.
-            check=AsyncConnectionPool.check_connection,
             open=False,
         )
         await pool.open()
@@ -109,112 +167,112 @@ class Lookups:
             yield
         finally:
             self._pool = None
+            self._asked.clear()
             await pool.close()
 
-    async def row(self, model: str, columns: Sequence[str], key_column: str, key: str) -> tuple[Any, ...] | None:
-        """The values of `columns` where `key_column` equals `key`, which is text and compared in the column's type.
+    async def row(self, wanted: LookUp, key: str) -> Found | None:
+        """What there is where the key column equals `key`, which is text and compared in the column's type.
 
-        None if there is no such row, also because `key` is not a value of that type. What PostgreSQL would take for
-        one but nobody writes in an address (`today`, ` 7`, `0x7`) is none either.
+        None without asking the store if `key` is no value of that type. It is asked for together with all that is asked
+        for meanwhile, by a statement that begins after this call.
 
         Raises:
             StoreAwayError: the store does not answer, or not in time; a later request may succeed.
+            OverloadedError: too many wait already.
             StoreError: the model has other columns than when this object was made, or none.
         """
-        kind = self.kinds[model][key_column].partition("(")[0]
-        if kind not in _KINDS:
-            raise StoreError(f"model {model} cannot be looked up by '{key_column}': its type is {kind}")
-        if not _KINDS[kind][1](key):
+        kind = self._kind(wanted)
+        if kind.read(key) is None:
             return None
-        values = {"model": model, "outputs": json.dumps(self._outputs[model]), "key": key}
-        found = await self._fetch(look_up(model, columns, key_column, kind), values)
-        if not found or not found[0][0]:
-            raise StoreError(f"model {model} was changed since this server started; restart it: tillage serve")
-        return found[0][2:] if found[0][1] else None
+        asked = self._asked.get(wanted)
+        if asked is None:
+            statement = look_up(wanted, kind).as_bytes()
+            asked = self._asked[wanted] = Coalescing(
+                partial(self._rows, wanted, kind, statement),
+                at_once=_AT_ONCE,
+                most_keys=_MOST_KEYS,
+                most_waiting=_MOST_WAITING,
+            )
+        return await asked.get(key)
 
     async def is_ready(self) -> bool:
         """Whether the store answers and its models still have the columns that this object knows."""
         try:
-            stored = dict(await self._fetch(sql.SQL(_OUTPUTS), {}))
+            stored = dict(await self._fetch(_OUTPUTS, {}))
         except TillageError:
             return False
         return all(stored.get(model) == columns for model, columns in self._outputs.items())
 
-    async def _fetch(self, statement: sql.SQL | sql.Composed, values: Mapping[str, str]) -> list[tuple[Any, ...]]:
+    def _kind(self, wanted: LookUp) -> KeyKind:
+        kind = self.kinds[wanted.model][wanted.key_column].partition("(")[0]
+        if kind not in KINDS:
+            raise StoreError(f"model {wanted.model} cannot be looked up by '{wanted.key_column}': its type is {kind}")
+        return KINDS[kind]
+
+    async def _rows(self, wanted: LookUp, kind: KeyKind, statement: bytes, keys: Sequence[str]) -> dict[str, Found]:
+        found = await self._fetch(statement, self.parameters(wanted, keys))
+        if not found or not found[0][0]:
+            raise StoreError(f"model {wanted.model} was changed since this server started; restart it: tillage serve")
+        as_of = found[0][1] or ""
+        rows: dict[Hashable, tuple[Any, ...]] = {row[2]: row[3:] for row in found}
+        return {key: Found(rows.get(kind.read(key)), as_of) for key in keys}
+
+    def parameters(self, wanted: LookUp, keys: Sequence[str]) -> dict[str, Any]:
+        """Of the statement that `look_up` makes."""
+        return {
+            "model": wanted.model,
+            "outputs": json.dumps(self._outputs[wanted.model]),
+            "keys": [*keys],
+            "index_keys": [index_key_of(key) for key in keys],
+            "by_load": [*wanted.basis.by_load],
+            "by_build": [*wanted.basis.by_build],
+        }
+
+    async def _fetch(self, statement: bytes, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         if self._pool is None:
             raise StoreAwayError("the look-ups are closed; start the server: tillage serve")
         with translated():
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(statement, values)
-                return await cursor.fetchall()
+            try:
+                return await _executed(self._pool, statement, values)
+            except psycopg.OperationalError as wrong:
+                if not _is_broken(wrong):
+                    raise
+                # A server that was restarted forgot its connections; what only reads may be repeated.
+                await self._pool.check()
+                return await _executed(self._pool, statement, values)
 
 
-def look_up(model: str, columns: Sequence[str], key_column: str, kind: str) -> sql.Composed:
-    """The statement that finds a row, with the parameters `model`, `outputs` and `key`; `kind` is the key's type."""
+async def _executed(
+    pool: AsyncConnectionPool[_Connection], statement: bytes, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    async with pool.connection() as connection:
+        try:
+            return await (await connection.execute(statement, values)).fetchall()
+        except psycopg.errors.FeatureNotSupported:  # its model was made anew with columns of other types
+            await connection.execute(b"deallocate all")
+            return await (await connection.execute(statement, values)).fetchall()
+
+
+def _is_broken(wrong: psycopg.OperationalError) -> bool:
+    """Whether the connection is, and not the statement refused."""
+    return not isinstance(wrong, PoolTimeout) and (wrong.sqlstate is None or wrong.sqlstate.startswith("57P"))
+
+
+def look_up(wanted: LookUp, kind: KeyKind) -> sql.Composed:
+    """The statement that finds rows; its parameters are those of `Lookups.parameters`."""
     return sql.SQL(_LOOK_UP).format(
-        key=sql.Identifier(key_column),
-        columns=sql.SQL(", ").join(sql.Identifier("m", column) for column in columns),
-        view=sql.Identifier("gold", model),
-        matches=_matches(key_column, kind),
+        key=sql.Identifier(wanted.key_column),
+        columns=sql.SQL(", ").join(sql.Identifier("m", column) for column in wanted.columns),
+        view=sql.Identifier("gold", wanted.model),
+        matches=_matches(wanted.key_column, kind),
     )
 
 
-def _matches(key_column: str, kind: str) -> sql.Composed:
-    """Whether `m`'s key is the parameter `key`: by the index first, then exactly."""
+def _matches(key_column: str, kind: KeyKind) -> sql.Composed:
+    """Whether `m`'s key is one of the parameter `keys`: by the index first, then exactly."""
     column = sql.Identifier("m", key_column)
     # The parameter is cast, not the column: so the index on the key is used.
-    wanted = sql.SQL("%(key)s::{}").format(_KINDS[kind][0])
-    exactly = sql.SQL("{} = {}").format(column, wanted)
-    if kind != "text":
+    exactly = sql.SQL("{} = any(%(keys)s::{}[])").format(column, sql.SQL(kind.cast))
+    if kind.cast != "text":
         return exactly
-    return sql.SQL("{} = {} and {}").format(index_key(column), index_key(wanted), exactly)
-
-
-# Whether a text is a value of a type is decided here: PostgreSQL would write a value that does not fit into its log.
-def _fits_text(key: str) -> bool:
-    return "\0" not in key and not any("\ud800" <= character <= "\udfff" for character in key)
-
-
-def _fits_integer(bits: int) -> Callable[[str], bool]:
-    most = 2 ** (bits - 1)
-    return lambda key: bool(re.fullmatch("-?[0-9]{1,19}", key)) and -most <= int(key) < most
-
-
-def _fits_numeric(key: str) -> bool:
-    return bool(re.fullmatch(r"-?[0-9]{1,60}(\.[0-9]{1,60})?", key))
-
-
-def _fits_boolean(key: str) -> bool:
-    return key in {"true", "false"}
-
-
-def _fits_date(key: str) -> bool:
-    return bool(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", key)) and _is_calendar(date.fromisoformat, key)
-
-
-def _fits_timestamp(zone: str) -> Callable[[str], bool]:
-    pattern = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?" + zone)
-    return lambda key: bool(pattern.fullmatch(key)) and _is_calendar(datetime.fromisoformat, key)
-
-
-def _is_calendar(parse: Callable[[str], object], key: str) -> bool:
-    try:
-        parse(key)
-    except ValueError:
-        return False
-    return True
-
-
-_KINDS: Mapping[str, tuple[sql.SQL, Callable[[str], bool]]] = {
-    "text": (sql.SQL("text"), _fits_text),
-    "smallint": (sql.SQL("smallint"), _fits_integer(16)),
-    "integer": (sql.SQL("integer"), _fits_integer(32)),
-    "bigint": (sql.SQL("bigint"), _fits_integer(64)),
-    "numeric": (sql.SQL("numeric"), _fits_numeric),
-    "boolean": (sql.SQL("boolean"), _fits_boolean),
-    "date": (sql.SQL("date"), _fits_date),
-    "timestamp without time zone": (sql.SQL("timestamp"), _fits_timestamp("")),
-    # PostgreSQL refuses offsets of 16 hours and more.
-    "timestamp with time zone": (sql.SQL("timestamptz"), _fits_timestamp("(Z|[+-](0[0-9]|1[0-5]):[0-5][0-9])")),
-}
-"""By the type's name: what a key is cast to, and whether a text is a value of it."""
+    return sql.SQL("{} = any(%(index_keys)s::text[]) and {}").format(index_key(column), exactly)

@@ -1,0 +1,104 @@
+"""The routes of `tillage.yaml`: one look-up each, answered straight to the server.
+
+A framework's own work for a request would cost several times what the look-up costs (docs/adr/0032-look-ups.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from litestar import Request, Response
+from litestar.types import HTTPScope, Receive, Send
+
+from tillage.api import problems
+from tillage.api.addresses import host_of, is_for_loopback, size_bytes
+from tillage.api.answers import answer
+from tillage.api.endpoints import Endpoint
+from tillage.errors import StoreAwayError
+from tillage.stores.postgres.lookups import Lookups
+
+AS_OF = "tillage-as-of"
+_ALLOWED = {"Allow": "GET, HEAD, OPTIONS"}
+# Ids are far shorter, and an entry of a PostgreSQL index ends at some 2,700 bytes anyway.
+_MOST_KEY_BYTES = 1024
+# The next load changes the figures, so a copy is to be asked about; and what one caller may read is not for a cache
+# that others share.
+_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"private, no-cache"))
+
+
+class Rows:
+    """An application for requests of which the endpoint is known.
+
+    Args:
+        is_for_loopback_only: Refuse requests that name another host, which a browser sends for a page of another site.
+        on_store_away: Is told each time that the store does not answer; must return at once.
+    """
+
+    def __init__(self, lookups: Lookups, *, is_for_loopback_only: bool, on_store_away: Callable[[], None]) -> None:
+        self._lookups = lookups
+        self._is_for_loopback_only = is_for_loopback_only
+        self._on_store_away = on_store_away
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send, endpoint: Endpoint, key: str) -> None:
+        try:
+            refused = self._refused(scope, endpoint, key)
+            if refused is None:
+                refused = await self._look_up(scope, send, endpoint, key)
+        except Exception as error:  # noqa: BLE001  (the last line of an entry point: every request gets an answer)
+            if isinstance(error, StoreAwayError):
+                self._on_store_away()
+            refused = problems.respond_to(error, endpoint.route.path)
+        if refused is not None:
+            request: Request[Any, Any, Any] = Request(scope)
+            await refused.to_asgi_response(app=None, request=request)(scope, receive, send)
+
+    def _refused(self, scope: HTTPScope, endpoint: Endpoint, key: str) -> Response[Any] | None:
+        """What can be said without the store."""
+        instance = endpoint.route.path
+        if self._is_for_loopback_only and not is_for_loopback(host_of(scope)):
+            return problems.respond(problems.OTHER_HOST, instance)
+        if scope["method"] == "OPTIONS":
+            return Response(b"", status_code=204, headers=_ALLOWED)
+        if scope["method"] not in {"GET", "HEAD"}:
+            return problems.respond(problems.METHOD, instance, _ALLOWED)
+        if not key:
+            return problems.respond(problems.MISSING_KEY, instance)
+        if size_bytes(key) > _MOST_KEY_BYTES:
+            return problems.respond(problems.LONG_KEY, instance)
+        return None
+
+    async def _look_up(self, scope: HTTPScope, send: Send, endpoint: Endpoint, key: str) -> Response[Any] | None:
+        """Sends the row; what there is to say if there is none."""
+        found = await self._lookups.row(endpoint.look_up, key)
+        if found is None or found.row is None:
+            as_of = {AS_OF: found.as_of} if found else None
+            return problems.respond(problems.UNKNOWN_KEY, endpoint.route.path, as_of)
+        body = answer(endpoint.fields, found.row)
+        tag = b'"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode()
+        headers = [*_HEADERS, (b"etag", tag), (AS_OF.encode(), found.as_of.encode())]
+        if _is_known(scope, tag):
+            await _send(send, 304, headers[1:], b"")
+        else:
+            headers.append((b"content-length", str(len(body)).encode()))
+            await _send(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
+        return None
+
+
+def _is_known(scope: Mapping[str, Any], tag: bytes) -> bool:
+    """Whether the caller has this answer already.
+
+    Source: RFC 9110, 13.1.2; the comparison is the weak one.
+    """
+    for name, value in scope["headers"]:
+        if name == b"if-none-match":
+            known = {one.strip().removeprefix(b"W/") for one in value.split(b",")}
+            if tag in known or b"*" in known:
+                return True
+    return False
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,80 @@
+"""Many questions, few statements: what is asked while one runs is asked together by the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from tillage.errors import OverloadedError
+
+Key = TypeVar("Key", bound=Hashable)
+Answer = TypeVar("Answer")
+
+
+class Coalescing(Generic[Key, Answer]):
+    """Asks `fetch` for several keys at once; each answer is of a call that began after its key was asked for.
+
+    So an answer is as fresh as if it had been asked for alone: nothing is kept, and nobody joins a call that runs.
+
+    Args:
+        fetch: Gives each of the keys an answer, or raises one error for all.
+        at_once: How many calls may run side by side.
+        most_keys: Of one call.
+        most_waiting: Of questions that have no answer yet; one more is refused.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Answer]]],
+        *,
+        at_once: int,
+        most_keys: int,
+        most_waiting: int,
+    ) -> None:
+        self._fetch = fetch
+        self._at_once, self._most_keys, self._most_waiting = at_once, most_keys, most_waiting
+        self._asked: dict[Key, list[asyncio.Future[Answer]]] = {}
+        self._waiting = 0
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def get(self, key: Key) -> Answer:
+        """The answer to one key.
+
+        Raises:
+            OverloadedError: too many wait already.
+        """
+        if self._waiting >= self._most_waiting:
+            raise OverloadedError("more is asked for than can be answered; ask again in a moment", retry_after_s=1)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        self._asked.setdefault(key, []).append(answer)
+        self._waiting += 1
+        if len(self._calls) < self._at_once:
+            # It starts when all that is ready to ask now has asked.
+            call = loop.create_task(self._call())
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+        try:
+            return await answer
+        finally:
+            self._waiting -= 1
+
+    async def _call(self) -> None:
+        while self._asked:
+            asked = self._taken()
+            (found,) = await asyncio.gather(self._fetch([*asked]), return_exceptions=True)
+            for key, answers in asked.items():
+                for answer in answers:
+                    if answer.done():  # whoever asked is gone
+                        continue
+                    if isinstance(found, BaseException):
+                        answer.set_exception(found)
+                    else:
+                        answer.set_result(found[key])
+
+    def _taken(self) -> dict[Key, list[asyncio.Future[Answer]]]:
+        if len(self._asked) <= self._most_keys:
+            asked, self._asked = self._asked, {}
+            return asked
+        return {key: self._asked.pop(key) for key in [*self._asked][: self._most_keys]}
