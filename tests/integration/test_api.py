@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import logging
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.client import HTTPConnection
 from importlib import resources
@@ -103,7 +105,8 @@ from pathlib import Path
 from tillage.api.serve import serve
 from tillage.settings import read_settings
 logging.basicConfig(level=logging.DEBUG)
-serve(Path(sys.argv[1]), read_settings({}), port=0, say=lambda line: print(line, flush=True))
+say = lambda line: print(line, flush=True)
+serve(Path(sys.argv[1]), read_settings({}), port=0, workers=int(sys.argv[2]), say=say)
 print("closed", flush=True)
 """
 
@@ -504,6 +507,45 @@ def test_key_of_a_type_that_cannot_be_written_in_an_address_is_an_error(shop: Sh
         check_problem(client.get("/typed/1 day"), 500, "internal", "/typed/{k}")
 
 
+def test_keys_that_are_asked_for_together_each_get_their_own_row(shop: Shop) -> None:
+    keys = "select n * interval '1 hour' + timestamptz '2025-01-24 10:00Z' from generate_series(0, 49) n"
+    with model_of(shop, "many", "timestamptz", keys) as many:
+        lookups = many.lookups()
+        hours = [f"2025-01-{24 + hour // 24}T{hour % 24:02}:00:00" for hour in range(8, 70)]
+        asked = [f"{hour}{zone}" for hour in hours for zone in ("Z", "+01:00", "-00:30")]
+
+        async def found() -> list[Found | None]:
+            async with lookups.opened():
+                return await asyncio.gather(*(lookups.row(LookUp("many", ("k",), "k"), key) for key in asked))
+
+        there = {datetime(2025, 1, 24, 10, tzinfo=UTC) + timedelta(hours=n) for n in range(50)}
+        for key, one in zip(asked, asyncio.run(found()), strict=True):
+            wanted = datetime.fromisoformat(key)
+            assert one is not None
+            assert one.row == ((wanted,) if wanted in there else None)
+
+
+def test_answer_has_a_tag_by_which_it_is_not_sent_again(shop: Shop, client: TestClient[Any]) -> None:
+    first = client.get("/spend/c1")
+    tag = first.headers["etag"]
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = client.get("/spend/c1", headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == "private, no-cache"
+    for other in ('"other"', tag.strip('"'), ""):
+        assert client.get("/spend/c1", headers={"If-None-Match": other}).content == SPEND["c1"]
+    assert client.get("/spend/c2").headers["etag"] != tag
+    check_problem(client.get("/spend/c99", headers={"If-None-Match": "*"}), 404, "unknown-key")
+
+
+def test_more_than_can_be_answered_is_503_with_retry_after(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_WAITING", 0)
+    with TestClient(make_app(shop.project, shop.outputs, shop.lookups())) as client:
+        response = client.get("/spend/c1")
+    check_problem(response, 503, "overloaded")
+    assert response.headers["retry-after"] == "1"
+
+
 def test_amount_of_nothing_but_nulls_is_null(shop: Shop) -> None:
     with model_of(shop, "empty", "text", "select 'a'") as empty, psycopg.connect(shop.dsn) as connection:
         connection.execute("update folds.empty set _n_net = 0")
@@ -631,9 +673,9 @@ def test_application_starts_while_the_store_is_away(shop: Shop, monkeypatch: pyt
 
 
 @contextmanager
-def served(root: Path) -> Iterator[tuple[subprocess.Popen[str], HTTPConnection]]:
+def served(root: Path, workers: int = 1) -> Iterator[tuple[subprocess.Popen[str], HTTPConnection]]:
     """The real server in a process of its own, on a port that was free."""
-    command = [sys.executable, "-c", SERVE, str(root)]
+    command = [sys.executable, "-c", SERVE, str(root), str(workers)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -658,7 +700,7 @@ def test_server_answers_until_it_is_told_to_stop(filled: tuple[Path, Path]) -> N
     with served(root) as (process, connection):
         status, body, headers = ask(connection, "GET", "/spend/c1")
         assert (status, body) == (200, SPEND["c1"])
-        assert "server" not in headers
+        assert headers["server"] == "granian"  # and no version
         status, body, headers = ask(connection, "HEAD", "/spend/c1")
         assert (status, body, headers["content-length"]) == (200, b"", str(len(SPEND["c1"])))
         assert (
@@ -679,10 +721,63 @@ def test_server_answers_until_it_is_told_to_stop(filled: tuple[Path, Path]) -> N
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=LIMIT_S)
         assert (process.returncode, out) == (0, "closed\n")
-        assert "uvicorn.error" in err
         assert CANARY not in err
     # The embedded server ended with the last process that used it.
     assert not (root / "data/store/pg/postmaster.pid").exists()
+
+
+def test_what_is_committed_is_in_the_next_answer_of_every_process(shop: Shop) -> None:
+    """Nothing is kept between requests, and the answer says of which load it is."""
+    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+        root = new_project(Path(folder) / "shop")
+        with open_house(root, SETTINGS, say=lambda _: None) as house:
+            run(house, wait_s=LIMIT_S)
+            with served(root, workers=2) as (process, connection):
+                port = connection.port
+                for number in range(1, 6):
+                    for _ in range(6):  # each connection is one process's
+                        with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as one:
+                            status, body, headers = ask(one, "GET", "/spend/c1")
+                            assert (status, json.loads(body)["orders"]) == (200, number)
+                            assert headers["tillage-as-of"] == f"orders={house.ledger.published()['orders']}"
+                    record = json.dumps({"customerId": "c1", "orders": [order(100 + number, 1.15)]})
+                    (root / f"landing/orders/{number}.jsonl").write_text(record)
+                    run(house, wait_s=LIMIT_S)
+                pids = set(children(process.pid))
+                assert len(pids) >= 2
+                process.kill()
+                process.wait(LIMIT_S)
+                until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+def test_process_that_was_killed_is_replaced_and_the_others_answer(filled: tuple[Path, Path]) -> None:
+    _, root = filled
+    with served(root, workers=2) as (process, connection):
+        port, before = connection.port, workers_of(process.pid)
+        os.kill(before[0], signal.SIGKILL)
+        until(lambda: len(workers_of(process.pid)) == 2 and before[0] not in workers_of(process.pid))
+
+        def answers() -> bool:
+            try:
+                with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as one:
+                    return ask(one, "GET", "/spend/c1")[:2] == (200, SPEND["c1"])
+            except OSError:
+                return False
+
+        until(answers)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LIMIT_S) == 0
+
+
+def children(pid: int) -> list[int]:
+    """Of a process, by the kernel's own list."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found]
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that answer, which are those that were spawned with the server's loader."""
+    return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def test_no_answer_waits_for_the_acknowledgement_of_its_first_half(filled: tuple[Path, Path]) -> None:

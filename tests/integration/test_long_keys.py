@@ -12,11 +12,12 @@ import pytest
 
 from tests.integration.shops import Shop, customer, order
 from tillage.errors import StoreError
+from tillage.models.basis import Basis
 from tillage.pipelines.explain import explain
 from tillage.pipelines.reconcile import reconcile
 from tillage.stores.postgres.database import translated
 from tillage.stores.postgres.keys import KINDS
-from tillage.stores.postgres.lookups import Basis, Found, LookUp, Lookups, column_kinds, look_up
+from tillage.stores.postgres.lookups import Found, LookUp, Lookups, column_kinds, look_up
 
 _RANDOM = random.Random(7)
 _WANTED = LookUp("customer_spend", ("net_minor",), "customer_id", Basis(by_load=("orders",)))

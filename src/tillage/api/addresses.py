@@ -1,8 +1,7 @@
-"""What a request's target and `Host` header say, read from their bytes."""
+"""What a request's path and `Host` header say, read from their bytes."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -17,25 +16,13 @@ def segments_of(scope: Mapping[str, Any]) -> Segments:
 
     Bytes that are not UTF-8 become lone surrogates, which no stored text holds.
     """
-    path = _split(scope)[1].partition(b"?")[0]
+    path = scope["raw_path"].partition(b"?")[0]
     return tuple(unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in path.split(b"/")[1:])
 
 
 def host_of(scope: Mapping[str, Any]) -> str | None:
-    """The host that a request names: in its target, as a proxy's client does (RFC 9112, 3.2.2), else in `Host`."""
-    authority = _split(scope)[0]
-    if authority is None:
-        authority = next((value for name, value in scope["headers"] if name == b"host"), None)
-    return None if authority is None else authority.decode("latin-1")
-
-
-def _split(scope: Mapping[str, Any]) -> tuple[bytes | None, bytes]:
-    """Authority and path of a target like `http://127.0.0.1:8040/spend/c1`; without an authority most times."""
-    target: bytes = scope["raw_path"]
-    if target.startswith(b"/"):
-        return None, target
-    found = re.match(rb"(?i:https?)://([^/?]*)", target)
-    return (found[1], target[found.end() :] or b"/") if found else (None, target)
+    """The host that a request names in `Host`; the server drops one that stands in its target."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
 
 
 def size_bytes(segment: str) -> int:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from tillage.domain.money import exponent
 from tillage.models.output import currency_in
+from tillage.models.scope import is_by_column
+
+# The text of a JSON string; `dumps` would make an encoder for each.
+_text: Callable[[str], str] = json.encoder.encode_basestring
 
 
 @dataclass(frozen=True)
@@ -25,23 +30,31 @@ class Field:
     """Of amounts, which the column holds in minor units; `@code` where the column `code` names it in each row."""
     is_key: bool
 
+    @cached_property
+    def member(self) -> str:
+        """The name as it begins a member of a JSON object."""
+        return f"{_text(self.name)}:"
+
 
 def answer(fields: Sequence[Field], values: Sequence[Any]) -> bytes:
     """The fields in their order, as a JSON object in UTF-8 without any white space."""
-    row = {field.column: value for field, value in zip(fields, values, strict=True)}
-    members = (
-        f"{_text(field.name)}:{_value(value, currency_in(field.currency, row), is_amount=field.currency is not None)}"
-        for field, value in zip(fields, values, strict=True)
-    )
+    members = []
+    for field, value in zip(fields, values, strict=True):
+        spelt = _value(value) if field.currency is None else _amount(field.currency, value, fields, values)
+        members.append(field.member + spelt)
     return f"{{{','.join(members)}}}".encode()
 
 
-def _value(value: Any, currency: str | None, *, is_amount: bool) -> str:
+def _amount(currency: str, value: Any, fields: Sequence[Field], values: Sequence[Any]) -> str:
+    row = {field.column: one for field, one in zip(fields, values, strict=True)} if is_by_column(currency) else {}
+    code = currency_in(currency, row)
     # An amount in no currency is none: only a row without amounts has no code.
-    if value is None or (is_amount and currency is None):
+    return "null" if value is None or code is None else in_major_units(value, code)
+
+
+def _value(value: Any) -> str:
+    if value is None:
         return "null"
-    if currency is not None:
-        return in_major_units(value, currency)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | Decimal):
@@ -75,7 +88,3 @@ def _digits(number: int | Decimal) -> str:
     if not text.removeprefix("-")[:1].isdigit():
         raise TypeError("no JSON for a number that is not finite")
     return text
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -10,7 +10,7 @@ import yaml
 from litestar import HttpMethod, Litestar, Request, Response
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from tillage.api import problems
 from tillage.api.addresses import host_of, is_for_loopback, segments_of
@@ -20,8 +20,9 @@ from tillage.api.rows import Rows
 from tillage.api.targets import Targets, keep, kept
 from tillage.contracts.project import Project
 from tillage.errors import StoreAwayError
+from tillage.models.basis import Basis
 from tillage.models.output import Output
-from tillage.stores.postgres.lookups import Basis, Lookups
+from tillage.stores.postgres.lookups import Lookups
 
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 
@@ -41,12 +42,11 @@ class Api(Litestar):
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
         if scope["type"] == ScopeType.HTTP:
-            request = cast("Scope", scope)
+            request = cast("HTTPScope", scope)
             target = self._targets.find(segments_of(request))
             if target.endpoint is not None:
-                return await self._rows(
-                    request, cast("Receive", receive), cast("Send", send), target.endpoint, target.key
-                )
+                ways = cast("Receive", receive), cast("Send", send)
+                return await self._rows(request, *ways, target.endpoint, target.key)
             request["path"] = target.path
             keep(request.setdefault("state", {}), target)
         return await super().__call__(scope, receive, send)

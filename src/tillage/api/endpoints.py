@@ -9,8 +9,9 @@ from tillage.api.addresses import Segments
 from tillage.api.answers import Field
 from tillage.contracts.project import Project, Route
 from tillage.errors import ModelError, OperatorError, ProjectFileError
+from tillage.models.basis import Basis
 from tillage.models.output import Output
-from tillage.stores.postgres.lookups import Basis, ColumnKinds, LookUp
+from tillage.stores.postgres.lookups import ColumnKinds, LookUp
 
 HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML = "/healthz", "/readyz", "/openapi.json", "/openapi.yaml"
 OWN_PATHS = (HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML)

@@ -16,7 +16,14 @@ from pathlib import PurePath
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-from tillage.errors import StoreAwayError, TillageError, TransientError, UnknownKeyError, UnknownRouteError
+from tillage.errors import (
+    OverloadedError,
+    StoreAwayError,
+    TillageError,
+    TransientError,
+    UnknownKeyError,
+    UnknownRouteError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger("tillage.api")
@@ -53,6 +60,12 @@ OTHER_HOST = Problem(
 STORE_AWAY = Problem(
     503, StoreAwayError.code, "Store away", "The store does not answer. Retry after the seconds that Retry-After names."
 )
+OVERLOADED = Problem(
+    503,
+    OverloadedError.code,
+    "Overloaded",
+    "More is asked for than can be answered. Retry after the seconds that Retry-After names.",
+)
 NOT_READY = Problem(
     503, "not-ready", "Not ready", "The store does not answer, or its models are not those that are served."
 )
@@ -82,6 +95,8 @@ def respond_to(error: Exception, instance: str | None) -> Response[bytes]:
     """Any exception as a response; what the server is to blame for is logged, without the exception's own text."""
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _respond_to_refusal(error, instance)
+    if isinstance(error, OverloadedError):  # not logged, since there are thousands
+        return respond(OVERLOADED, instance, retry_after(error.retry_after_s))
     _LOG.error("%s: %s", instance or "a path that is not served", describe(error))
     if isinstance(error, TransientError):
         return respond(STORE_AWAY, instance, retry_after(error.retry_after_s))

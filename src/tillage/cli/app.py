@@ -325,6 +325,7 @@ def reconcile(project: Project = HERE, as_json: Json = False) -> None:
 def serve(
     host: Annotated[str, typer.Option(help="Loopback only: there is no authentication yet.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8040,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:
@@ -343,7 +344,7 @@ def serve(
         which = "".join(f" ({line})" for line in environment_lines(file))
         typer.echo(f"serving {url}{which}, described at {url}/openapi.json; stop with Ctrl-C", err=True)
 
-    serve_api(root, settings, host=host, port=port, say=say)
+    serve_api(root, settings, host=host, port=port, workers=workers, say=say)
 
 
 @app.command(epilog="Example: tillage doctor")

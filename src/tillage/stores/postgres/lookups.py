@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from tillage.errors import StoreAwayError, StoreError, TillageError
+from tillage.models.basis import Basis
 from tillage.models.output import Output
 from tillage.stores.postgres.coalescing import Coalescing
 from tillage.stores.postgres.connecting import connect
@@ -42,8 +43,8 @@ _MOST_WAITING = 4096
 # with the default of 5 minutes a server that is back would be left alone for up to 2 more.
 _RECONNECT_S = 2.0
 
-# To plan a look-up takes four times as long as to do it, so that is done once a session: the plan for any keys is by the
-# index, and PostgreSQL makes it anew when a table is analysed or replaced.
+# To plan a look-up takes four times as long as to do it, so that is done once a session: the plan for any keys is by
+# the index, and PostgreSQL makes it anew when a table is analysed or replaced.
 _SESSION = (
     "-c timezone=UTC -c datestyle=ISO -c standard_conforming_strings=on"
     f" -c default_transaction_read_only=on -c statement_timeout={int(_PATIENCE_S * 1000)}"
@@ -88,16 +89,6 @@ select f.outputs = %(outputs)s::jsonb, (
 from tillage.models f left join {view} m on {matches}
 where f.name = %(model)s
 """
-
-
-@dataclass(frozen=True)
-class Basis:
-    """The feeds that a model's rows are of."""
-
-    by_load: tuple[str, ...] = ()
-    """Each load of them changes the model at once."""
-    by_build: tuple[str, ...] = ()
-    """They are as the last build saw them."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,103 @@
+"""One of the processes that answer: its application, made from the project's folder."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from litestar import Litestar
+
+from tillage.api.app import make_app
+from tillage.api.mending import mending
+from tillage.contracts.project import Project
+from tillage.errors import OperatorError
+from tillage.models.basis import Basis, basis_of
+from tillage.models.output import Output
+from tillage.pipelines.models import check_routes
+from tillage.settings import Settings
+from tillage.stores.postgres.lookups import Lookups, column_kinds
+from tillage.wiring import open_house, store_dsn
+
+
+@dataclass(frozen=True)
+class Served:
+    """A project, and by model what its routes answer from."""
+
+    project: Project
+    outputs: Mapping[str, tuple[Output, ...]]
+    bases: Mapping[str, Basis]
+
+
+def checked(root: Path, settings: Settings) -> Served:
+    """What the project serves, which is the same in its files and in the store.
+
+    Raises:
+        OperatorError: nothing is served, or a model has no table, or one with other columns.
+    """
+    with open_house(root, settings, say=lambda _: None) as house:
+        check_routes(house)
+        stored = house.folds.outputs()
+        served = sorted({route.model for route in house.project.routes})
+        if not served:
+            raise OperatorError("tillage.yaml serves nothing; add `serve:` with a path like /spend/{customerId}")
+        for model in served:
+            if model in stored and stored[model] != house.models.outputs()[model]:
+                raise OperatorError(f"models/{model}.sql has other columns than its table; make it anew: tillage run")
+        feed_of = {dataset: house.dataset(dataset)[0] for dataset in house.datasets()}
+        return Served(
+            house.project,
+            {model: stored[model] for model in served if model in stored},
+            {model: basis_of(house.models, model, feed_of) for model in served},
+        )
+
+
+def make_checked(served: Served, dsn: str, on_store_away: Callable[[], None] = lambda: None) -> Litestar:
+    """The application for what is served from the store at `dsn`.
+
+    Raises:
+        OperatorError: a route cannot be served from what the store has; the message says what to do.
+        StoreAwayError: the store does not answer.
+    """
+    return make_app(
+        served.project,
+        served.outputs,
+        Lookups(dsn, served.outputs, column_kinds(dsn)),
+        bases=served.bases,
+        is_for_loopback_only=True,
+        on_store_away=on_store_away,
+    )
+
+
+def application(root: Path, settings: Settings) -> Litestar:
+    """The application of a process that ends when the one that started it does, however that ended."""
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+    served = checked(root, settings)
+    until_the_end = ExitStack()
+    mend = until_the_end.enter_context(mending(lambda: _bring_up(root, settings)))
+    with store_dsn(root, settings) as dsn:
+        app = make_checked(served, dsn, mend)
+    app.on_shutdown.append(until_the_end.close)
+    # What is there by now stays; to look through it for garbage would stop all answers for 40 ms, over and over.
+    gc.collect()
+    gc.freeze()
+    return app
+
+
+def _bring_up(root: Path, settings: Settings) -> None:
+    """Starts the embedded server again if it was killed; the share of the first process keeps it running afterwards."""
+    with store_dsn(root, settings):
+        pass
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
