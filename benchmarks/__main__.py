@@ -9,17 +9,17 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from statistics import median
 
-from benchmarks import history, jobs
-from benchmarks.about import ARRAY, B1, B2, B11
+from benchmarks import history, jobs, served
+from benchmarks.about import ARRAY, B1, B2, B5, B11
 from benchmarks.jobs import Bench, said
-from benchmarks.measure import adopt_orphans
+from benchmarks.measure import JobFailedError, adopt_orphans
 from benchmarks.orders import Input, array_file, orders_file
-from benchmarks.report import Goal, Section, by_work, document
+from benchmarks.report import Goal, Section, ServedSection, by_work, document
 from benchmarks.rounds import Job, Result, run_rounds
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,9 +27,10 @@ CACHE = ROOT / "build" / "bench"
 PEERS = CACHE / "venv" / "bin" / "python"
 _SMALL = 0.05
 _ARRAY_LIMIT_BYTES = 1_000_000_000
-_SHARES = {"B1": 0.60, "B2": 0.15, "B11": 0.10, "array": 0.15}  # of the time, where all are run
+_SHARES = {"B1": 0.55, "B2": 0.15, "B11": 0.10, "array": 0.10, "B5": 0.10}  # of the time, where all are run
 _B1_GOALS = {jobs.COPY: Goal(0.5), "Polars": Goal(3), "pandas": Goal(15), jobs.SPARK: Goal(10)}
 _B2_GOAL_PERCENT = 25
+_B5_GOAL = 5
 
 
 def main() -> int:
@@ -39,7 +40,7 @@ def main() -> int:
     source = orders_file(folder, arguments.scale)
     bench = Bench(folder / source.path, PEERS, timeout_s=60 + 2400 * arguments.scale)
     inputs = [source]
-    sections = []
+    sections: list[Section | ServedSection] = []
     for name in arguments.only:
         budget_s = 60 * arguments.minutes * _SHARES[name]
         if name == "array":
@@ -48,6 +49,8 @@ def main() -> int:
             sections.append(_array(bench, folder / array.path, array, budget_s))
         elif name == "B11":
             sections.append(_b11(bench, arguments.scale, budget_s))
+        elif name == "B5":
+            sections.append(_b5(bench))
         else:
             sections.append({"B1": _b1, "B2": _b2}[name](bench, budget_s))
     page = document(_machine(arguments.scale, sections), inputs, sections)
@@ -107,6 +110,15 @@ def _b11(bench: Bench, scale: float, budget_s: float) -> Section:
     return Section("B11: a day on a long history", B11, results, history.LONG, history.LONG, goals)
 
 
+def _b5(bench: Bench) -> ServedSection:
+    servers, reason = {}, ""
+    try:
+        servers = served.compared(CACHE, PEERS, bench.timeout_s, _say)
+    except JobFailedError as wrong:
+        reason = str(wrong)
+    return ServedSection("B5: one row by its key over HTTP", B5, servers, served.OURS, _B5_GOAL, reason)
+
+
 def _array(bench: Bench, path: Path, array: Input, budget_s: float) -> Section:
     both = jobs.array_and_lines(bench, path)
     results = _rounds(both, budget_s)
@@ -133,7 +145,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _machine(scale: float, sections: list[Section]) -> dict[str, str]:
+def _machine(scale: float, sections: Sequence[Section | ServedSection]) -> dict[str, str]:
     versions = {name: metadata.version(name) for name in ("tillage", "duckdb", "deltalake", "pyarrow", "numpy")}
     for section in sections:
         for result in section.results.values():

@@ -52,3 +52,17 @@ ARRAY = (
     and the batch in hand.
     """,
 )
+
+B5 = (
+    """
+    One process each answers GET /spend/{customerId} for some 100,000 customers, who are asked for by Zipf's law over 64
+    connections, all on this machine, with PostgreSQL and the load on the same cores. Both servers are up all the time
+    and take turns. The peer is FastAPI on uvicorn with uvloop and httptools, with a pool of asyncpg of as many
+    connections as ours and one prepared statement for each request, from a table of its own with a primary key. Ours
+    asks for many keys at once, keeps nothing between requests, and says with each answer of which loads it is.
+    """,
+    """
+    Before anything is counted, both must answer 200 customers alike, compared as decimals. A ratio is requests a second
+    of ours by the peer's, and the peer's p99 by ours, of the same round. CPU is of the server's processes alone.
+    """,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.about import HOW
@@ -11,6 +11,7 @@ from benchmarks.jobs import said
 from benchmarks.orders import Input
 from benchmarks.ratios import Ratio, ratio
 from benchmarks.rounds import FEWEST_ROUNDS, Result
+from benchmarks.served import Served
 
 _MB = 1_000_000
 _WIDTH = 118
@@ -38,8 +39,59 @@ class Section:
     """Whether goals are about the work alone, not about whole processes."""
     notes: Sequence[str] = ()
 
+    def table(self) -> list[str]:
+        """What each job took."""
+        return _table(self)
 
-def document(machine: Mapping[str, str], inputs: Sequence[Input], sections: Sequence[Section]) -> str:
+
+@dataclass(frozen=True)
+class ServedSection:
+    """A benchmark of servers under load: how many requests a second, and how long the slowest of a hundred takes."""
+
+    heading: str
+    about: Sequence[str]
+    servers: Mapping[str, Served]
+    ours: str
+    goal: float
+    """The least ratio of requests a second, and of the peer's p99 by ours."""
+    reason: str = ""
+    notes: Sequence[str] = ()
+    results: Mapping[str, Result] = field(default_factory=dict)
+
+    def table(self) -> list[str]:
+        """What each server did."""
+        if self.reason:
+            return _folded(f"not run: {self.reason}")
+        head = ["server", "requests/s", "p50 ms", "p99 ms", "CPU ms for 1,000", "peak MB", "wrong", "rounds"]
+        head += ["ratio", "lower", "p99 ratio", "lower", "goal"]
+        rows = [head, ["---", *["---:"] * (len(head) - 2), "---"]]
+        rows += [[name, *_served(one), *self._compared(name, one)] for name, one in self.servers.items()]
+        return [f"| {' | '.join(row)} |" for row in rows]
+
+    def _compared(self, name: str, one: Served) -> list[str]:
+        ours = self.servers[self.ours]
+        if name == self.ours:
+            return ["1", "", "1", "", ""]
+        if ours.wrong:
+            return ["0", "0", "0", "0", "ours was wrong"]
+        rate, tail = ratio(ours.per_s, one.per_s), ratio(one.p99_ms, ours.p99_ms)
+        goals = "; ".join(f"{_goal(Goal(self.goal), found)}" for found in (rate, tail))
+        return [f"{rate.median:.2f}", f"{rate.lower:.2f}", f"{tail.median:.2f}", f"{tail.lower:.2f}", goals]
+
+
+def _served(one: Served) -> list[str]:
+    middles = (median(one.per_s), median(one.p50_ms), median(one.p99_ms), median(one.cpu_ms))
+    return [
+        f"{middles[0]:,.0f}",
+        *(f"{middle:.2f}" for middle in middles[1:3]),
+        f"{middles[3]:.0f}",
+        f"{one.peak_bytes / _MB:,.0f}",
+        f"{one.wrong:,}",
+        f"{len(one.per_s)}",
+    ]
+
+
+def document(machine: Mapping[str, str], inputs: Sequence[Input], sections: Sequence[Section | ServedSection]) -> str:
     """The whole page."""
     lines = [
         "# Benchmarks",
@@ -53,7 +105,7 @@ def document(machine: Mapping[str, str], inputs: Sequence[Input], sections: Sequ
         lines += ["", f"## {section.heading}", ""]
         for paragraph in section.about:
             lines += [*_folded(paragraph), ""]
-        lines += _table(section)
+        lines += section.table()
         for note in section.notes:
             lines += ["", *_folded(note)]
     return "\n".join(lines) + "\n"

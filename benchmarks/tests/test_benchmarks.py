@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,8 +19,9 @@ from benchmarks.jobs import Bench
 from benchmarks.measure import Cost, JobFailedError, cost_of
 from benchmarks.orders import Input, array_file, orders_file
 from benchmarks.ratios import ratio
-from benchmarks.report import Goal, Section, document
+from benchmarks.report import Goal, Section, ServedSection, document
 from benchmarks.rounds import Job, Result, run_rounds
+from benchmarks.served import Served, _zipf
 
 pytestmark = pytest.mark.accept("3.5")
 
@@ -226,3 +228,22 @@ def test_a_page_shows_lost_goals_and_zero_where_outputs_differ() -> None:
     assert "| 1: too few rounds |" in page
     assert "absent: not run: no Java" in page
     assert max(map(len, page.splitlines())) <= 120
+
+
+def test_a_server_that_answered_wrongly_has_no_ratio_and_goals_are_by_the_lower_bound() -> None:
+    ours = Served([30_000.0] * 8, [2.0] * 8, [4.0] * 8, [30.0] * 8)
+    peer = Served([5_000.0] * 7 + [7_000.0], [12.0] * 8, [31.0] * 8, [170.0] * 8)
+    section = ServedSection("B5", [], {"ours": ours, "peer": peer}, "ours", 5)
+    assert section.table()[-1].endswith("| 8 | 6.00 | 6.00 | 7.75 | 7.75 | 5: met; 5: met |")
+    ours.wrong = 1
+    assert section.table()[-1].endswith("| 8 | 0 | 0 | 0 | 0 | ours was wrong |")
+    absent = ServedSection("B5", [], {}, "ours", 5, "`wrk` is not installed")
+    assert absent.table() == ["not run: `wrk` is not installed"]
+
+
+def test_keys_are_asked_for_by_zipfs_law() -> None:
+    drawn = Counter(_zipf([f"c{number}" for number in range(1000)]))
+    counts = sorted(drawn.values(), reverse=True)
+    assert counts[0] == pytest.approx(2 * counts[1], rel=0.1)
+    assert counts[0] == pytest.approx(10 * counts[9], rel=0.3)
+    assert len(drawn) > 900

@@ -58,23 +58,42 @@ def _operation(endpoint: Endpoint) -> Json:
                 "required": True,
                 "description": "Percent-encoded UTF-8, at most 1,024 bytes when decoded; a slash is written %2F.",
                 "schema": _type(endpoint.key.kind),
-            }
+            },
+            {
+                "name": "If-None-Match",
+                "in": "header",
+                "required": False,
+                "description": "The ETag of an answer that the caller has; the same one is not sent again.",
+                "schema": {"type": "string"},
+            },
         ],
         "responses": {
             "200": {
                 "description": "What is known under this key.",
+                "headers": _headers(),
                 "content": {"application/json": {"schema": _answer_schema(endpoint)}},
             },
+            "304": {"description": "The caller has this answer.", "headers": _headers()},
             "400": _problem("The key is missing, or the request cannot be read."),
             "404": _problem("Nothing is known under this key."),
             "405": _problem("The method is not GET, HEAD or OPTIONS.", {"Allow": {"schema": {"type": "string"}}}),
             "414": _problem("The key is longer than 1,024 bytes."),
             "500": _problem("Something failed in the server."),
             "503": _problem(
-                "The store does not answer.",
+                "The store does not answer, or more is asked for than can be answered.",
                 {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}},
             ),
             "default": _problem("Any other problem."),
+        },
+    }
+
+
+def _headers() -> Json:
+    return {
+        "ETag": {"description": "Of these very bytes.", "schema": {"type": "string"}},
+        "Tillage-As-Of": {
+            "description": "By feed, the last load that all of the answer holds, as in `orders=7, products=3`.",
+            "schema": {"type": "string"},
         },
     }
 

@@ -1,6 +1,6 @@
 """The routes of `tillage.yaml`: one look-up each, answered straight to the server.
 
-A framework's own work for a request would cost several times what the look-up costs (docs/adr/0032-look-ups.md).
+A framework's own work for a request would cost several times what the look-up costs.
 """
 
 from __future__ import annotations
