@@ -62,7 +62,7 @@ class ServedSection:
         """What each server did."""
         if self.reason:
             return _folded(f"not run: {self.reason}")
-        head = ["server", "requests/s", "p50 ms", "p99 ms", "CPU ms for 1,000", "peak MB", "wrong", "rounds"]
+        head = ["server", "req/s", "p50 ms", "p99 ms", "CPU µs", "peak MB", "wrong", "rounds"]
         head += ["ratio", "lower", "p99 ratio", "lower", "goal"]
         rows = [head, ["---", *["---:"] * (len(head) - 2), "---"]]
         rows += [[name, *_served(one), *self._compared(name, one)] for name, one in self.servers.items()]

@@ -41,6 +41,7 @@ from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (ask
 from tillage.settings import Crash, Settings
 from tillage.settings import find_project as find_project  # noqa: PLC0414
 from tillage.stores.embedded import EmbeddedPostgres
+from tillage.stores.postgres.clients import Clients
 from tillage.stores.postgres.copies import Copies
 from tillage.stores.postgres.database import SCHEMA_VERSION, Database
 from tillage.stores.postgres.folds import Folds
@@ -253,6 +254,7 @@ def open_house(
             engine=engine,
             leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),
             ledger=ledger,
+            clients=Clients(database),
             folds=Folds(database),
             tables=Tables(database),
             copies=Copies(snapshots),
@@ -263,6 +265,15 @@ def open_house(
             say=say,
             now=ledger.now,
         )
+
+
+@contextmanager
+def open_clients(root: Path, settings: Settings) -> Iterator[Clients]:
+    """The clients of the environment's store, for a server; the store is kept running meanwhile."""
+    project = project_file(root, settings)
+    with ExitStack() as stack:
+        dsn = stack.enter_context(store_dsn(root, settings))
+        yield Clients(_database(stack, dsn, project, settings, CommitLog(settings.crash)))
 
 
 def _database(stack: ExitStack, dsn: str, project: Project, settings: Settings, commits: CommitLog) -> Database:

@@ -804,11 +804,14 @@ def test_port_in_use_is_told(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "shop.example", "", "::ffff:127.0.0.1"])
-def test_any_address_but_loopback_is_refused_before_anything_is_opened(tmp_path: Path, host: str) -> None:
-    with pytest.raises(OperatorError, match=r"no authentication yet.*127\.0\.0\.1") as refused:
-        serve(tmp_path / "no project", SETTINGS, host=host)
+def test_any_address_but_loopback_is_refused_where_a_path_says_nothing_of_who_may_read_it(
+    tmp_path: Path, host: str
+) -> None:
+    root = new_project(tmp_path / "shop")
+    with pytest.raises(OperatorError, match=r"paths without `auth`.*127\.0\.0\.1") as refused:
+        serve(root, SETTINGS, host=host)
     assert refused.value.exit_code == 10
-    assert not list(tmp_path.iterdir())
+    assert not (root / "data").exists()
 
 
 def test_project_that_never_ran_says_to_run_first() -> None:

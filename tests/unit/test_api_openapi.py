@@ -162,3 +162,16 @@ def test_amount_in_the_currency_of_its_row_is_a_number_that_may_have_any_decimal
     total = answer_schema(operation)["properties"]["total"]
     assert total["type"] == ["number", "null"]
     assert "the currency that the key names" in total["description"]
+
+
+def test_a_guarded_route_says_its_scope_how_to_get_a_token_and_what_else_it_answers() -> None:
+    fields = (Field("a", "a", "text", None, is_key=True),)
+    routes = [Route(f"/{name}/{{a}}", "a", "m", (("a", "a"),), auth) for name, auth in (("x", "x:read"), ("y", "none"))]
+    described = document("shop", [Endpoint(route, fields, LookUp("m", (), "")) for route in routes])
+    guarded, free = (described["paths"][route.path]["get"] for route in routes)
+    assert guarded["security"] == [{"client": ["x:read"]}]
+    assert "security" not in free
+    assert guarded["responses"].keys() - free["responses"].keys() == {"401", "403", "429"}
+    flow = described["components"]["securitySchemes"]["client"]["flows"]["clientCredentials"]
+    assert (flow["tokenUrl"], [*flow["scopes"]]) == ("/token", ["x:read"])
+    assert "securitySchemes" not in document("shop", [Endpoint(routes[1], fields, LookUp("m", (), ""))])["components"]

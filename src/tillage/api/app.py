@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -14,7 +15,9 @@ from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSe
 
 from tillage.api import problems
 from tillage.api.addresses import host_of, is_for_loopback, segments_of
-from tillage.api.endpoints import HEALTH, OPENAPI_JSON, OPENAPI_YAML, READY, read_endpoints
+from tillage.api.endpoints import HEALTH, LOGIN, OPENAPI_JSON, OPENAPI_YAML, READY, read_endpoints
+from tillage.api.guard import Guard
+from tillage.api.logins import MOST_BODY_BYTES, Logins
 from tillage.api.openapi import document
 from tillage.api.rows import Rows
 from tillage.api.targets import Targets, keep, kept
@@ -23,7 +26,10 @@ from tillage.errors import StoreAwayError
 from tillage.models.basis import Basis
 from tillage.models.output import Output
 from tillage.stores.postgres.lookups import Lookups
+from tillage.stores.postgres.tokens import Tokens
 
+# A sender that takes longer for a few hundred bytes is none.
+_BODY_S = 10
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 
 AnyRequest = Request[Any, Any, Any]
@@ -58,6 +64,8 @@ def make_app(
     lookups: Lookups,
     *,
     bases: Mapping[str, Basis] | None = None,
+    logins: Logins | None = None,
+    servers: int = 1,
     is_for_loopback_only: bool = False,
     on_store_away: Callable[[], None] = lambda: None,
 ) -> Litestar:
@@ -65,7 +73,10 @@ def make_app(
 
     Args:
         bases: By model, what its rows are of; answers say how far that is.
-        is_for_loopback_only: Refuse requests that name another host, which a browser sends for a page of another site.
+        logins: Gives tokens to clients; without it there is no path for that.
+        servers: Processes that share the requests, and with them what a client may ask in a second.
+        is_for_loopback_only: Of what has no `auth`, refuse requests that name another host, which a browser sends for
+            a page of another site.
         on_store_away: Is told each time that the store does not answer; must return at once.
 
     Raises:
@@ -75,14 +86,20 @@ def make_app(
     description = document(project.name, endpoints)
     return Api(
         Targets(endpoints),
-        Rows(lookups, is_for_loopback_only=is_for_loopback_only, on_store_away=on_store_away),
+        Rows(
+            lookups,
+            Guard(Tokens(lookups.reads), servers=servers),
+            is_for_loopback_only=is_for_loopback_only,
+            on_store_away=on_store_away,
+        ),
         route_handlers=[
             _page(HEALTH, "application/json", b'{"status":"up"}'),
             _page(OPENAPI_JSON, "application/json", json.dumps(description, ensure_ascii=False).encode()),
             _page(OPENAPI_YAML, "application/yaml", yaml.safe_dump(description, sort_keys=False, encoding="utf-8")),
             _ready_handler(lookups, on_store_away),
+            *([_token_handler(logins)] if logins else []),
         ],
-        before_request=_refuse_other_hosts if is_for_loopback_only else None,
+        before_request=_refuse_other_hosts if is_for_loopback_only and is_open_to_this_machine(project) else None,
         exception_handlers={Exception: _exception_handler(on_store_away)},
         lifespan=[lambda _: lookups.opened()],
         # Each of these would otherwise come from the environment, from a page that loads scripts from elsewhere, or
@@ -102,6 +119,35 @@ def _ready_handler(lookups: Lookups, on_store_away: Callable[[], None]) -> HTTPR
         return problems.respond(problems.NOT_READY, READY, problems.retry_after(5))
 
     return HTTPRouteHandler(READY, http_method=_READS)(ready)
+
+
+def _token_handler(logins: Logins) -> HTTPRouteHandler:
+    async def token(request: AnyRequest) -> Response[bytes]:
+        try:
+            body = await asyncio.wait_for(_body(request), _BODY_S)
+        except TimeoutError:
+            return problems.respond(problems.SLOW_BODY, LOGIN, {"Connection": "close"})
+        if body is None:
+            return problems.respond(problems.LARGE_BODY, LOGIN, {"Connection": "close"})
+        sent = [value for name, value in request.scope["headers"] if name == b"authorization"]
+        return await logins.answer(body, sent, LOGIN)
+
+    return HTTPRouteHandler(LOGIN, http_method=HttpMethod.POST, status_code=200)(token)
+
+
+async def _body(request: AnyRequest) -> bytes | None:
+    """The whole body; None once it is larger than a request for a token can be."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BODY_BYTES:
+            return None
+    return body
+
+
+def is_open_to_this_machine(project: Project) -> bool:
+    """Whether a route has no `auth`, and so is for this machine alone."""
+    return any(route.auth is None for route in project.routes)
 
 
 def _page(path: str, media_type: str, body: bytes) -> HTTPRouteHandler:

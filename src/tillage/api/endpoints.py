@@ -14,7 +14,8 @@ from tillage.models.output import Output
 from tillage.stores.postgres.lookups import ColumnKinds, LookUp
 
 HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML = "/healthz", "/readyz", "/openapi.json", "/openapi.yaml"
-OWN_PATHS = (HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML)
+LOGIN = "/token"
+OWN_PATHS = (HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML, LOGIN)
 
 
 @dataclass(frozen=True)

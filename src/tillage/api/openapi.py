@@ -12,12 +12,13 @@ from typing import Any
 
 from tillage import __version__
 from tillage.api.answers import Field
-from tillage.api.endpoints import Endpoint
+from tillage.api.endpoints import LOGIN, Endpoint
 from tillage.api.problems import MEDIA_TYPE
 from tillage.domain.money import exponent
 from tillage.models.scope import is_by_column
 
 Json = dict[str, Any]
+_SCHEME = "client"
 
 _TEXTS = {
     "date": {"type": "string", "format": "date"},
@@ -38,10 +39,42 @@ def document(name: str, endpoints: Sequence[Endpoint]) -> Json:
             "the last decimal; read them as decimals, not as binary floating point.",
         },
         "paths": {endpoint.route.path: {"get": _operation(endpoint)} for endpoint in endpoints},
-        # Nothing is asked of the caller: the server listens on this machine only.
         "security": [],
-        "components": {"schemas": {"Problem": _problem_schema()}},
+        "components": {"schemas": {"Problem": _problem_schema()}, **_schemes(endpoints)},
     }
+
+
+def _schemes(endpoints: Sequence[Endpoint]) -> Json:
+    """How to come by a token, if a route asks for one."""
+    scopes = sorted({endpoint.route.scope for endpoint in endpoints if endpoint.route.scope})
+    if not scopes:
+        return {}
+    flow = {"tokenUrl": LOGIN, "scopes": dict.fromkeys(scopes, "Given by `tillage client add`.")}
+    described = "A token for an hour, for a client's id and secret."
+    return {
+        "securitySchemes": {_SCHEME: {"type": "oauth2", "description": described, "flows": {"clientCredentials": flow}}}
+    }
+
+
+def _security(endpoint: Endpoint) -> Json:
+    scope = endpoint.route.scope
+    return {"security": [{_SCHEME: [scope]}]} if scope else {}
+
+
+def _refusals(endpoint: Endpoint) -> Json:
+    """What a guarded route answers besides."""
+    if endpoint.route.scope is None:
+        return {}
+    challenge = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return {
+        "401": _problem("No token was sent, or one that does not count.", challenge),
+        "403": _problem("The token lacks the scope.", challenge),
+        "429": _problem("The client asks faster than it may.", _retry_after()),
+    }
+
+
+def _retry_after() -> Json:
+    return {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
 
 
 def _operation(endpoint: Endpoint) -> Json:
@@ -51,6 +84,7 @@ def _operation(endpoint: Endpoint) -> Json:
         "operationId": f"get{route.prefix.replace('/', '.')}",
         "summary": f"One row of {route.model}, by its {route.parameter}",
         "tags": [route.model],
+        **_security(endpoint),
         "parameters": [
             {
                 "name": route.parameter,
@@ -81,8 +115,9 @@ def _operation(endpoint: Endpoint) -> Json:
             "500": _problem("Something failed in the server."),
             "503": _problem(
                 "The store does not answer, or more is asked for than can be answered.",
-                {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}},
+                _retry_after(),
             ),
+            **_refusals(endpoint),
             "default": _problem("Any other problem."),
         },
     }

@@ -49,6 +49,33 @@ UNKNOWN_ROUTE = Problem(
 UNKNOWN_KEY = Problem(404, UnknownKeyError.code, "Unknown key", "Nothing is known under the key at the path's end.")
 MISSING_KEY = Problem(400, "missing-key", "Key missing", "The path must end with a key, as `instance` shows.")
 LONG_KEY = Problem(414, "long-key", "Key too long", "A key has at most 1,024 bytes when it is decoded.")
+NO_TOKEN = Problem(
+    401,
+    "no-token",
+    "A token is needed",
+    "Send `Authorization: Bearer TOKEN`; POST /token gives one to a client and its secret.",
+)
+INVALID_TOKEN = Problem(
+    401,
+    "invalid-token",
+    "The token does not count",
+    "It is none, expired or was revoked; POST /token gives another.",
+)
+MISSING_SCOPE = Problem(
+    403, "missing-scope", "The token lacks the scope", "The header WWW-Authenticate names the scope that is needed."
+)
+INVALID_CLIENT = Problem(
+    401, "invalid-client", "No such client", "Client or secret is wrong, the client was revoked, or it lacks the scope."
+)
+INVALID_LOGIN = Problem(
+    400,
+    "invalid-login",
+    "Not a request for a token",
+    "POST a form with grant_type=client_credentials; client and secret by HTTP Basic, or as client_id, client_secret.",
+)
+LARGE_BODY = Problem(413, "large-body", "Body too large", "A request for a token has at most 8,192 bytes.")
+SLOW_BODY = Problem(408, "slow-body", "Body too slow", "A request's body is to be sent within 10 seconds.")
+TOO_FAST = Problem(429, "too-fast", "Too many requests", "Ask again after the seconds that Retry-After names.")
 METHOD = Problem(405, "method", "Method not allowed", "The header Allow names the methods that this path knows.")
 BAD_REQUEST = Problem(400, "bad-request", "Bad request", "The request is not one that this server can read.")
 OTHER_HOST = Problem(
@@ -72,14 +99,22 @@ NOT_READY = Problem(
 INTERNAL = Problem(500, "internal", "Internal error", "Something failed here; the server's log says what.")
 
 
-def respond(problem: Problem, instance: str | None, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    """The problem as a response; `instance` is the path as it is declared, `/spend/{customerId}`."""
+def respond(
+    problem: Problem, instance: str | None, headers: Mapping[str, str] | None = None, *, error: str | None = None
+) -> Response[bytes]:
+    """The problem as a response.
+
+    Args:
+        instance: The path as it is declared, `/spend/{customerId}`.
+        error: A further member, for those who read an answer as another standard has it.
+    """
     document = {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
         "instance": instance,
+        "error": error,
     }
     known = {name: value for name, value in document.items() if value is not None}
     body = json.dumps(known, separators=(",", ":")).encode()

@@ -16,6 +16,7 @@ from tillage.api import problems
 from tillage.api.addresses import host_of, is_for_loopback, size_bytes
 from tillage.api.answers import answer
 from tillage.api.endpoints import Endpoint
+from tillage.api.guard import Guard
 from tillage.errors import StoreAwayError
 from tillage.stores.postgres.lookups import Lookups
 
@@ -32,18 +33,21 @@ class Rows:
     """An application for requests of which the endpoint is known.
 
     Args:
-        is_for_loopback_only: Refuse requests that name another host, which a browser sends for a page of another site.
+        is_for_loopback_only: Of routes without `auth`, refuse requests that name another host, which a browser sends
+            for a page of another site.
         on_store_away: Is told each time that the store does not answer; must return at once.
     """
 
-    def __init__(self, lookups: Lookups, *, is_for_loopback_only: bool, on_store_away: Callable[[], None]) -> None:
-        self._lookups = lookups
+    def __init__(
+        self, lookups: Lookups, guard: Guard, *, is_for_loopback_only: bool, on_store_away: Callable[[], None]
+    ) -> None:
+        self._lookups, self._guard = lookups, guard
         self._is_for_loopback_only = is_for_loopback_only
         self._on_store_away = on_store_away
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send, endpoint: Endpoint, key: str) -> None:
         try:
-            refused = self._refused(scope, endpoint, key)
+            refused = self._refused(scope, endpoint, key) or await self._guard.refused(scope, endpoint.route)
             if refused is None:
                 refused = await self._look_up(scope, send, endpoint, key)
         except Exception as error:  # noqa: BLE001  (the last line of an entry point: every request gets an answer)
@@ -57,7 +61,7 @@ class Rows:
     def _refused(self, scope: HTTPScope, endpoint: Endpoint, key: str) -> Response[Any] | None:
         """What can be said without the store."""
         instance = endpoint.route.path
-        if self._is_for_loopback_only and not is_for_loopback(host_of(scope)):
+        if self._is_for_loopback_only and endpoint.route.auth is None and not is_for_loopback(host_of(scope)):
             return problems.respond(problems.OTHER_HOST, instance)
         if scope["method"] == "OPTIONS":
             return Response(b"", status_code=204, headers=_ALLOWED)

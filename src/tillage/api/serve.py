@@ -25,10 +25,13 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 
 from tillage.api.addresses import is_loopback
-from tillage.api.worker import application, checked, make_checked
+from tillage.api.app import is_open_to_this_machine
+from tillage.api.endpoints import read_endpoints
+from tillage.api.worker import application, checked
 from tillage.errors import OperatorError
 from tillage.settings import Settings
-from tillage.wiring import store_dsn
+from tillage.stores.postgres.lookups import column_kinds
+from tillage.wiring import project_file, store_dsn
 
 HOST = "127.0.0.1"
 PORT = 8040
@@ -67,19 +70,21 @@ def serve(
         say: Is told the address as soon as it answers.
 
     Raises:
-        OperatorError: the address is not one of this machine's own, the port cannot be had, a route cannot be served,
-            or its model has no table in the store yet; the processes that answer end again and again.
+        OperatorError: the address is not this machine's own and a route has no `auth`, the port cannot be had, a route
+            cannot be served, or its model has no table in the store yet; the processes that answer end again and again.
         StoreAwayError: the store does not answer.
     """
-    if not is_loopback(host):
+    if not is_loopback(host) and is_open_to_this_machine(project_file(root, settings)):
         raise OperatorError(
-            f"this server has no authentication yet, so it does not listen on {host}: everybody who reaches it could "
-            f"read every row. Serve on {HOST}, and put a proxy that asks for a password in front of it"
+            f"tillage.yaml serves paths without `auth`, so the server does not listen on {host}: everybody who reaches "
+            f"it could read every row. Give each path a scope, `auth: spend:read`, or `auth: none`; or serve on {HOST}"
         )
     with _stop_signals() as stop, store_dsn(root, settings) as dsn:
-        make_checked(checked(root, settings), dsn)  # what is wrong is told here, once, and before anything listens
+        served = checked(root, settings)
+        # What is wrong is told here, once, and before anything listens.
+        read_endpoints(served.project, served.outputs, column_kinds(dsn), served.bases)
         with _reserved(HOST if host == "localhost" else host, port) as address:
-            _run(partial(application, root, settings), address, workers, stop, say)
+            _run(partial(application, root, settings, servers=workers), address, workers, stop, say)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -16,6 +16,7 @@ from pathlib import Path
 from litestar import Litestar
 
 from tillage.api.app import make_app
+from tillage.api.logins import Logins
 from tillage.api.mending import mending
 from tillage.contracts.project import Project
 from tillage.errors import OperatorError
@@ -24,7 +25,7 @@ from tillage.models.output import Output
 from tillage.pipelines.models import check_routes
 from tillage.settings import Settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds
-from tillage.wiring import open_house, store_dsn
+from tillage.wiring import open_clients, open_house, store_dsn
 
 
 @dataclass(frozen=True)
@@ -59,32 +60,32 @@ def checked(root: Path, settings: Settings) -> Served:
         )
 
 
-def make_checked(served: Served, dsn: str, on_store_away: Callable[[], None] = lambda: None) -> Litestar:
-    """The application for what is served from the store at `dsn`.
+def application(root: Path, settings: Settings, *, servers: int) -> Litestar:
+    """The application of one of `servers` processes; it ends when the one that started it does, however that ended.
 
     Raises:
         OperatorError: a route cannot be served from what the store has; the message says what to do.
         StoreAwayError: the store does not answer.
     """
-    return make_app(
-        served.project,
-        served.outputs,
-        Lookups(dsn, served.outputs, column_kinds(dsn)),
-        bases=served.bases,
-        is_for_loopback_only=True,
-        on_store_away=on_store_away,
-    )
-
-
-def application(root: Path, settings: Settings) -> Litestar:
-    """The application of a process that ends when the one that started it does, however that ended."""
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     served = checked(root, settings)
-    until_the_end = ExitStack()
-    mend = until_the_end.enter_context(mending(lambda: _bring_up(root, settings)))
-    with store_dsn(root, settings) as dsn:
-        app = make_checked(served, dsn, mend)
-    app.on_shutdown.append(until_the_end.close)
+    with ExitStack() as stack:
+        logins = Logins(stack.enter_context(open_clients(root, settings)).issue)
+        stack.callback(logins.close)
+        mend = stack.enter_context(mending(lambda: _bring_up(root, settings)))
+        with store_dsn(root, settings) as dsn:
+            lookups = Lookups(dsn, served.outputs, column_kinds(dsn))
+        app = make_app(
+            served.project,
+            served.outputs,
+            lookups,
+            bases=served.bases,
+            logins=logins,
+            servers=servers,
+            is_for_loopback_only=True,
+            on_store_away=mend,
+        )
+        app.on_shutdown.append(stack.pop_all().close)
     # What is there by now stays; to look through it for garbage would stop all answers for 40 ms, over and over.
     gc.collect()
     gc.freeze()

@@ -16,6 +16,7 @@ import typer
 from tillage import __version__
 from tillage.cli.backup import backup, restore
 from tillage.cli.cases import try_cases
+from tillage.cli.client import app as client
 from tillage.cli.contract import Delimiter, Skip
 from tillage.cli.contract import app as contract
 from tillage.cli.export import export
@@ -58,6 +59,7 @@ app = typer.Typer(
 )
 
 app.add_typer(loads)
+app.add_typer(client)
 app.add_typer(quarantine)
 app.add_typer(contract)
 app.command(epilog="Example: tillage backup /mnt/other/shop")(backup)
@@ -323,7 +325,7 @@ def reconcile(project: Project = HERE, as_json: Json = False) -> None:
 @app.command(epilog="Example: tillage serve --port 8040")
 @on_project
 def serve(
-    host: Annotated[str, typer.Option(help="Loopback only: there is no authentication yet.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Others than loopback only if each path says `auth`.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8040,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
     project: Project = HERE,

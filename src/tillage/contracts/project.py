@@ -22,13 +22,15 @@ WHITESPACE = "whitespace"
 PROJECT_NAMES = {"project", "feeds", "serve", "timezone", "maintain", "environments"}
 FEED_NAMES = {"path", "format", "records", "csv", "sameContent", "maxQuarantine", "schedule"}
 CSV_NAMES = {"delimiter", "quote", "header", "columns", "encoding", "skip"}
-ROUTE_NAMES = {"from", "fields"}
+ROUTE_NAMES = {"from", "fields", "auth"}
 MAINTAIN_NAMES = {"schedule"}
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 QUOTES = tuple("!\"#$%&'()*+,-./:;<=>?@[]^`{|}~")
 JSON_RECORDS = re.compile(rf"\$|\$(?:{json_path.STEP})*\[\*\]")
 XML_RECORDS = re.compile(r"(?:/[\w\u0080-\uffff][\w\u0080-\uffff.:-]*)+")  # as editors read it, whose \w is ASCII
 FEED_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+SCOPE = re.compile(r"[a-z][a-z0-9_.:-]{0,62}")
+OPEN = "none"
 ROUTE = re.compile(r"(?:/[A-Za-z0-9_-]+)+/\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -82,6 +84,13 @@ class Route:
     model: str
     fields: tuple[tuple[str, str], ...]
     """Name in the answer, column of the model; the parameter is among the names."""
+    auth: str | None = None
+    """The scope that a caller's token must have, or `none`: anybody may. None: only this machine may."""
+
+    @property
+    def scope(self) -> str | None:
+        """The scope that a caller's token must have; None: no token is asked for."""
+        return None if self.auth == OPEN else self.auth
 
     @property
     def key_column(self) -> str:
@@ -289,4 +298,9 @@ def _route(document: Document, path: Path, route: Any, value: Any) -> Route:
         value.get("from"), str
     ):
         raise document.wrong(path, "`from` and the fields are names")
-    return Route(route, match[1], value["from"], tuple(fields.items()))
+    auth = value.get("auth")
+    if auth is not None and not (isinstance(auth, str) and SCOPE.fullmatch(auth)):
+        raise document.wrong(
+            (*path, "auth"), "`auth` is none, or the scope that a token must have, like spend:read (lower case)"
+        )
+    return Route(route, match[1], value["from"], tuple(fields.items()), auth)

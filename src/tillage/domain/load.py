@@ -61,6 +61,7 @@ class CommitPoint(StrEnum):
     RESTORE = "restore"
     EXPORT = "export"
     SNAPSHOT = "snapshot"
+    CLIENT = "client"
 
 
 @dataclass(frozen=True)

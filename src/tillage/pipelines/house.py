@@ -14,6 +14,7 @@ from tillage.contracts.types import silver_columns
 from tillage.domain.load import Load
 from tillage.models.project import Models
 from tillage.ports.backup import StoreCopies
+from tillage.ports.clients import Clients
 from tillage.ports.door import Door
 from tillage.ports.engine import Engine, Folders, Silver
 from tillage.ports.export import ExportEngine, Snapshots
@@ -42,6 +43,7 @@ class House:
     engine: Engine
     leases: Leases
     ledger: Ledger
+    clients: Clients
     folds: Folds
     tables: Tables
     copies: StoreCopies

@@ -122,7 +122,10 @@ def check_routes(house: House) -> None:
 
 def served_now(house: House) -> dict[str, Any]:
     """What tillage.yaml says is served: by path the model, and the columns by their names in the answer."""
-    return {route.path: {"from": route.model, "fields": dict(route.fields)} for route in house.project.routes}
+    return {
+        route.path: {"from": route.model, "fields": dict(route.fields)} | ({"auth": route.auth} if route.auth else {})
+        for route in house.project.routes
+    }
 
 
 def looked_up(house: House) -> dict[str, set[str]]:

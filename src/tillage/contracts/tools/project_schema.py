@@ -141,6 +141,12 @@ _ROUTE: Mapping[str, Schema] = {
         "minProperties": 1,
         "additionalProperties": {"type": "string"},
     },
+    "auth": {
+        "description": "The scope that a token must have, or none: anybody may. Left out: only this machine may.",
+        "type": ["string", "null"],
+        "pattern": f"^{project.SCOPE.pattern}$",
+        "examples": ["spend:read", project.OPEN],
+    },
 }
 _OVERRIDDEN: Mapping[str, Schema] = {"path": _FEED["path"]}
 _ENVIRONMENT: Mapping[str, Schema] = {

@@ -1,4 +1,4 @@
-"""Served rows by their key: reads only, many at a time, never more than the pool has connections."""
+"""Served rows by their key."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import psycopg
 from psycopg import sql
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from tillage.errors import StoreAwayError, StoreError, TillageError
+from tillage.errors import StoreError, TillageError
 from tillage.models.basis import Basis
 from tillage.models.output import Output
 from tillage.stores.postgres.coalescing import Coalescing
@@ -21,16 +19,11 @@ from tillage.stores.postgres.connecting import connect
 from tillage.stores.postgres.database import translated
 from tillage.stores.postgres.index_keys import index_key, index_key_of
 from tillage.stores.postgres.keys import KINDS, KeyKind
+from tillage.stores.postgres.reads import Reads
 
 ColumnKinds = Mapping[str, Mapping[str, str]]
 """Model to column to PostgreSQL type, as `format_type` spells it: `numeric(38,0)`."""
-_Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
-# A look-up takes well under a millisecond. One that waits longer than this waits for a model that is being computed
-# anew, or for a server in trouble: the caller hears "come back later" while it still listens.
-_PATIENCE_S = 3.0
-# Enough to keep one PostgreSQL core busy; the embedded server shares 100 connections with every command of the project.
-_MOST_CONNECTIONS = 8
 # One statement of a route is computed while what the other found is written as JSON; more would only be smaller ones,
 # and a route whose model is locked could take all connections.
 _AT_ONCE = 2
@@ -39,18 +32,6 @@ _AT_ONCE = 2
 _MOST_KEYS = 512
 # Beyond a queue of so many, another request would wait for longer than its patience.
 _MOST_WAITING = 4096
-# How long the pool itself goes on trying before it leaves the next attempt to the next request. Its delays double, so
-# with the default of 5 minutes a server that is back would be left alone for up to 2 more.
-_RECONNECT_S = 2.0
-
-# To plan a look-up takes four times as long as to do it, so that is done once a session: the plan for any keys is by
-# the index, and PostgreSQL makes it anew when a table is analysed or replaced.
-_SESSION = (
-    "-c timezone=UTC -c datestyle=ISO -c standard_conforming_strings=on"
-    f" -c default_transaction_read_only=on -c statement_timeout={int(_PATIENCE_S * 1000)}"
-    " -c plan_cache_mode=force_generic_plan"
-)
-
 # The state, not its view: a view forgets how many decimals a `numeric` has.
 _COLUMN_KINDS = """
 select c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
@@ -128,38 +109,16 @@ class Lookups:
 
     def __init__(self, dsn: str, outputs: Mapping[str, Sequence[Output]], kinds: ColumnKinds) -> None:
         self.kinds = kinds
-        self._dsn = dsn
+        self.reads = Reads(dsn)
         self._outputs = {model: [[o.name, o.is_key, o.currency] for o in columns] for model, columns in outputs.items()}
-        self._pool: AsyncConnectionPool[_Connection] | None = None
         self._asked: dict[LookUp, Coalescing[str, Found]] = {}
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Look-ups work inside; it may be entered again. A store that is away does not keep it from opening."""
-        pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
-            self._dsn,
-            kwargs={
-                "autocommit": True,
-                "client_encoding": "UTF8",
-                "prepare_threshold": 0,
-                "options": _SESSION,
-                "connect_timeout": 5,
-                "tcp_user_timeout": 5000,
-            },
-            min_size=1,
-            max_size=_MOST_CONNECTIONS,
-            timeout=_PATIENCE_S,
-            reconnect_timeout=_RECONNECT_S,
-            open=False,
-        )
-        await pool.open()
-        self._pool = pool
-        try:
+        async with self.reads.opened():
             yield
-        finally:
-            self._pool = None
-            self._asked.clear()
-            await pool.close()
+        self._asked.clear()
 
     async def row(self, wanted: LookUp, key: str) -> Found | None:
         """What there is where the key column equals `key`, which is text and compared in the column's type.
@@ -189,7 +148,7 @@ class Lookups:
     async def is_ready(self) -> bool:
         """Whether the store answers and its models still have the columns that this object knows."""
         try:
-            stored = dict(await self._fetch(_OUTPUTS, {}))
+            stored = dict(await self.reads.fetch(_OUTPUTS, {}))
         except TillageError:
             return False
         return all(stored.get(model) == columns for model, columns in self._outputs.items())
@@ -201,7 +160,7 @@ class Lookups:
         return KINDS[kind]
 
     async def _rows(self, wanted: LookUp, kind: KeyKind, statement: bytes, keys: Sequence[str]) -> dict[str, Found]:
-        found = await self._fetch(statement, self.parameters(wanted, keys))
+        found = await self.reads.fetch(statement, self.parameters(wanted, keys))
         if not found or not found[0][0]:
             raise StoreError(f"model {wanted.model} was changed since this server started; restart it: tillage serve")
         as_of = found[0][1] or ""
@@ -218,35 +177,6 @@ class Lookups:
             "by_load": [*wanted.basis.by_load],
             "by_build": [*wanted.basis.by_build],
         }
-
-    async def _fetch(self, statement: bytes, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        if self._pool is None:
-            raise StoreAwayError("the look-ups are closed; start the server: tillage serve")
-        with translated():
-            try:
-                return await _executed(self._pool, statement, values)
-            except psycopg.OperationalError as wrong:
-                if not _is_broken(wrong):
-                    raise
-                # A server that was restarted forgot its connections; what only reads may be repeated.
-                await self._pool.check()
-                return await _executed(self._pool, statement, values)
-
-
-async def _executed(
-    pool: AsyncConnectionPool[_Connection], statement: bytes, values: Mapping[str, Any]
-) -> list[tuple[Any, ...]]:
-    async with pool.connection() as connection:
-        try:
-            return await (await connection.execute(statement, values)).fetchall()
-        except psycopg.errors.FeatureNotSupported:  # its model was made anew with columns of other types
-            await connection.execute(b"deallocate all")
-            return await (await connection.execute(statement, values)).fetchall()
-
-
-def _is_broken(wrong: psycopg.OperationalError) -> bool:
-    """Whether the connection is, and not the statement refused."""
-    return not isinstance(wrong, PoolTimeout) and (wrong.sqlstate is None or wrong.sqlstate.startswith("57P"))
 
 
 def look_up(wanted: LookUp, kind: KeyKind) -> sql.Composed:

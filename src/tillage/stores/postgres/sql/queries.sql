@@ -341,3 +341,26 @@ lock table tillage.meta in exclusive mode
 
 -- name: set_last_number
 select setval('tillage.load_seq', %(number)s, %(is_called)s)
+
+-- name: insert_client
+insert into tillage.clients (client, secret, scopes, per_s) values (%(client)s, %(secret)s, %(scopes)s, %(per_s)s)
+on conflict do nothing returning client
+
+-- name: clients
+select client, scopes, per_s, created_at, revoked_at from tillage.clients order by client
+
+-- name: client_secret
+select secret, scopes from tillage.clients where client = %(client)s and revoked_at is null
+
+-- name: revoke_client
+update tillage.clients set revoked_at = now() where client = %(client)s and revoked_at is null returning client
+
+-- name: forget_tokens
+delete from tillage.tokens where client = %(client)s and expires_at < now()
+
+-- name: insert_token
+insert into tillage.tokens (digest, client, scopes, expires_at)
+select %(digest)s, client, %(scopes)s, now() + make_interval(secs => %(lives_s)s)
+from tillage.clients where client = %(client)s and revoked_at is null
+for share
+returning client
