@@ -65,6 +65,11 @@ def read_settings(environment: Mapping[str, str] | None = None, *, env: str | No
     )
 
 
+def tell_libraries(variable: str, value: str) -> None:
+    """Sets a variable for a library that takes what it says nowhere else, here and in processes that are started."""
+    os.environ[variable] = value
+
+
 def find_project(start: Path) -> Path:
     """The nearest folder, from `start` upwards, that holds `tillage.yaml`.
 

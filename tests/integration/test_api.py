@@ -31,7 +31,7 @@ from jsonschema import Draft202012Validator
 from litestar.testing import TestClient
 from psycopg import sql
 
-from tillage.api.app import make_app
+from tillage.api.app import Serving, make_app
 from tillage.api.serve import serve
 from tillage.contracts.project import Project, Route
 from tillage.errors import OperatorError
@@ -39,6 +39,7 @@ from tillage.models.output import Output
 from tillage.pipelines.run import run
 from tillage.settings import read_settings
 from tillage.stores.postgres import lookups as module
+from tillage.stores.postgres import reads
 from tillage.stores.postgres.keys import KINDS
 from tillage.stores.postgres.lookups import Found, LookUp, Lookups, column_kinds, look_up
 from tillage.wiring import load_project, open_house, store_dsn
@@ -106,7 +107,7 @@ from tillage.api.serve import serve
 from tillage.settings import read_settings
 logging.basicConfig(level=logging.DEBUG)
 say = lambda line: print(line, flush=True)
-serve(Path(sys.argv[1]), read_settings({}), port=0, workers=int(sys.argv[2]), say=say)
+serve(Path(sys.argv[1]), read_settings({}), port=0, workers=int(sys.argv[2]), is_access_logged=True, say=say)
 print("closed", flush=True)
 """
 
@@ -397,7 +398,7 @@ def test_options_names_the_methods(client: TestClient[Any]) -> None:
 
 
 def test_request_that_names_another_host_is_refused_where_only_this_machine_is_served(shop: Shop) -> None:
-    app = make_app(shop.project, shop.outputs, shop.lookups(), is_for_loopback_only=True)
+    app = make_app(shop.project, shop.outputs, shop.lookups(), serving=Serving(is_for_loopback_only=True))
     with TestClient(app, base_url="http://127.0.0.1:8040") as client:
         assert client.get("/spend/c1").status_code == 200
         check_problem(client.get("/spend/c1", headers={"Host": "rebound.example:8040"}), 421, "other-host")
@@ -603,7 +604,7 @@ def test_model_made_anew_with_the_same_columns_goes_on_being_answered(shop: Shop
 
 
 def test_model_that_is_being_made_anew_is_503_with_retry_after(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_SESSION", module._SESSION.replace("statement_timeout=3000", "statement_timeout=100"))
+    monkeypatch.setattr(reads, "_SESSION", reads._SESSION.replace("statement_timeout=3000", "statement_timeout=100"))
     with (
         model_of(shop, "busy", "text", "select 'a'") as busy,
         TestClient(make_app(busy.project, busy.outputs, busy.lookups())) as client,
@@ -618,7 +619,7 @@ def test_model_that_is_being_made_anew_is_503_with_retry_after(shop: Shop, monke
 
 def test_look_ups_cannot_write(shop: Shop) -> None:
     with (
-        psycopg.connect(shop.dsn, options=module._SESSION) as connection,
+        psycopg.connect(shop.dsn, options=reads._SESSION) as connection,
         pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="read-only"),
     ):
         connection.execute("delete from folds.customer_spend")
@@ -635,7 +636,7 @@ def test_connections_that_the_store_dropped_cost_no_request(shop: Shop, client: 
 
 
 def test_store_that_goes_away_and_comes_back(filled: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(reads, "_PATIENCE_S", 0.5)
     _, root = filled
     with store_dsn(root, SETTINGS) as dsn:
         shop = opened(root, dsn)
@@ -660,7 +661,7 @@ def test_store_that_goes_away_and_comes_back(filled: tuple[Path, Path], monkeypa
 
 
 def test_application_starts_while_the_store_is_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(reads, "_PATIENCE_S", 0.2)
     lookups = Lookups("host=/nowhere dbname=none", shop.outputs, column_kinds(shop.dsn))
     with TestClient(make_app(shop.project, shop.outputs, lookups)) as client:
         assert client.get("/healthz").status_code == 200
@@ -777,7 +778,15 @@ def children(pid: int) -> list[int]:
 
 def workers_of(pid: int) -> list[int]:
     """The processes that answer, which are those that were spawned with the server's loader."""
-    return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in children(pid) if b"spawn_main" in command_of(child)]
+
+
+def command_of(pid: int) -> bytes:
+    """What was started; nothing where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def test_no_answer_waits_for_the_acknowledgement_of_its_first_half(filled: tuple[Path, Path]) -> None:
@@ -844,3 +853,49 @@ def elsewhere(shop: Shop, folder: Path, shop_model: str) -> Path:
     (root / "models/shops.sql").write_text(shop_model.lstrip())
     assert load_project(root)
     return root
+
+
+# --- what the server says of itself
+
+
+def test_metrics_count_requests_by_route_and_tell_of_the_house(shop: Shop) -> None:
+    with TestClient(make_app(shop.project, shop.outputs, shop.lookups())) as client:
+        for path in ("/spend/c1", "/spend/c2", f"/spend/{CANARY}", "/spend/c99", f"/{CANARY}", "/healthz"):
+            client.get(path)
+        client.request("BREW", f"/spend/{CANARY}")
+        page = client.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain; version=1.0.0")
+    found = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in page.text.splitlines() if line[0] != "#"
+    }
+    assert found['tillage_http_requests_total{method="GET",route="/spend/{customerId}",status="200"}'] == 3
+    assert found['tillage_http_requests_total{method="GET",route="/spend/{customerId}",status="404"}'] == 1
+    assert found['tillage_http_requests_total{method="other",route="/spend/{customerId}",status="405"}'] == 1
+    assert found['tillage_http_requests_total{method="GET",route="none",status="404"}'] == 1
+    assert found['tillage_http_requests_total{method="GET",route="/healthz",status="200"}'] == 1
+    assert found['tillage_http_request_seconds_count{route="/spend/{customerId}"}'] == 5
+    assert time.time() - LIMIT_S * 10 < found['tillage_feed_sealed_timestamp_seconds{feed="orders"}'] <= time.time()
+    assert CANARY not in page.text
+
+
+def test_every_process_counts_for_all_and_logs_no_key(filled: tuple[Path, Path]) -> None:
+    _, root = filled
+    with served(root, workers=2) as (process, connection):
+        port = connection.port
+        for number in range(20):
+            with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as one:
+                assert ask(one, "GET", f"/spend/{CANARY if number % 2 else 'c1'}")[0] == 200
+        for _ in range(3):
+            with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as one:
+                text = ask(one, "GET", "/metrics")[1].decode()
+            counted = 'tillage_http_requests_total{method="GET",route="/spend/{customerId}",status="200"} 20.0'
+            assert counted in text.splitlines()
+            assert CANARY not in text
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=LIMIT_S)
+    lines = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+    access = [line for line in lines if line["logger"] == "tillage.access"]
+    assert sum(line["route"] == "/spend/{customerId}" for line in access) == 20
+    assert {(line["method"], line["status"]) for line in access} == {("GET", 200)}
+    assert all(0 < line["ms"] < LIMIT_S * 1000 for line in access)
+    assert CANARY not in err

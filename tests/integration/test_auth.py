@@ -20,7 +20,7 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.integration.shops import Shop, customer, make_shop, order
-from tillage.api.app import make_app
+from tillage.api.app import Serving, make_app
 from tillage.api.logins import Logins
 from tillage.errors import OperatorError
 from tillage.pipelines.clients import add_client, revoke_client
@@ -78,7 +78,7 @@ def served(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     with open_clients(shop.root, settings) as clients:
         logins = Logins(clients.issue)
         lookups = Lookups(shop.dsn, outputs, column_kinds(shop.dsn))
-        app = make_app(project, outputs, lookups, logins=logins, is_for_loopback_only=True)
+        app = make_app(project, outputs, lookups, logins=logins, serving=Serving(is_for_loopback_only=True))
         with TestClient(app, base_url="http://127.0.0.1") as client:
             yield Served(shop, client)
         logins.close()

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import yaml
 from litestar import HttpMethod, Litestar, Request, Response
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Message, Receive, Scope, Send
 
 from tillage.api import problems
 from tillage.api.addresses import host_of, is_for_loopback, segments_of
-from tillage.api.endpoints import HEALTH, LOGIN, OPENAPI_JSON, OPENAPI_YAML, READY, read_endpoints
+from tillage.api.endpoints import HEALTH, LOGIN, METRICS, OPENAPI_JSON, OPENAPI_YAML, READY, read_endpoints
 from tillage.api.guard import Guard
 from tillage.api.logins import MOST_BODY_BYTES, Logins
+from tillage.api.logs import log_access
+from tillage.api.metrics import CONTENT_TYPE, NOT_SERVED, Metrics
 from tillage.api.openapi import document
 from tillage.api.rows import Rows
 from tillage.api.targets import Targets, keep, kept
@@ -32,30 +36,70 @@ from tillage.stores.postgres.tokens import Tokens
 _BODY_S = 10
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 
+_METHODS = {"GET", "HEAD", "OPTIONS", "POST"}
+
 AnyRequest = Request[Any, Any, Any]
+Answered = Callable[[str, str, int, float], None]
+"""Is told of each request: route as it is declared, method, status, seconds."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How an application is one of several that answer, and what it says of it."""
+
+    is_for_loopback_only: bool = False
+    """Of what has no `auth`, refuse requests that name another host, which a browser sends for a page of another site.
+    """
+    servers: int = 1
+    """Processes that share the requests, and with them what a client may ask in a second."""
+    counters: str | None = None
+    """The folder of the counters that they share; None: there is only this one."""
+    is_access_logged: bool = False
+    """Whether each request is logged, with its route and without the key."""
 
 
 class Api(Litestar):
     """A Litestar application that leaves the routes of `tillage.yaml` to `rows`, and whose router sees no id."""
 
-    __slots__ = ("_rows", "_targets")
+    __slots__ = ("_answered", "_rows", "_targets")
 
-    def __init__(self, targets: Targets, rows: Rows, **options: Any) -> None:
-        self._targets, self._rows = targets, rows
+    def __init__(self, targets: Targets, rows: Rows, answered: Answered, **options: Any) -> None:
+        self._targets, self._rows, self._answered = targets, rows, answered
         super().__init__(**options)
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
-        if scope["type"] == ScopeType.HTTP:
-            request = cast("HTTPScope", scope)
-            target = self._targets.find(segments_of(request))
-            if target.endpoint is not None:
-                ways = cast("Receive", receive), cast("Send", send)
-                return await self._rows(request, *ways, target.endpoint, target.key)
+        if scope["type"] != ScopeType.HTTP:
+            return await super().__call__(scope, receive, send)
+        started_s = time.perf_counter()
+        request = cast("HTTPScope", scope)
+        target = self._targets.find(segments_of(request))
+        if target.endpoint is not None:
+            ways = cast("Receive", receive), cast("Send", send)
+            status = await self._rows(request, *ways, target.endpoint, target.key)
+        else:
             request["path"] = target.path
             keep(request.setdefault("state", {}), target)
-        return await super().__call__(scope, receive, send)
+            noted = Noted(cast("Send", send))
+            await super().__call__(scope, receive, noted)
+            status = noted.status
+        method = request["method"] if request["method"] in _METHODS else "other"
+        self._answered(target.instance or NOT_SERVED, method, status, time.perf_counter() - started_s)
+        return None
+
+
+class Noted:
+    """Sends on what it is told to, and remembers the status."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
 
 
 def make_app(
@@ -65,8 +109,7 @@ def make_app(
     *,
     bases: Mapping[str, Basis] | None = None,
     logins: Logins | None = None,
-    servers: int = 1,
-    is_for_loopback_only: bool = False,
+    serving: Serving | None = None,
     on_store_away: Callable[[], None] = lambda: None,
 ) -> Litestar:
     """The API of `project`, whose models have the columns `outputs` in the store that `lookups` reads.
@@ -74,32 +117,35 @@ def make_app(
     Args:
         bases: By model, what its rows are of; answers say how far that is.
         logins: Gives tokens to clients; without it there is no path for that.
-        servers: Processes that share the requests, and with them what a client may ask in a second.
-        is_for_loopback_only: Of what has no `auth`, refuse requests that name another host, which a browser sends for
-            a page of another site.
+        serving: How it is one of several; by default it is alone, and asks nobody's host.
         on_store_away: Is told each time that the store does not answer; must return at once.
 
     Raises:
         OperatorError: a route cannot be served from what the store has; the message says what to do.
     """
+    serving = serving or Serving()
+    is_local = serving.is_for_loopback_only and is_open_to_this_machine(project)
     endpoints = read_endpoints(project, outputs, lookups.kinds, bases or {})
     description = document(project.name, endpoints)
+    metrics = Metrics(lookups.reads, serving.counters)
     return Api(
         Targets(endpoints),
         Rows(
             lookups,
-            Guard(Tokens(lookups.reads), servers=servers),
-            is_for_loopback_only=is_for_loopback_only,
+            Guard(Tokens(lookups.reads), servers=serving.servers),
+            is_for_loopback_only=serving.is_for_loopback_only,
             on_store_away=on_store_away,
         ),
+        _both(metrics.answered, log_access) if serving.is_access_logged else metrics.answered,
         route_handlers=[
             _page(HEALTH, "application/json", b'{"status":"up"}'),
             _page(OPENAPI_JSON, "application/json", json.dumps(description, ensure_ascii=False).encode()),
             _page(OPENAPI_YAML, "application/yaml", yaml.safe_dump(description, sort_keys=False, encoding="utf-8")),
             _ready_handler(lookups, on_store_away),
+            _metrics_handler(metrics),
             *([_token_handler(logins)] if logins else []),
         ],
-        before_request=_refuse_other_hosts if is_for_loopback_only and is_open_to_this_machine(project) else None,
+        before_request=_refuse_other_hosts if is_local else None,
         exception_handlers={Exception: _exception_handler(on_store_away)},
         lifespan=[lambda _: lookups.opened()],
         # Each of these would otherwise come from the environment, from a page that loads scripts from elsewhere, or
@@ -119,6 +165,21 @@ def _ready_handler(lookups: Lookups, on_store_away: Callable[[], None]) -> HTTPR
         return problems.respond(problems.NOT_READY, READY, problems.retry_after(5))
 
     return HTTPRouteHandler(READY, http_method=_READS)(ready)
+
+
+def _metrics_handler(metrics: Metrics) -> HTTPRouteHandler:
+    async def page() -> Response[bytes]:
+        return _response(CONTENT_TYPE, await metrics.page(), {"Cache-Control": "no-store"})
+
+    return HTTPRouteHandler(METRICS, http_method=_READS)(page)
+
+
+def _both(first: Answered, second: Answered) -> Answered:
+    def answered(route: str, method: str, status: int, seconds: float) -> None:
+        first(route, method, status, seconds)
+        second(route, method, status, seconds)
+
+    return answered
 
 
 def _token_handler(logins: Logins) -> HTTPRouteHandler:

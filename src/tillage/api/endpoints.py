@@ -14,8 +14,8 @@ from tillage.models.output import Output
 from tillage.stores.postgres.lookups import ColumnKinds, LookUp
 
 HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML = "/healthz", "/readyz", "/openapi.json", "/openapi.yaml"
-LOGIN = "/token"
-OWN_PATHS = (HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML, LOGIN)
+LOGIN, METRICS = "/token", "/metrics"
+OWN_PATHS = (HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML, LOGIN, METRICS)
 
 
 @dataclass(frozen=True)

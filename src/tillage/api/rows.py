@@ -14,7 +14,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from tillage.api import problems
 from tillage.api.addresses import host_of, is_for_loopback, size_bytes
-from tillage.api.answers import answer
+from tillage.api.answers import answer as as_json
 from tillage.api.endpoints import Endpoint
 from tillage.api.guard import Guard
 from tillage.errors import StoreAwayError
@@ -45,18 +45,22 @@ class Rows:
         self._is_for_loopback_only = is_for_loopback_only
         self._on_store_away = on_store_away
 
-    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send, endpoint: Endpoint, key: str) -> None:
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send, endpoint: Endpoint, key: str) -> int:
+        """Answers, whatever happens; the status of the answer."""
+        answer: Response[Any] | int | None
         try:
-            refused = self._refused(scope, endpoint, key) or await self._guard.refused(scope, endpoint.route)
-            if refused is None:
-                refused = await self._look_up(scope, send, endpoint, key)
+            answer = self._refused(scope, endpoint, key) or await self._guard.refused(scope, endpoint.route)
+            if answer is None:
+                answer = await self._look_up(scope, send, endpoint, key)
         except Exception as error:  # noqa: BLE001  (the last line of an entry point: every request gets an answer)
             if isinstance(error, StoreAwayError):
                 self._on_store_away()
-            refused = problems.respond_to(error, endpoint.route.path)
-        if refused is not None:
-            request: Request[Any, Any, Any] = Request(scope)
-            await refused.to_asgi_response(app=None, request=request)(scope, receive, send)
+            answer = problems.respond_to(error, endpoint.route.path)
+        if isinstance(answer, int):
+            return answer
+        request: Request[Any, Any, Any] = Request(scope)
+        await answer.to_asgi_response(app=None, request=request)(scope, receive, send)
+        return answer.status_code or 200
 
     def _refused(self, scope: HTTPScope, endpoint: Endpoint, key: str) -> Response[Any] | None:
         """What can be said without the store."""
@@ -73,21 +77,21 @@ class Rows:
             return problems.respond(problems.LONG_KEY, instance)
         return None
 
-    async def _look_up(self, scope: HTTPScope, send: Send, endpoint: Endpoint, key: str) -> Response[Any] | None:
-        """Sends the row; what there is to say if there is none."""
+    async def _look_up(self, scope: HTTPScope, send: Send, endpoint: Endpoint, key: str) -> Response[Any] | int:
+        """Sends the row, and gives its status; otherwise what there is to say instead."""
         found = await self._lookups.row(endpoint.look_up, key)
         if found is None or found.row is None:
             as_of = {AS_OF: found.as_of} if found else None
             return problems.respond(problems.UNKNOWN_KEY, endpoint.route.path, as_of)
-        body = answer(endpoint.fields, found.row)
+        body = as_json(endpoint.fields, found.row)
         tag = b'"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode()
         headers = [*_HEADERS, (b"etag", tag), (AS_OF.encode(), found.as_of.encode())]
         if _is_known(scope, tag):
             await _send(send, 304, headers[1:], b"")
-        else:
-            headers.append((b"content-length", str(len(body)).encode()))
-            await _send(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
-        return None
+            return 304
+        headers.append((b"content-length", str(len(body)).encode()))
+        await _send(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
+        return 200
 
 
 def _is_known(scope: Mapping[str, Any], tag: bytes) -> bool:

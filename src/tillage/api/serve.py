@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -25,11 +26,11 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 
 from tillage.api.addresses import is_loopback
-from tillage.api.app import is_open_to_this_machine
+from tillage.api.app import Serving, is_open_to_this_machine
 from tillage.api.endpoints import read_endpoints
 from tillage.api.worker import application, checked
 from tillage.errors import OperatorError
-from tillage.settings import Settings
+from tillage.settings import Settings, tell_libraries
 from tillage.stores.postgres.lookups import column_kinds
 from tillage.wiring import project_file, store_dsn
 
@@ -60,6 +61,7 @@ def serve(
     host: str = HOST,
     port: int = PORT,
     workers: int = 1,
+    is_access_logged: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serves the routes of the project in `root`; returns after SIGTERM or SIGINT, when all is answered and closed.
@@ -67,6 +69,7 @@ def serve(
     Args:
         port: 0 takes a free one.
         workers: Processes that answer; each takes up to 8 connections of the store.
+        is_access_logged: Write a line for each request, with its route and without the key.
         say: Is told the address as soon as it answers.
 
     Raises:
@@ -83,8 +86,15 @@ def serve(
         served = checked(root, settings)
         # What is wrong is told here, once, and before anything listens.
         read_endpoints(served.project, served.outputs, column_kinds(dsn), served.bases)
-        with _reserved(HOST if host == "localhost" else host, port) as address:
-            _run(partial(application, root, settings, servers=workers), address, workers, stop, say)
+        with (
+            _reserved(HOST if host == "localhost" else host, port) as address,
+            TemporaryDirectory(prefix="tillage-counters-") as counters,
+        ):
+            tell_libraries("PROMETHEUS_MULTIPROC_DIR", counters)
+            serving = Serving(
+                is_for_loopback_only=True, servers=workers, counters=counters, is_access_logged=is_access_logged
+            )
+            _run(partial(application, root, settings, serving), address, workers, stop, say)
 
 
 @contextmanager

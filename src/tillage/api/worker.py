@@ -15,8 +15,9 @@ from pathlib import Path
 
 from litestar import Litestar
 
-from tillage.api.app import make_app
+from tillage.api.app import Serving, make_app
 from tillage.api.logins import Logins
+from tillage.api.logs import log_as_json
 from tillage.api.mending import mending
 from tillage.contracts.project import Project
 from tillage.errors import OperatorError
@@ -60,13 +61,14 @@ def checked(root: Path, settings: Settings) -> Served:
         )
 
 
-def application(root: Path, settings: Settings, *, servers: int) -> Litestar:
-    """The application of one of `servers` processes; it ends when the one that started it does, however that ended.
+def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
+    """The application of one of the processes; it ends when the one that started it does, however that ended.
 
     Raises:
         OperatorError: a route cannot be served from what the store has; the message says what to do.
         StoreAwayError: the store does not answer.
     """
+    log_as_json()
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     served = checked(root, settings)
     with ExitStack() as stack:
@@ -81,8 +83,7 @@ def application(root: Path, settings: Settings, *, servers: int) -> Litestar:
             lookups,
             bases=served.bases,
             logins=logins,
-            servers=servers,
-            is_for_loopback_only=True,
+            serving=serving,
             on_store_away=mend,
         )
         app.on_shutdown.append(stack.pop_all().close)

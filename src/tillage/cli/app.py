@@ -325,9 +325,11 @@ def reconcile(project: Project = HERE, as_json: Json = False) -> None:
 @app.command(epilog="Example: tillage serve --port 8040")
 @on_project
 def serve(
+    *,
     host: Annotated[str, typer.Option(help="Others than loopback only if each path says `auth`.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8040,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
+    access_log: Annotated[bool, typer.Option("--access-log", help="A line for each request, without its key.")] = False,
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:
@@ -346,7 +348,7 @@ def serve(
         which = "".join(f" ({line})" for line in environment_lines(file))
         typer.echo(f"serving {url}{which}, described at {url}/openapi.json; stop with Ctrl-C", err=True)
 
-    serve_api(root, settings, host=host, port=port, workers=workers, say=say)
+    serve_api(root, settings, host=host, port=port, workers=workers, is_access_logged=access_log, say=say)
 
 
 @app.command(epilog="Example: tillage doctor")
