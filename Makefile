@@ -1,7 +1,7 @@
 # `make` alone lists what there is. Only Python 3.11 to 3.14 and make are needed; everything else goes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-services check accept torture bench hourly lock clean
+.PHONY: help setup demo test test-services check docs accept torture bench hourly lock clean
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 # The first interpreter that fits; choose another with `make setup PYTHON=/path/to/python`.
@@ -45,8 +45,12 @@ test: setup  ## every test that needs no server of its own, acceptance included;
 test-services: setup $(SPARK)/.installed  ## the tests that need other engines and servers; TESTS=path takes a part
 	$(PY) -m pytest -m services $(TESTS)
 
-check: setup  ## lint, format, types, import rules, lock files; reports every failure
+check: setup  ## lint, format, types, import rules, lock files, documents; reports every failure
 	$(PY) scripts/check.py
+
+docs: setup  ## the documents as a site that needs no server and no network: build/docs/index.html
+	$(PY) scripts/docs.py
+	$(PY) scripts/links.py
 
 accept: setup  ## one line for each numbered claim: number, claim, seconds, result
 	$(PY) -m pytest -m accept -q

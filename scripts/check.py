@@ -17,6 +17,8 @@ COMMANDS = {
     "types (mypy)": [PYTHON, "-m", "mypy"],
     "imports (import-linter)": [str(TOOLS / "lint-imports"), "--no-logo"],
     "lock files": [PYTHON, "scripts/lock.py", "--check"],
+    "documents as a site (zensical)": [PYTHON, "scripts/docs.py"],
+    "links in the site": [PYTHON, "scripts/links.py"],
 }
 # Where packages come from is the choice of who installs them. Written in pieces, so that this file passes too.
 HOST = re.compile(rb"py" + rb"pi\.(?:org|python\.org)|python" + rb"hosted\.org", re.IGNORECASE)
