@@ -1,7 +1,7 @@
 # `make` alone lists what there is. Only Python 3.11 to 3.14 and make are needed; everything else goes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-services check docs accept torture bench hourly lock clean
+.PHONY: help setup demo test test-services check docs accept torture bench hourly dist lock clean
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 # The first interpreter that fits; choose another with `make setup PYTHON=/path/to/python`.
@@ -80,6 +80,9 @@ $(SPARK)/.installed: requirements-spark.lock $(STAMP)
 		|| $(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 			-r requirements-spark.lock
 	@touch $@
+
+dist: setup  ## sdist and wheel into dist/, and the demo from the wheel alone, in a new environment elsewhere
+	$(PY) scripts/dist.py
 
 lock: setup  ## rewrite the lock files from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(PY) scripts/lock.py $(if $(UPGRADE),--upgrade)

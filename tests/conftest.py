@@ -21,7 +21,7 @@ CLAIMS = {
     "2.4": "kill -9 before and after every commit point changes nothing, and seeded bugs are caught",
     "2.5": "net, line nets, folds and verdicts equal an independent oracle; shuffled input, same dump",
     "2.6": "of two runs at once one waits, and the numbers are right",
-    "2.7": "a fresh clone sets itself up, runs the demo twice, and one file of tests",
+    "2.7": "a fresh clone sets itself up, runs the demo twice, one file of tests, and the demo from its wheel",
     "3.1": "random contracts and records: the compiled check equals an independent checker",
     "3.2": "each rule of JSON's grammar, kept and broken, has its published verdict, by every format and batch size",
     "3.3": "feeds of every kind are taken by contract alone",

@@ -47,3 +47,14 @@ def test_a_fresh_clone_runs_tests_and_lists_its_targets(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         assert said in done.stdout
     assert list((clone / "src" / "tillage" / "cli" / "__pycache__").iterdir())
+
+
+@pytest.mark.accept("2.7")
+@pytest.mark.clone
+def test_a_fresh_clone_makes_a_wheel_that_runs_the_demo_elsewhere(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(clone)], check=True)
+    done = subprocess.run(["make", "dist"], cwd=clone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith(".whl runs the demo outside the checkout\n")
+    assert sorted(path.suffix for path in (clone / "dist").iterdir()) == [".gz", ".whl"]
