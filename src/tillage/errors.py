@@ -179,6 +179,24 @@ class UnknownLoadError(OperatorError):
     code = "unknown-load"
 
 
+class UnknownDatasetError(OperatorError):
+    """No contract describes a dataset of that name."""
+
+    code = "unknown-dataset"
+
+
+class TimeLimitError(TransientError):
+    """A look took longer than it may, and was ended; nothing was changed."""
+
+    code = "time-limit"
+
+
+class BusyError(TransientError):
+    """As many looks as may be at once are under way, and none ended in time; ask again."""
+
+    code = "busy"
+
+
 class LakeError(OperatorError):
     """A lake table is not what the ledger says: wrong protocol, missing file, unreadable folder."""
 

@@ -19,6 +19,7 @@ from tillage.cli.cases import try_cases
 from tillage.cli.client import app as client
 from tillage.cli.contract import Delimiter, Skip
 from tillage.cli.contract import app as contract
+from tillage.cli.data import data
 from tillage.cli.export import export
 from tillage.cli.loads import app as loads
 from tillage.cli.maintain import maintain
@@ -66,6 +67,7 @@ app.command(epilog="Example: tillage backup /mnt/other/shop")(backup)
 app.command(epilog="Example: tillage restore /mnt/other/shop")(restore)
 app.command("test", epilog="Example: tillage test tests/orders.yaml")(try_cases)
 app.command(epilog="Examples: tillage export gold.customer_spend --to spend.csv --amounts major")(export)
+app.command(epilog="Example: tillage data orders")(data)
 app.command(epilog="Example: tillage maintain --feed orders")(maintain)
 app.command(epilog="Example: tillage plan --json")(plan)
 app.command(epilog="Examples: tillage rebuild customer_spend; tillage rebuild --from bronze --dry-run")(rebuild)
@@ -196,25 +198,14 @@ def status(project: Project = HERE, as_json: Json = False) -> None:
     """What came in, what became of it, and whether it balances, in rows and in money."""
     from tillage.cli.show import show_status
     from tillage.pipelines import status as pipeline
+    from tillage.pipelines.arrival import arrival
+    from tillage.pipelines.documents import status_document
 
     with open_project(project, is_named=False) as house:
         found = pipeline.status(house)
-    if as_json:
-        print_json(
-            environment_json(house.project)
-            | {
-                "balances": found.balances(),
-                "datasets": {
-                    name: asdict(counts) | {"currency": found.currencies[name]}
-                    for name, counts in found.datasets.items()
-                },
-                "quarantine": [asdict(reason) for reason in found.reasons],
-                "sealed_loads": found.sealed_loads,
-                "voided_loads": found.voided_loads,
-                "open_loads": found.open_loads,
-                "failed_loads": found.failed_loads,
-            }
-        )
+        arrived = arrival(house) if as_json else None
+    if arrived is not None:
+        print_json(environment_json(house.project) | status_document(found, arrived))
     else:
         show_environment(house.project)
         show_status(found)
@@ -292,13 +283,14 @@ def explain(
     """Which lines of which files make this number?"""
     from tillage.cli.explained import show_explanation
     from tillage.pipelines import explain as pipeline
+    from tillage.pipelines.documents import explanation_document
 
     if not path.startswith("/"):
         raise UnknownRouteError("a served path starts with /, as in /spend/c0001")
     with open_project(project) as house:
         found = pipeline.explain(house, path)
     if as_json:
-        print_json(asdict(found) | {"sums": found.sums(), "adds_up": found.adds_up()})
+        print_json(explanation_document(found))
     else:
         show_explanation(found, show_all=show_all)
     if not found.adds_up():

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tillage.cli.amounts import amount
 from tillage.cli.tables import console, grid, put
 from tillage.pipelines.as_json import plain
+from tillage.pipelines.for_people import amount
 
 if TYPE_CHECKING:
     from tillage.pipelines.explain import Explanation, Part
@@ -19,7 +19,7 @@ _FIRST = 5
 def show_explanation(found: Explanation, *, show_all: bool) -> None:
     """Records in order, each with the lines that it adds, and the sum beside what is served."""
     out = console()
-    records = _records(found)
+    records = found.units()
     files = {parts[0].file for parts in records}
     elements = sum(part.element_no is not None for part in found.parts)
     path = f"{found.route.rsplit('/', 1)[0]}/{found.key}"
@@ -42,16 +42,6 @@ def show_explanation(found: Explanation, *, show_all: bool) -> None:
             f"{amount(found.served[column], currency)}",
             soft_wrap=True,
         )
-
-
-def _records(found: Explanation) -> list[list[Part]]:
-    """The parts of each unit; two loads may read a file of one name, and a record may hold units of two datasets."""
-    records: dict[tuple[Any, ...], list[Part]] = {}
-    for part in found.parts:
-        if part.element_no is not None or any(part.adds.values()):
-            key = (part.load_seq, part.dataset, part.file, part.line, part.unit)
-            records.setdefault(key, []).append(part)
-    return list(records.values())
 
 
 def _adds(found: Explanation, parts: Sequence[Part]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -39,12 +39,15 @@ def show(
 ) -> None:
     """Each load with its state, files and counts, the rules that it breaks, and why it was given up."""
     from tillage.pipelines import failing
+    from tillage.pipelines.documents import load_document
+    from tillage.pipelines.outcome import outcome
 
     with open_project(project) as house:
         shown = failing.show(house, seq)
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
+        outcomes = [outcome(house, load) if as_json and seq is not None else None for load in shown]
     if as_json:
-        print_json([_plain(load) for load in shown])
+        print_json([load_document(load, one) for load, one in zip(shown, outcomes, strict=True)])
     else:
         _print_tables(shown, currencies)
 
@@ -83,24 +86,6 @@ def _done(house: House, seq: int, state: str, *, as_json: bool, then: str) -> No
         print_json(environment_json(house.project) | {"load": seq, "state": state})
     else:
         typer.echo(f"{then} tillage run")
-
-
-def _plain(load: ShownLoad) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    summary = load.summary
-    return {
-        "load": summary.load_seq,
-        "feed": summary.feed,
-        "kind": summary.kind,
-        "state": summary.state,
-        "planned_at": summary.planned_at.isoformat(),
-        "files": summary.files,
-        "size_bytes": summary.size_bytes,
-        "reason": summary.reason,
-        "datasets": {name: asdict(counts) for name, counts in load.counts.items()},
-        "broken_rules": [asdict(rule) for rule in load.broken],
-    }
 
 
 def _print_tables(shown: list[ShownLoad], currencies: dict[str, str | None]) -> None:

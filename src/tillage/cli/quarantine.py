@@ -45,8 +45,7 @@ Trial = Annotated[bool, typer.Option("--dry-run", help="Say what would come of i
 @on_project
 def list_reasons(project: Project = HERE, as_json: Json = False) -> None:
     """What waits, by reason: rows, money at stake, since when, and the command that frees it."""
-    from dataclasses import asdict
-
+    from tillage.pipelines.documents import reasons_document
     from tillage.pipelines.quarantine import way_out
     from tillage.pipelines.status import status
 
@@ -54,7 +53,7 @@ def list_reasons(project: Project = HERE, as_json: Json = False) -> None:
         found = status(house)
         frees = [way_out(house, reason) for reason in found.reasons]
     if as_json:
-        print_json([asdict(reason) | {"frees": one} for reason, one in zip(found.reasons, frees, strict=True)])
+        print_json(reasons_document(found.reasons, frees))
     else:
         _print_reasons(found, frees)
 
@@ -183,8 +182,8 @@ def _wanted(dataset: str | None, code: str | None, load: int | None) -> Waiting:
 def _print_reasons(found: Status, frees: Sequence[str]) -> None:
     from datetime import UTC, datetime
 
-    from tillage.cli.amounts import amount, by_currency
     from tillage.cli.tables import console, grid, put
+    from tillage.pipelines.for_people import age, amount, by_currency
 
     if not found.reasons:
         typer.echo("nothing waits")
@@ -195,8 +194,8 @@ def _print_reasons(found: Status, frees: Sequence[str]) -> None:
         amounts = by_currency([reason.minor], found.currencies[reason.dataset])
         at_stake = ", ".join(amount(minor, code) for code, (minor,) in amounts.items())
         uncounted = f"({reason.not_countable_rows:,} not countable)" if amounts and reason.not_countable_rows else ""
-        age = _age((now - reason.oldest).total_seconds())
-        rows.append((reason.dataset, reason.code, f"{reason.rows:,}", at_stake, uncounted, age, way))
+        oldest = age((now - reason.oldest).total_seconds())
+        rows.append((reason.dataset, reason.code, f"{reason.rows:,}", at_stake, uncounted, oldest, way))
     headers = ("dataset", "reason", "rows", "money at stake", "", "oldest", "once it is mended")
     put(console(), grid(headers, rows, figures=(2, 3)))
     if any(" discard " in way for way in frees):
@@ -205,16 +204,8 @@ def _print_reasons(found: Status, frees: Sequence[str]) -> None:
     typer.echo(f"look at them: tillage quarantine show --dataset {first.dataset} --code {first.code}")
 
 
-def _age(seconds: float) -> str:
-    """In the largest unit of which there are two: 90 minutes rather than 1 hour."""
-    for unit, length_s in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length_s:
-            return f"{int(seconds // length_s)} {unit}"
-    return f"{max(int(seconds), 0)} seconds"
-
-
 def _came_of(counts: Counts, currency: str | None) -> str:
-    from tillage.cli.amounts import amount, by_currency
+    from tillage.pipelines.for_people import amount, by_currency
 
     parts = {
         "accepted": (counts.accepted_rows, counts.accepted_minor),

@@ -134,7 +134,7 @@ def _came_of(counts: Counts, currency: str | None) -> str:
 
 
 def _amounts(minor: Minor, currency: str | None) -> str:
-    from tillage.cli.amounts import amount, by_currency
+    from tillage.pipelines.for_people import amount, by_currency
 
     shown = [amount(figure, code) for code, (figure,) in by_currency([minor], currency).items()]
     return f" ({', '.join(shown)})" if shown else ""
@@ -142,7 +142,7 @@ def _amounts(minor: Minor, currency: str | None) -> str:
 
 def _show_sums(found: Rebuilt) -> None:
     """Of the units that come out otherwise, each amount before and after."""
-    from tillage.cli.amounts import amount
+    from tillage.pipelines.for_people import amount
 
     for name, columns in found.sums.items():
         for column, amounts in columns.items():

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bar
 
-from tillage.cli.amounts import amount, by_currency
 from tillage.cli.tables import Grid, console, grid, put
 from tillage.pipelines.as_json import plain
+from tillage.pipelines.for_people import amount, by_currency
 
 if TYPE_CHECKING:
     from tillage.cli.doctor import Finding

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 _FIELDS = 5  # with six cronsim reads seconds
 _MOST_CHARACTERS = 200
+_A_MINUTE = timedelta(minutes=1)
 # A long way from both ends of what a datetime can say.
 _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -30,6 +31,14 @@ class Schedule:
         # In the second of two equal hours cronsim names ticks of the first one, which are over.
         for tick in CronSim(self.text, moment.astimezone(ZoneInfo(self.zone))):
             if tick > moment:
+                return tick.astimezone(UTC)
+        return None
+
+    def before(self, moment: datetime) -> datetime | None:
+        """The last tick that is not later than `moment`, in UTC; None if there was none in the 50 years before."""
+        # Reversed it begins before the moment that it is given, which may be a tick itself.
+        for tick in CronSim(self.text, (moment + _A_MINUTE).astimezone(ZoneInfo(self.zone)), reverse=True):
+            if tick <= moment:
                 return tick.astimezone(UTC)
         return None
 

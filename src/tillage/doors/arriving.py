@@ -38,6 +38,16 @@ def arrivals(root: Path, feed: Feed, known: Known) -> Arrivals:
     )
 
 
+def unknown(root: Path, feed: Feed, known: Known) -> list[str]:
+    """What `Door.unknown` promises. Each member of a zip file is known by the signature of the whole."""
+    zipped = {found for path, found in known.signatures.items() if ".zip/" in path.lower()}
+    return [
+        one.name
+        for one in candidates(root, feed)[0]
+        if not one.doubt and (now := signature(one.found)) != known.signatures.get(one.name) and now not in zipped
+    ]
+
+
 def rejected(path: str, wrong: RefusedStreamError) -> FileRejectedError:
     """The error that names the file."""
     mend = "Correct tillage.yaml or the contract" if isinstance(wrong, MisdescribedError) else "Replace it"

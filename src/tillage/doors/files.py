@@ -17,7 +17,7 @@ from tillage.contracts.contract import MAX_RECORD_BYTES
 from tillage.contracts.project import Feed
 from tillage.domain.load import SourceFile
 from tillage.doors import formats, hints
-from tillage.doors.arriving import arrivals, rejected
+from tillage.doors.arriving import arrivals, rejected, unknown
 from tillage.doors.csv_dialect import pinned
 from tillage.doors.parquet_rows import read_parquet
 from tillage.doors.passing import whole_document
@@ -47,6 +47,9 @@ class FilesDoor:
 
     def arrivals(self, feed: Feed, known: Known) -> Arrivals:
         return arrivals(self._root, feed, known)
+
+    def unknown(self, feed: Feed, known: Known) -> list[str]:
+        return unknown(self._root, feed, known)
 
     def read(
         self,

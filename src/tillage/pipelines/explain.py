@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -46,6 +46,17 @@ class Part:
 
 
 @dataclass(frozen=True)
+class FileShare:
+    """What one file adds to a served row."""
+
+    file: str
+    units: int
+    lines: int
+    adds: dict[str, Figure]
+    """By summed column; money in minor units."""
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A served row and everything behind it."""
 
@@ -60,15 +71,42 @@ class Explanation:
 
     def sums(self) -> dict[str, Figure]:
         """What the parts add up to; None where no part adds anything."""
-        found: dict[str, Figure] = {}
-        for column in self.currencies:
-            added = [amount for part in self.parts if (amount := part.adds[column]) is not None]
-            found[column] = sum(added) if added else None
-        return found
+        return _added(self.parts, self.currencies)
 
     def adds_up(self) -> bool:
         """Whether the parts add up to what is served."""
         return all(self.served[column] == total for column, total in self.sums().items())
+
+    def units(self) -> list[list[Part]]:
+        """The parts of each unit that adds something, or has lines; two loads may read a file of one name, and a record
+        may hold units of two datasets.
+        """
+        units: dict[tuple[object, ...], list[Part]] = {}
+        for part in self.parts:
+            if part.element_no is not None or any(part.adds.values()):
+                units.setdefault((part.load_seq, part.dataset, part.file, part.line, part.unit), []).append(part)
+        return list(units.values())
+
+    def files(self) -> list[FileShare]:
+        """What each file adds, in order of its name."""
+        units = self.units()
+        found = []
+        for file in sorted({parts[0].file for parts in units}):
+            own = [parts for parts in units if parts[0].file == file]
+            every = [part for parts in own for part in parts]
+            lines = sum(part.element_no is not None for part in every)
+            found.append(FileShare(file, len(own), lines, _added(every, self.currencies)))
+        return found
+
+
+def _added(parts: Iterable[Part], columns: Iterable[str]) -> dict[str, Figure]:
+    """By column, the sum of what the parts add; None where none adds anything."""
+    every = list(parts)
+    found: dict[str, Figure] = {}
+    for column in columns:
+        added = [amount for part in every if (amount := part.adds[column]) is not None]
+        found[column] = sum(added) if added else None
+    return found
 
 
 def explain(house: House, path: str) -> Explanation:
@@ -77,7 +115,11 @@ def explain(house: House, path: str) -> Explanation:
     Raises:
         UnknownRouteError, UnknownKeyError: nothing is served there.
     """
-    route, key = _route(house, path)
+    return explain_row(house, *_route(house, path))
+
+
+def explain_row(house: House, route: Route, key: str) -> Explanation:
+    """As `explain`, for a route and a key that are told apart already."""
     by = house.models.row_by(route.model, route.key_column)
     fold = house.models.folds.get(by[0]) if by else None
     if fold is None or by is None:

@@ -70,6 +70,14 @@ class Door(Protocol):
         """
         ...
 
+    def unknown(self, feed: Feed, known: Known) -> list[str]:
+        """The names among those that `arrivals` would look at: in order, from names and times alone.
+
+        Raises:
+            OperatorError: the folder is missing, or one in it may not be read.
+        """
+        ...
+
     def read(
         self, feed: Feed, sources: Iterable[SourceFile], *, max_record_bytes: int, members: Collection[str] = ()
     ) -> Iterator[RecordBatch]:

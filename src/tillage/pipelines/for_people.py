@@ -1,4 +1,4 @@
-"""Amounts for people, also where a row or a dataset has several currencies."""
+"""Figures for people: amounts with their currency, also where a row or a dataset has several, and ages."""
 
 from __future__ import annotations
 
@@ -33,3 +33,11 @@ def by_currency(figures: Sequence[Minor], currency: str | None) -> dict[str, lis
     if currency is None or figures[0] is None:
         return {}
     return {currency: [figure if isinstance(figure, int) else 0 for figure in figures]}
+
+
+def age(seconds: float) -> str:
+    """In the largest unit of which there are two: 90 minutes rather than 1 hour."""
+    for unit, length_s in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length_s:
+            return f"{int(seconds // length_s)} {unit}"
+    return f"{max(int(seconds), 0)} seconds"
