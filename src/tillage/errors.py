@@ -233,6 +233,12 @@ class UnknownKeyError(OperatorError):
     code = "unknown-key"
 
 
+class NotExplainedError(OperatorError):
+    """A served path answers from a model that is built whole, so no lines of files add up to its rows."""
+
+    code = "not-explained"
+
+
 class ExportError(OperatorError):
     """A table cannot be exported: there is none of that name, a value does not fit, or not to there."""
 

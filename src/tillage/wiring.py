@@ -8,7 +8,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import IO
@@ -36,6 +36,7 @@ from tillage.models.project import Models, read_models
 from tillage.pipelines.belonging import join
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.restore import Restored, proved, restore
+from tillage.ports.commit import Commits
 from tillage.ports.export import ExportTarget
 from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (asked for here by who opens a house too)
 from tillage.settings import Crash, Settings
@@ -71,6 +72,13 @@ class CommitLog:
         crash = self._crash
         if crash and (crash.point, crash.is_after, crash.count) == (point, is_after, self.passed[point]):
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class NoCommits:
+    """Refuses every commit: what is done with such a house reads, and changes nothing."""
+
+    def at(self, point: CommitPoint) -> AbstractContextManager[None]:
+        raise OperatorError(f"something has yet to be made ({point}) before this can be read; make it: tillage run")
 
 
 def project_file(root: Path, settings: Settings | None = None) -> Project:
@@ -232,7 +240,7 @@ def open_house(
     *,
     say: Callable[[str], None],
     on_bytes: Callable[[int, int], None] = lambda *_: None,
-    commits: CommitLog | None = None,
+    commits: Commits | None = None,
 ) -> Iterator[House]:
     """The project in `root`, in the environment that is set, ready for the pipelines."""
     project, feeds, models = load_project(root, settings)
@@ -276,7 +284,7 @@ def open_clients(root: Path, settings: Settings) -> Iterator[Clients]:
         yield Clients(_database(stack, dsn, project, settings, CommitLog(settings.crash)))
 
 
-def _database(stack: ExitStack, dsn: str, project: Project, settings: Settings, commits: CommitLog) -> Database:
+def _database(stack: ExitStack, dsn: str, project: Project, settings: Settings, commits: Commits) -> Database:
     """One more session of the store, closed with the stack."""
     house = project.environment.house(project.name)
     variable = project.environment.store or DEFAULT_STORE

@@ -28,7 +28,7 @@ from tillage.engines.tables import compared_table, compute, prepare, rows_of, ty
 from tillage.engines.trying import tried_rows, try_models
 from tillage.engines.versions import changes_relation, history_relation
 from tillage.engines.workspace import DuckWorkspace
-from tillage.errors import ModelError, ModelMemoryError, QueryError
+from tillage.errors import ModelError, ModelMemoryError, QueryError, TimeLimitError
 from tillage.models.derived import Derived
 from tillage.models.fold import ROWS, Fold
 from tillage.models.portable.find import Unportable
@@ -48,6 +48,7 @@ from tillage.ports.engine import (
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
 
 _ZONE = "set timezone = 'UTC'"
+_TOO_LONG = "this took longer than it may and was ended; nothing was changed. Ask for less, or use the command"
 
 
 class DuckEngine:
@@ -59,13 +60,33 @@ class DuckEngine:
         self._threads = threads
         self._datasets = datasets
         self._shared: duckdb.DuckDBPyConnection | None = None
+        self._at_work: set[duckdb.DuckDBPyConnection] = set()
+        self._is_interrupted = False
+
+    def interrupt(self) -> None:
+        self._is_interrupted = True
+        for connection in tuple(self._at_work):
+            connection.interrupt()
+
+    @contextmanager
+    def _interruptible(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        self._at_work.add(connection)
+        try:
+            if self._is_interrupted:
+                raise TimeLimitError(_TOO_LONG)
+            yield
+        except duckdb.InterruptException:
+            raise TimeLimitError(_TOO_LONG) from None
+        finally:
+            self._at_work.discard(connection)
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A database of its own that sees no network and loads no extension."""
         connection = self._opened()
         try:
-            yield connection
+            with self._interruptible(connection):
+                yield connection
         finally:
             connection.close()
 
@@ -79,8 +100,9 @@ class DuckEngine:
             self._shared = self._opened()
         session = self._shared.cursor()
         try:
-            session.execute(_ZONE)
-            yield session
+            with self._interruptible(session):
+                session.execute(_ZONE)
+                yield session
         finally:
             session.close()
 
@@ -352,6 +374,8 @@ class DuckEngine:
                     raise QueryError("only one SELECT can be run here; the data is changed by `tillage run` alone")
                 rows = connection.sql(statements[0].query).to_arrow_table()
                 return rows.rename_columns(_unique(rows.column_names))
+            except duckdb.InterruptException:
+                raise  # said by who opened the connection
             except duckdb.Error as wrong:
                 raise QueryError(f"the query does not run: {wrong}") from None
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.project import Route
-from tillage.errors import OperatorError, UnknownKeyError, UnknownRouteError
+from tillage.errors import NotExplainedError, UnknownKeyError, UnknownRouteError
 from tillage.models.fold import Fold
 from tillage.models.output import currency_in
 from tillage.pipelines.house import House
@@ -123,7 +123,7 @@ def explain_row(house: House, route: Route, key: str) -> Explanation:
     by = house.models.row_by(route.model, route.key_column)
     fold = house.models.folds.get(by[0]) if by else None
     if fold is None or by is None:
-        raise OperatorError(_WHOLE.format(path=route.path, model=route.model, reads=_reads(house, route.model)))
+        raise NotExplainedError(_WHOLE.format(path=route.path, model=route.model, reads=_reads(house, route.model)))
     shown = replace(route, model=fold.name, fields=((route.parameter, by[1]),))  # a view shows rows as they are
     return at_one_moment(house, lambda published: _explain(house, shown, key, fold, published))
 

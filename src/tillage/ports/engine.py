@@ -271,6 +271,10 @@ Built = Callable[[str], Rows]
 class Engine(Protocol):
     """Computes; is never the record of anything."""
 
+    def interrupt(self) -> None:
+        """Ends what is computed now, and all that would be computed later, with a TimeLimitError; from any thread."""
+        ...
+
     def workspace(self, load_seq: int, check: Check, folders: Folders) -> AbstractContextManager[Workspace]:
         """Room for one load; what is in it is gone on leaving."""
         ...
