@@ -1,0 +1,29 @@
+"""`/data/{dataset}`: what does this column mean, who may see it, what does it pass, where does it come from?"""
+
+from __future__ import annotations
+
+from tillage.pages.figures import Document, counted
+from tillage.pages.looking import Asked, Page
+from tillage.pipelines.dictionary import meaning
+from tillage.pipelines.documents import meaning_document
+from tillage.pipelines.house import House
+
+
+def dataset(house: House, asked: Asked) -> Page:
+    """One dataset, or without a name the list of them.
+
+    Raises:
+        UnknownDatasetError: none is called that.
+    """
+    if not asked.rest:
+        every = [meaning_document(meaning(house, name)) for name in house.datasets()]
+        answer = f"{counted(len(every), 'dataset')} in {counted(len(house.feeds), 'feed')}."
+        return Page("datasets.html", {"answer": answer, "is_well": True, "rows": every})
+    name = "/".join(asked.rest)
+    document = Document(f"data {name}", meaning_document(meaning(house, name)))
+    found = document.at()
+    columns = counted(len(found["columns"]), "column")
+    served = f", and answers {', '.join(found['routes'])}" if found["routes"] else ""
+    models = f"; {', '.join(found['models'])} {'is' if len(found['models']) == 1 else 'are'} made of it{served}"
+    answer = f"{name} has {columns} from {found['path']}{models if found['models'] else ''}."
+    return Page("dataset.html", {"answer": answer, "is_well": True, "data": found})

@@ -1,0 +1,180 @@
+"""`/explain/<route>`: which lines of which files make this number?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from tillage.contracts.project import Route
+from tillage.errors import UnknownRouteError
+from tillage.pages.figures import Document, Figure, counted
+from tillage.pages.flow import Flow, flow
+from tillage.pages.looking import Asked, Page
+from tillage.pipelines.documents import explanation_document
+from tillage.pipelines.explain import Explanation, explain_row
+from tillage.pipelines.house import House
+
+LINES_A_PAGE = 100
+
+
+@dataclass(frozen=True)
+class Total:
+    """One column: the sum of all lines beside what is served."""
+
+    column: str
+    total: Figure
+    served: Figure
+    is_equal: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One part: where it stands, what it is, and what it adds."""
+
+    file: str
+    line: Figure
+    offset: Figure
+    what: str
+    details: tuple[tuple[str, Figure | str], ...]
+    adds: tuple[Figure, ...]
+    forgotten: str | None
+
+
+@dataclass(frozen=True)
+class Lines:
+    """One page of the lines."""
+
+    shown: tuple[Line, ...]
+    first: int
+    every: int
+    number: int
+    last_number: int
+
+
+def explained(house: House, asked: Asked) -> Page:
+    """One key of one route; without a key a form that asks for it, without a route one for each.
+
+    Raises:
+        UnknownRouteError, UnknownKeyError: nothing is served there.
+        NotExplainedError: its model is built whole.
+    """
+    if not asked.rest:
+        return Page("explain.html", {"answer": _choice(house), "is_well": True, "routes": house.project.routes})
+    route, key = _route(house, asked)
+    if not key:
+        return Page("explain.html", {"answer": _choice(house), "is_well": True, "routes": [route]})
+    found = explain_row(house, route, key)
+    document = Document("explain", explanation_document(found))
+    columns = list(found.currencies)
+    path = f"{route.prefix}/{found.key}"
+    return Page(
+        "explained.html",
+        {
+            "answer": _answer(document, found, path),
+            "is_well": document.at("adds_up"),
+            "path": path,
+            "link": f"/explain{route.prefix}/{quote(found.key, safe='')}",
+            "model": found.model,
+            "columns": columns,
+            "totals": [_total(document, found, column) for column in columns],
+            "files": [_share(document, found, place) for place in range(len(document.at("files")))],
+            "flow": _flow(document, found, path),
+            "lines": _lines(document, found, asked.page()),
+            "as_of": found.as_of,
+        },
+    )
+
+
+def _choice(house: House) -> str:
+    return "Give the key of a served number." if house.project.routes else "tillage.yaml serves nothing to explain."
+
+
+def _route(house: House, asked: Asked) -> tuple[Route, str]:
+    """A key may stand behind the path, or in the query, where a form puts it."""
+    for route in house.project.routes:
+        prefix = tuple(route.prefix.split("/")[1:])
+        if asked.rest[:-1] == prefix:
+            return route, asked.rest[-1]
+        if asked.rest == prefix:
+            return route, asked.query.get("key", "")
+    raise UnknownRouteError("nothing is served under this path")
+
+
+def _answer(document: Document, found: Explanation, path: str) -> str:
+    units, lines = len(found.units()), sum(part.element_no is not None for part in found.parts)
+    files = document.at("files")
+    made = [counted(units, "unit"), *([counted(lines, "line")] if lines else []), counted(len(files), "file")]
+    sums = "; ".join(_equation(_total(document, found, column)) for column in found.currencies)
+    return f"{path} is made of {', '.join(made)}: {sums}."
+
+
+def _equation(total: Total) -> str:
+    return f"{total.column} {total.total.text} {'=' if total.is_equal else '<>'} {total.served.text} served"
+
+
+def _total(document: Document, found: Explanation, column: str) -> Total:
+    currency = found.currencies[column]
+    total, served = (document.sum(part, column, currency=currency) for part in ("sums", "served"))
+    return Total(column, total, served, total.value == served.value)
+
+
+def _share(document: Document, found: Explanation, place: int) -> dict[str, Any]:
+    return {
+        "file": document.at("files", place, "file"),
+        "units": document.count("files", place, "units"),
+        "lines": document.count("files", place, "lines"),
+        "adds": [document.sum("files", place, "adds", column, currency=currency)
+                 for column, currency in found.currencies.items()],
+    }  # fmt: skip
+
+
+def _flow(document: Document, found: Explanation, path: str) -> Flow | None:
+    """Of the first column of money, else of the first."""
+    column = next((one for one, currency in found.currencies.items() if currency), next(iter(found.currencies)))
+    return flow(document, column, found.currencies[column], model=found.model, path=path)
+
+
+def _lines(document: Document, found: Explanation, number: int) -> Lines:
+    """The parts that add something or are lines, in the document's order."""
+    places = [place for place, one in enumerate(found.parts) if one.element_no is not None or any(one.adds.values())]
+    last = max(1, -(-len(places) // LINES_A_PAGE))
+    number = min(number, last)
+    first = (number - 1) * LINES_A_PAGE
+    shown = tuple(_line(document, found, place) for place in places[first : first + LINES_A_PAGE])
+    return Lines(shown, first + 1, len(places), number, last)
+
+
+def _line(document: Document, found: Explanation, place: int) -> Line:
+    at = ("parts", place)
+    part = document.at(*at)
+    what = part["dataset"] if part["element_no"] is None else f"{part['dataset']}, line {part['element_no']}"
+    return Line(
+        file=part["file"],
+        line=document.count(*at, "line"),
+        offset=document.count(*at, "offset"),
+        what=f"{what} of unit {part['unit']}" if part["unit"] else what,
+        details=tuple(_details(document, found, at, part)),
+        adds=tuple(document.sum(*at, "adds", column, currency=found.currencies[column]) for column in found.currencies),
+        forgotten=part["forgotten_at"] and part["forgotten_at"][:10],
+    )
+
+
+def _details(
+    document: Document, found: Explanation, at: tuple[str, int], part: dict[str, Any]
+) -> Iterator[tuple[str, Figure | str]]:
+    """The fields of a list element; minor units in the currency that its column adds up in."""
+    element = part["element"]
+    currency = next((currency for currency in found.currencies.values() if currency), None)
+    if element is not None and not isinstance(element, dict):
+        yield "", str(element)
+    for name, value in element.items() if isinstance(element, dict) else ():
+        if name.endswith("_minor") and currency and isinstance(value, int):
+            yield name.removesuffix("_minor"), document.sum(*at, "element", name, currency=currency)
+        elif name.endswith("_bp") and isinstance(value, int):
+            yield name.removesuffix("_bp"), f"{value / 100:g} %"
+        elif value is not None:
+            yield name, str(value)
+    for name, rate in part["rate_bp"].items() if element is None else ():
+        yield f"{name} at", f"{rate / 100:g} %"

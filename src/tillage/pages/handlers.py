@@ -1,0 +1,107 @@
+"""The pages as handlers of the HTTP server: each opens the house in a thread, and renders what it then is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from litestar import HttpMethod, Request, Response
+from litestar.handlers import HTTPRouteHandler
+
+from tillage.errors import TillageError
+from tillage.pages.dataset import dataset
+from tillage.pages.explained import explained
+from tillage.pages.gate import Gate
+from tillage.pages.loads import load
+from tillage.pages.looking import Asked, View, look
+from tillage.pages.overview import overview
+from tillage.pages.quarantine import quarantine
+from tillage.pages.refusals import Refusal, refusal
+from tillage.pages.rendering import render, style
+from tillage.settings import Settings
+
+AnyRequest = Request[Any, Any, Any]
+
+VIEWS: dict[View, tuple[str, ...]] = {
+    overview: ("/",),
+    load: ("/loads", "/loads/{load:str}"),
+    quarantine: ("/quarantine",),
+    explained: ("/explain", "/explain/{path:str}"),
+    dataset: ("/data", "/data/{dataset:str}"),
+}
+"""Each view with the paths that it answers; what stands in braces is everything behind the path before it."""
+
+_HTML = "text/html; charset=utf-8"
+_READS = [HttpMethod.GET, HttpMethod.HEAD]
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {
+    # No script at all, nothing from elsewhere, in nobody's frame; forms ask this server alone.
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_LOG = logging.getLogger("tillage.pages")
+
+
+def page_handlers(
+    root: Path,
+    settings: Settings,
+    *,
+    rest_of: Callable[[AnyRequest], tuple[str, ...]],
+    gate: Gate | None = None,
+) -> list[HTTPRouteHandler]:
+    """All pages of the project in `root`, and their style sheet.
+
+    Args:
+        rest_of: What stands in a request's path behind the page's own, decoded; no handler's path holds an id.
+    """
+    through = (gate or Gate()).through
+
+    def page(view: View, paths: tuple[str, ...]) -> HTTPRouteHandler:
+        async def show(request: AnyRequest) -> Response[bytes]:
+            asked = Asked(rest_of(request), dict(request.query_params))
+            try:
+                body = await through(partial(_made, root, settings, view, asked))
+            except TillageError as wrong:
+                refused = refusal(wrong)
+                if not _is_for_a_person(request):
+                    raise
+                return _refuse(refused, wrong, paths[0])
+            return Response(body, media_type=_HTML, headers=_HEADERS)
+
+        return HTTPRouteHandler(list(paths), http_method=_READS)(show)
+
+    return [*(page(view, paths) for view, paths in VIEWS.items()), _style()]
+
+
+def _made(root: Path, settings: Settings, view: View, asked: Asked) -> bytes:
+    page = look(root, settings, view, asked)
+    return render(page.template, page.values)
+
+
+def _style() -> HTTPRouteHandler:
+    path, text = style()
+
+    def sheet() -> Response[bytes]:
+        return Response(text, media_type="text/css; charset=utf-8", headers=_FOR_EVER)
+
+    return HTTPRouteHandler(path, http_method=_READS, sync_to_thread=False)(sheet)
+
+
+def _is_for_a_person(request: AnyRequest) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _refuse(refused: Refusal, wrong: TillageError, page: str) -> Response[bytes]:
+    if refused.status >= 500:
+        _LOG.error("%s: %s", page, wrong)
+    headers: Mapping[str, str] = _HEADERS
+    if refused.retry_after_s is not None:
+        headers = {**_HEADERS, "Retry-After": str(refused.retry_after_s)}
+    values = {"project": "Tillage", "environment": None, "answer": refused.title, "is_well": False, "refused": refused}
+    return Response(render("refused.html", values), media_type=_HTML, status_code=refused.status, headers=headers)

@@ -1,0 +1,125 @@
+"""`/loads` and `/loads/{load}`: what did this load take, and what became of each record?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tillage.errors import UnknownLoadError
+from tillage.pages.figures import Document, Figure, counted, moment, size
+from tillage.pages.law import OF_A_LOAD, Account, account
+from tillage.pages.looking import Asked, Page
+from tillage.pages.reasons import reason_rows
+from tillage.pipelines import failing
+from tillage.pipelines.documents import load_document
+from tillage.pipelines.house import House
+from tillage.pipelines.outcome import outcome
+
+_MOST_LOADS = 100
+_MOST_FILES = 200
+_MOST_DIGITS = 18
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """One file of the load, and one dataset in it."""
+
+    file: str
+    size: str
+    records: Figure
+    dataset: str | None
+    figures: tuple[Figure, ...]
+
+
+def load(house: House, asked: Asked) -> Page:
+    """One load, or without a number the list of them.
+
+    Raises:
+        UnknownLoadError: there is none of that number.
+    """
+    if not asked.rest:
+        return _list(house)
+    (shown,) = failing.show(house, _number(asked))
+    document = Document(f"load show {shown.summary.load_seq}", [load_document(shown, outcome(house, shown))])
+    found = document.at(0)
+    currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
+    accounts = [
+        account(document, (0, "datasets", name), name, currencies.get(name), OF_A_LOAD) for name in found["datasets"]
+    ]
+    files = [_file(document, place) for place in range(min(len(found["outcome"]["files"]), _MOST_FILES))]
+    return Page(
+        "load.html",
+        {
+            "answer": _answer(found, accounts),
+            "load": found,
+            "is_well": found["state"] == "sealed" and all(one.balances for one in accounts),
+            "size": size(found["size_bytes"]),
+            "planned_at": moment(found["planned_at"], house.now()),
+            "accounts": accounts,
+            "files": files,
+            "files_left_out": len(found["outcome"]["files"]) - len(files),
+            "reason_rows": reason_rows(document, (0, "outcome", "reasons"), currencies, house.now()),
+        },
+    )
+
+
+def _number(asked: Asked) -> int:
+    text = "/".join(asked.rest)
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise UnknownLoadError("there is no load of that number; see: tillage load show")
+    return int(text)
+
+
+def _list(house: House) -> Page:
+    document = Document("load show", [load_document(one) for one in failing.show(house)])
+    every = document.at()
+    places = list(range(len(every)))[::-1][:_MOST_LOADS]
+    now = house.now()
+    rows = [
+        (every[place], moment(every[place]["planned_at"], now), document.count(place, "files"),
+         size(every[place]["size_bytes"]))
+        for place in places
+    ]  # fmt: skip
+    unfinished = [one["load"] for one in every if one["state"] in {"open", "failed"}]
+    answer = f"{counted(len(every), 'load')}, of which {counted(len(unfinished), 'is', 'are')} not finished or failed."
+    answer = answer if unfinished else f"{counted(len(every), 'load')}, and none of them is unfinished or failed."
+    return Page("loads.html", {"answer": answer, "rows": rows, "left_out": len(every) - len(rows),
+                               "is_well": not unfinished})  # fmt: skip
+
+
+def _answer(found: dict[str, Any], accounts: list[Account]) -> str:
+    number, state = found["load"], found["state"]
+    what = counted(found["files"], "file") if found["kind"] == "read" else _TOOK[found["kind"]]
+    whose = f" of {found['feed']}" if found["feed"] else ""
+    if state == "sealed":
+        law = ", and every record is accounted for" if accounts and all(one.balances for one in accounts) else ""
+        return f"Load {number} took {what}{whose}{law}."
+    return f"Load {number} of {what}{whose} is {state}: {_STATES[state]}."
+
+
+_TOOK = {
+    "replay": "up what waited in quarantine",
+    "discard": "what waits in quarantine away for good",
+    "maintain": "care of the tables",
+    "build": "all that stands to build tables from",
+    "rebuild": "up what stands, to judge it anew",
+}
+_STATES = {
+    "open": "the next run finishes or voids it",
+    "failed": "nothing of it is visible, and its feed stands still until a person decides",
+    "voided": "it counts as never read, and its files are read again",
+    "abandoned": "its files are left out for good",
+}
+
+
+def _file(document: Document, place: int) -> FileRow:
+    at = (0, "outcome", "files", place)
+    found = document.at(*at)
+    parts = OF_A_LOAD[1:] if found["dataset"] else ()
+    return FileRow(
+        found["file"],
+        size(found["size_bytes"]),
+        document.count(*at, "records"),
+        found["dataset"],
+        tuple(document.count(*at, f"{part}_rows") for part in parts),
+    )

@@ -1,0 +1,74 @@
+"""Why units were not accepted, by reason, as rows of a table with a bar in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tillage.domain.verdict import Code
+from tillage.pages.figures import Document, Figure, Moment, moment
+
+MEANINGS = {
+    Code.UNREADABLE: "no record of the format at all",
+    Code.TOO_LARGE: "longer than a record may be",
+    Code.TOO_DEEP: "nested deeper than a record may be",
+    Code.MISSING: "a value that must be there is missing",
+    Code.TYPE: "a value is of another type",
+    Code.RANGE: "a value lies outside its bounds",
+    Code.LENGTH: "a value is too short or too long",
+    Code.PATTERN: "a value does not have its pattern",
+    Code.ENUM: "a value is none of those that are listed, or has no VAT rate",
+    Code.MONEY_SCALE: "an amount has more decimals than its currency",
+    Code.MONEY_OVERFLOW: "an amount is too large to count",
+    Code.UNKNOWN_FIELD: "a field that the contract does not know",
+    Code.KEY_CONFLICT: "its key stands already with other content",
+}
+_WIDTH = 100.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """Units of one dataset under one code."""
+
+    dataset: str
+    code: str
+    means: str
+    rows: Figure
+    bar: float
+    """Of 100: its share of the longest."""
+    amounts: tuple[Figure, ...]
+    not_countable: Figure | None
+    oldest: Moment | None
+    frees: str | None
+
+
+def reason_rows(
+    document: Document, place: tuple[str | int, ...], currencies: Mapping[str, str | None], now: datetime
+) -> list[Row]:
+    """In the document's order."""
+    found = document.at(*place)
+    most = max((one["rows"] for one in found), default=1)
+    return [
+        Row(
+            dataset=one["dataset"],
+            code=one["code"],
+            means=means(one["code"]),
+            rows=document.count(*place, index, "rows"),
+            bar=round(_WIDTH * one["rows"] / most, 2),
+            amounts=tuple(amounts := document.money(*place, index, "minor", currency=currencies.get(one["dataset"]))),
+            not_countable=document.count(*place, index, "not_countable_rows")
+            if amounts and one["not_countable_rows"]
+            else None,
+            oldest=moment(one.get("oldest"), now),
+            frees=one.get("frees"),
+        )
+        for index, one in enumerate(found)
+    ]
+
+
+def means(code: str) -> str:
+    """A code in words."""
+    if code.startswith("rule:"):
+        return f"the rule {code.removeprefix('rule:')} does not hold"
+    return MEANINGS.get(Code(code), "") if code in set(Code) else ""
