@@ -11,6 +11,7 @@ from tillage.contracts.project import Project, Route
 from tillage.errors import ModelError, OperatorError, ProjectFileError
 from tillage.models.basis import Basis
 from tillage.models.output import Output
+from tillage.pages import ROOTS
 from tillage.stores.postgres.lookups import ColumnKinds, LookUp
 
 HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML = "/healthz", "/readyz", "/openapi.json", "/openapi.yaml"
@@ -57,6 +58,10 @@ def read_endpoints(
             raise ProjectFileError(f"tillage.yaml: {other.path} and {route.path} are the same path; rename one of them")
         if route.prefix in OWN_PATHS:
             raise ProjectFileError(f"tillage.yaml: {route.prefix} is a path of the server's own; rename {route.path}")
+        if endpoint.prefix[0] in ROOTS:
+            raise ProjectFileError(
+                f"tillage.yaml: /{endpoint.prefix[0]} is a page of the server's; rename {route.path}"
+            )
         endpoints[endpoint.prefix] = endpoint
     return list(endpoints.values())
 

@@ -17,11 +17,16 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from tillage.errors import (
+    BusyError,
+    NotExplainedError,
     OverloadedError,
     StoreAwayError,
     TillageError,
+    TimeLimitError,
     TransientError,
+    UnknownDatasetError,
     UnknownKeyError,
+    UnknownLoadError,
     UnknownRouteError,
 )
 
@@ -93,6 +98,19 @@ OVERLOADED = Problem(
     "Overloaded",
     "More is asked for than can be answered. Retry after the seconds that Retry-After names.",
 )
+UNKNOWN_LOAD = Problem(404, UnknownLoadError.code, "Unknown load", "There is no load of the number at the path's end.")
+UNKNOWN_DATASET = Problem(
+    404, UnknownDatasetError.code, "Unknown dataset", "No contract describes a dataset of the name at the path's end."
+)
+NOT_EXPLAINED = Problem(
+    404, NotExplainedError.code, "Not explained", "The path answers from a model that is built whole, not line by line."
+)
+BUSY = Problem(
+    503, BusyError.code, "Busy", "Too many pages are being made. Retry after the seconds that Retry-After names."
+)
+TIME_LIMIT = Problem(
+    503, TimeLimitError.code, "Took too long", "The page was ended, and nothing was changed; the command has no limit."
+)
 NOT_READY = Problem(
     503, "not-ready", "Not ready", "The store does not answer, or its models are not those that are served."
 )
@@ -126,15 +144,27 @@ def respond(
     )
 
 
+_OF_PAGES: Mapping[type[TillageError], Problem] = {
+    UnknownRouteError: UNKNOWN_ROUTE,
+    UnknownKeyError: UNKNOWN_KEY,
+    UnknownLoadError: UNKNOWN_LOAD,
+    UnknownDatasetError: UNKNOWN_DATASET,
+    NotExplainedError: NOT_EXPLAINED,
+}
+_PASSING: Mapping[type[TillageError], Problem] = {BusyError: BUSY, TimeLimitError: TIME_LIMIT}
+
+
 def respond_to(error: Exception, instance: str | None) -> Response[bytes]:
     """Any exception as a response; what the server is to blame for is logged, without the exception's own text."""
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _respond_to_refusal(error, instance)
     if isinstance(error, OverloadedError):  # not logged, since there are thousands
         return respond(OVERLOADED, instance, retry_after(error.retry_after_s))
+    if isinstance(error, TillageError) and type(error) in _OF_PAGES:
+        return respond(_OF_PAGES[type(error)], instance)
     _LOG.error("%s: %s", instance or "a path that is not served", describe(error))
     if isinstance(error, TransientError):
-        return respond(STORE_AWAY, instance, retry_after(error.retry_after_s))
+        return respond(_PASSING.get(type(error), STORE_AWAY), instance, retry_after(error.retry_after_s))
     return respond(INTERNAL, instance)
 
 

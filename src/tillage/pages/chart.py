@@ -12,6 +12,7 @@ PARTS = ("accepted", "quarantined", "duplicate", "suppressed")
 HEIGHT = 100.0
 _WIDTH = 10.0
 _GAP = 2.0
+_FEWEST = 14  # days: of one day alone the column would fill the picture
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def days_chart(document: Document, places: Sequence[int], dataset: str, unit: st
         for place in places
     )
     shown = f"{most:,}" if currency is None else amount(most, currency)
-    return Chart(dataset, currency or "rows", tuple(bars), len(places) * _WIDTH, shown, rows, parts)
+    return Chart(dataset, currency or "rows", tuple(bars), max(len(places), _FEWEST) * _WIDTH, shown, rows, parts)
 
 
 def _column(column: int, value: dict[str, int], parts: Sequence[str], most: int) -> list[Bar]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,10 @@ class Figure:
     value: str
     """As JSON writes it."""
     text: str
+
+    def under(self, currency: str) -> Figure:
+        """An amount in a column whose head names the currency."""
+        return replace(self, text=self.text.removesuffix(f" {currency}"))
 
 
 class Document:

@@ -20,7 +20,7 @@ class Entry:
     name: str
     rows: Figure
     amounts: tuple[Figure | None, ...]
-    """One for each currency of the account, in its order; None where nothing is in it."""
+    """One for each currency of the account, in its order, which the head of the column names; None where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ def account(document: Document, place: tuple[str | int, ...], dataset: str, curr
 def _entry(
     document: Document, place: tuple[str | int, ...], part: str, sign: str, currencies: tuple[str, ...]
 ) -> Entry:
-    amounts = (document.amount(*place, f"{part}_minor", currency=code) for code in currencies)
-    return Entry(sign, part, document.count(*place, f"{part}_rows"), tuple(amounts))
+    found = ((code, document.amount(*place, f"{part}_minor", currency=code)) for code in currencies)
+    amounts = tuple(figure.under(code) if figure else None for code, figure in found)
+    return Entry(sign, part, document.count(*place, f"{part}_rows"), amounts)
 
 
 def _balances(document: Document, place: tuple[str | int, ...], parts: Sequence[str], code: str) -> bool:

@@ -81,8 +81,8 @@ def _list(house: House) -> Page:
         for place in places
     ]  # fmt: skip
     unfinished = [one["load"] for one in every if one["state"] in {"open", "failed"}]
-    answer = f"{counted(len(every), 'load')}, of which {counted(len(unfinished), 'is', 'are')} not finished or failed."
-    answer = answer if unfinished else f"{counted(len(every), 'load')}, and none of them is unfinished or failed."
+    amiss = f"load {unfinished[0]} is not finished" if len(unfinished) == 1 else f"{len(unfinished)} are not finished"
+    answer = f"{counted(len(every), 'load')}, and {amiss if unfinished else 'all are finished'}."
     return Page("loads.html", {"answer": answer, "rows": rows, "left_out": len(every) - len(rows),
                                "is_well": not unfinished})  # fmt: skip
 

@@ -95,8 +95,7 @@ def _state(feed: Mapping[str, Any]) -> tuple[bool, str]:
 
 def _answer(document: Document, feeds: list[FeedRow]) -> str:
     """The whole page in one sentence."""
-    amiss = [f"{feed.name} is {feed.state}" if " " not in feed.state else f"{feed.name}: {feed.state}"
-             for feed in feeds if not feed.is_well]  # fmt: skip
+    amiss = [f"{feed.name}: {feed.state}" for feed in feeds if not feed.is_well]
     amiss += [f"load {load} is not finished" for load in document.at("open_loads")]
     law = "the law balances" if document.at("balances") else "THE LAW DOES NOT BALANCE"
     if not amiss:
@@ -104,7 +103,8 @@ def _answer(document: Document, feeds: list[FeedRow]) -> str:
         on_time = " and on time" if any(feed.schedule for feed in feeds) else ""
         return f"{all_in}{on_time}, and {law}."
     well = sum(feed.is_well for feed in feeds)
-    return f"{well} of {counted(len(feeds), 'feed')} {'is' if well == 1 else 'are'} in: {listed(amiss)}. As far as it went, {law}."
+    in_ = f"{well} of {counted(len(feeds), 'feed')} {'is' if well == 1 else 'are'} in"
+    return f"{in_}: {listed(amiss)}. As far as it went, {law}."
 
 
 def _charts(document: Document) -> Iterator[Chart]:

@@ -10,8 +10,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tillage import __version__
-
 
 @cache
 def style() -> tuple[str, bytes]:
@@ -33,5 +31,4 @@ def _templates() -> Environment:
 
 def render(template: str, values: Mapping[str, Any]) -> bytes:
     """The page in UTF-8."""
-    about = {"style": style()[0], "version": __version__}
-    return _templates().get_template(template).render({**about, **values}).encode()
+    return _templates().get_template(template).render({"style": style()[0], **values}).encode()
