@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -111,6 +111,7 @@ def make_app(
     logins: Logins | None = None,
     serving: Serving | None = None,
     on_store_away: Callable[[], None] = lambda: None,
+    pages: Sequence[HTTPRouteHandler] = (),
 ) -> Litestar:
     """The API of `project`, whose models have the columns `outputs` in the store that `lookups` reads.
 
@@ -119,6 +120,7 @@ def make_app(
         logins: Gives tokens to clients; without it there is no path for that.
         serving: How it is one of several; by default it is alone, and asks nobody's host.
         on_store_away: Is told each time that the store does not answer; must return at once.
+        pages: What is served for people beside the routes; ids in their paths are found by `kept`.
 
     Raises:
         OperatorError: a route cannot be served from what the store has; the message says what to do.
@@ -129,7 +131,7 @@ def make_app(
     description = document(project.name, endpoints)
     metrics = Metrics(lookups.reads, serving.counters)
     return Api(
-        Targets(endpoints),
+        Targets(endpoints, (path for page in pages for path in sorted(page.paths))),
         Rows(
             lookups,
             Guard(Tokens(lookups.reads), servers=serving.servers),
@@ -138,6 +140,7 @@ def make_app(
         ),
         _both(metrics.answered, log_access) if serving.is_access_logged else metrics.answered,
         route_handlers=[
+            *pages,
             _page(HEALTH, "application/json", b'{"status":"up"}'),
             _page(OPENAPI_JSON, "application/json", json.dumps(description, ensure_ascii=False).encode()),
             _page(OPENAPI_YAML, "application/yaml", yaml.safe_dump(description, sort_keys=False, encoding="utf-8")),

@@ -6,7 +6,7 @@ The framework's router decodes a path before it splits it, drops empty segments,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tillage.api.addresses import Segments
@@ -28,6 +28,8 @@ class Target:
     endpoint: Endpoint | None = None
     key: str = ""
     """Empty: the path ends before it."""
+    rest: Segments = ()
+    """Of a page: what stands behind its own path."""
 
 
 NOWHERE = Target(f"/{ANY_KEY}", None)
@@ -36,10 +38,15 @@ NOWHERE = Target(f"/{ANY_KEY}", None)
 class Targets:
     """Finds the target of each path; a path that could be both is a key rather than a route without one."""
 
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], pages: Iterable[str] = ()) -> None:
         self._endpoints: Mapping[Segments, Endpoint] = {endpoint.prefix: endpoint for endpoint in endpoints}
+        self._pages = {path.partition("/{")[0]: path.replace(":str", "") for path in pages}
 
     def find(self, segments: Segments) -> Target:
+        first, rest = segments[:1], segments[1:]
+        if (page := f"/{''.join(first)}") in self._pages:
+            rest = () if rest == ("",) else rest
+            return Target(f"{page}/{ANY_KEY}" if rest else page, self._pages[page], rest=rest)
         prefix, last = segments[:-1], "".join(segments[-1:])
         if last and prefix in self._endpoints:
             endpoint = self._endpoints[prefix]

@@ -19,10 +19,12 @@ from tillage.api.app import Serving, make_app
 from tillage.api.logins import Logins
 from tillage.api.logs import log_as_json
 from tillage.api.mending import mending
+from tillage.api.targets import kept
 from tillage.contracts.project import Project
 from tillage.errors import OperatorError
 from tillage.models.basis import Basis, basis_of
 from tillage.models.output import Output
+from tillage.pages.handlers import page_handlers
 from tillage.pipelines.models import check_routes
 from tillage.settings import Settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds
@@ -85,6 +87,7 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
             logins=logins,
             serving=serving,
             on_store_away=mend,
+            pages=page_handlers(root, settings, rest_of=lambda request: kept(request.scope["state"]).rest),
         )
         app.on_shutdown.append(stack.pop_all().close)
     # What is there by now stays; to look through it for garbage would stop all answers for 40 ms, over and over.
