@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from tillage.pipelines.for_people import amount, by_currency
 from tillage.cli.show import cell_text
 from tillage.cli.tables import grid, put
 from tillage.pipelines.as_json import as_json
+from tillage.pipelines.for_people import amount, by_currency
 
 _HEADERS = ("", "read", "accepted", "difference", "note")
 _ROWS = [

@@ -59,9 +59,7 @@ def read_endpoints(
         if route.prefix in OWN_PATHS:
             raise ProjectFileError(f"tillage.yaml: {route.prefix} is a path of the server's own; rename {route.path}")
         if endpoint.prefix[0] in ROOTS:
-            raise ProjectFileError(
-                f"tillage.yaml: /{endpoint.prefix[0]} is a page of the server's; rename {route.path}"
-            )
+            raise ProjectFileError(f"tillage.yaml: /{endpoint.prefix[0]} is a page of ours; rename {route.path}")
         endpoints[endpoint.prefix] = endpoint
     return list(endpoints.values())
 

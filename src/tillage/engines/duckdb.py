@@ -75,8 +75,10 @@ class DuckEngine:
             if self._is_interrupted:
                 raise TimeLimitError(_TOO_LONG)
             yield
-        except duckdb.InterruptException:
-            raise TimeLimitError(_TOO_LONG) from None
+        except (duckdb.InterruptException, ModelError, QueryError):  # what the interrupted statement was for
+            if self._is_interrupted:
+                raise TimeLimitError(_TOO_LONG) from None
+            raise
         finally:
             self._at_work.discard(connection)
 
@@ -374,8 +376,6 @@ class DuckEngine:
                     raise QueryError("only one SELECT can be run here; the data is changed by `tillage run` alone")
                 rows = connection.sql(statements[0].query).to_arrow_table()
                 return rows.rename_columns(_unique(rows.column_names))
-            except duckdb.InterruptException:
-                raise  # said by who opened the connection
             except duckdb.Error as wrong:
                 raise QueryError(f"the query does not run: {wrong}") from None
 

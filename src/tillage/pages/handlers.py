@@ -34,7 +34,7 @@ VIEWS: dict[View, tuple[str, ...]] = {
 }
 """Each view with the paths that it answers; what stands in braces is everything behind the path before it."""
 
-_HTML = "text/html; charset=utf-8"
+_HTML = "text/html"
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 _HEADERS = {
@@ -88,7 +88,7 @@ def _style() -> HTTPRouteHandler:
     path, text = style()
 
     def sheet() -> Response[bytes]:
-        return Response(text, media_type="text/css; charset=utf-8", headers=_FOR_EVER)
+        return Response(text, media_type="text/css", headers=_FOR_EVER)
 
     return HTTPRouteHandler(path, http_method=_READS, sync_to_thread=False)(sheet)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillage.errors import UnknownRouteError
 from tillage.pages.figures import Document, Figure, counted, listed
 from tillage.pages.looking import Asked, Page
 from tillage.pages.reasons import reason_rows
@@ -28,10 +27,8 @@ class Stuck:
         return f" with {listed([figure.text for figure in self.amounts])}" if self.amounts else ""
 
 
-def quarantine(house: House, asked: Asked) -> Page:
+def quarantine(house: House, _: Asked) -> Page:
     """Codes, counts and money; no value of a record."""
-    if asked.rest:
-        raise UnknownRouteError("there is no page under this path")
     found = status(house)
     reasons = Document(
         "quarantine list", reasons_document(found.reasons, [way_out(house, one) for one in found.reasons])

@@ -1,0 +1,484 @@
+"""The pages over a real house: each figure is that of the command's JSON, and nothing that is shown is markup."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from litestar.testing import TestClient
+from typer.testing import CliRunner
+
+from tests.integration.page_reading import PageRead, check_figures, read_page
+from tests.integration.shops import CONTRACT, Shop, customer, make_shop, order
+from tillage.api.app import make_app
+from tillage.api.targets import kept
+from tillage.cli.app import app as commands
+from tillage.errors import BusyError, OperatorError, TimeLimitError
+from tillage.pages import ROOTS
+from tillage.pages.gate import Gate
+from tillage.pages.handlers import VIEWS, page_handlers
+from tillage.pages.looking import Asked, Page, look
+from tillage.pages.overview import overview
+from tillage.pages.rendering import style
+from tillage.pipelines import arrival as arriving
+from tillage.pipelines import failing
+from tillage.pipelines.arrival import arrival
+from tillage.pipelines.explain import explain
+from tillage.pipelines.house import House
+from tillage.settings import Settings, read_settings
+from tillage.stores.postgres.lookups import Lookups, column_kinds
+
+HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9"}
+HOSTILE = '<script>alert("k&1")</script>'
+HOSTILE_FILE = "2<img src=x onerror=alert(2)>.jsonl"
+MANY, LINES = "many", 60
+CANARY = "canary-91be"
+EXPLAINED = {"c1": "/spend/c1", HOSTILE: f"/spend/{HOSTILE}", MANY: f"/spend/{MANY}"}
+PATHS = {
+    "/": ["status"],
+    "/loads": ["load show"],
+    "/loads/1": ["load show 1"],
+    "/loads/2": ["load show 2"],
+    "/quarantine": ["quarantine list", "status"],
+    "/explain": [],
+    "/explain/spend": [],
+    "/explain/spend/c1": ["explain"],
+    f"/explain/spend/{quote(HOSTILE, safe='')}": ["explain"],
+    "/explain/spend/many?page=2": ["explain"],
+    "/data": [],
+    "/data/orders": [],
+}
+
+
+def settings_of(shop: Shop) -> Settings:
+    return read_settings({"TILLAGE_STORE_DSN": shop.dsn, "TILLAGE_THREADS": "2"})
+
+
+def said(shop: Shop, *words: str) -> Any:
+    """What the command prints as JSON."""
+    done = CliRunner().invoke(commands, [*words, "--json", "-C", str(shop.root)], env={"TILLAGE_STORE_DSN": shop.dsn})
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def client_of(shop: Shop, gate: Gate | None = None) -> TestClient[Any]:
+    with shop.open() as house:
+        project, outputs = house.project, house.folds.outputs()
+    rest_of = lambda request: kept(request.scope["state"]).rest  # noqa: E731  (as the server gives it)
+    pages = page_handlers(shop.root, settings_of(shop), rest_of=rest_of, gate=gate)
+    return TestClient(make_app(project, outputs, Lookups(shop.dsn, outputs, column_kinds(shop.dsn)), pages=pages))
+
+
+@pytest.fixture(scope="module")
+def filled(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Two loads, the second with names that would be markup, and one customer of many lines."""
+    shop = make_shop(tmp_path_factory.mktemp("pages") / "shop", server, "pages")
+    shop.edit(CONTRACT, "description: Who ordered.", 'description: \'<b onclick="x">Who</b> & "whom"\'')
+    shop.land("1.jsonl", customer("c1", order("1"), order("2", 103.23), order("3", "much")), customer("c2"))
+    shop.run()
+    odd = order("4", 11.5) | {"basket": [{"productId": HOSTILE, "productType": "hot food",
+                                          "grossMerchandiseValueEur": 11.5}]}  # fmt: skip
+    many = customer(MANY, *(order(f"m{number}", 1.15 + number) for number in range(LINES)))
+    shop.land(HOSTILE_FILE, customer(HOSTILE, odd, order("5", 1.155)), many, {"orders": []})
+    (shop.root / "landing/orders/3.jsonl").write_text('{"customerId": [\n')
+    shop.run()
+    return shop
+
+
+@pytest.fixture(scope="module")
+def client(filled: Shop) -> Iterator[TestClient[Any]]:
+    with client_of(filled) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def documents(filled: Shop) -> dict[str, Any]:
+    """What each command prints, but for `explain`, of which there are several."""
+    found = {words: said(filled, *words.split()) for words in ("status", "load show", "quarantine list")}
+    return found | {f"load show {number}": said(filled, "load", "show", str(number)) for number in (1, 2)}
+
+
+def page(client: TestClient[Any], path: str) -> PageRead:
+    response = client.get(path, headers=HTML)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    return read_page(response.text)
+
+
+# --- figures
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_figure_is_that_of_the_command_that_it_names(
+    client: TestClient[Any], filled: Shop, documents: dict[str, Any], path: str
+) -> None:
+    found = page(client, path)
+    assert {one.of for one in found.figures} == set(PATHS[path])
+    if not found.figures:
+        return
+    known = documents
+    for key, served in EXPLAINED.items():
+        if path.startswith("/explain") and quote(key, safe="") in path:
+            known = documents | {"explain": said(filled, "explain", served)}
+    check_figures(found.figures, known)
+
+
+def test_first_page_has_the_whole_law_of_each_dataset(client: TestClient[Any], documents: dict[str, Any]) -> None:
+    found = page(client, "/")
+    parts = ("read", "accepted", "waiting", "duplicate", "suppressed", "discarded", "difference")
+    rows = {f"/datasets/{name}/{part}_rows" for name in ("customers", "orders") for part in parts}
+    assert rows | {f"/datasets/orders/{part}_minor" for part in parts} <= found.places("status")
+    assert "Feed orders is in, and the law balances." in found.words
+    assert documents["status"]["balances"] is True
+    orders = documents["status"]["datasets"]["orders"]
+    assert f"{orders['read_rows']} orders read = {orders['accepted_rows']} accepted +" in found.words
+    assert {"/feeds/0/new_files", "/days/0/read_rows", "/days/0/accepted_rows"} <= found.places("status")
+
+
+def test_days_add_up_to_what_came(documents: dict[str, Any]) -> None:
+    days = [day for day in documents["status"]["days"] if day["dataset"] == "orders"]
+    orders = documents["status"]["datasets"]["orders"]
+    for part in ("read_rows", "accepted_rows", "read_minor", "accepted_minor", "duplicate_rows"):
+        assert sum(day[part] for day in days) == orders[part]
+
+
+def test_quarantine_has_each_reason_with_rows_money_and_the_command_that_frees_it(
+    client: TestClient[Any], documents: dict[str, Any]
+) -> None:
+    found = page(client, "/quarantine")
+    reasons = documents["quarantine list"]
+    assert {one["code"] for one in reasons} >= {"unreadable", "missing", "type", "money_scale"}
+    for place, one in enumerate(reasons):
+        assert f"/{place}/rows" in found.places("quarantine list")
+        assert (f"/{place}/minor" in found.places("quarantine list")) is (one["dataset"] == "orders")
+        assert one["frees"] in found.words
+
+
+def test_load_says_what_became_of_each_record_by_file_and_by_reason(documents: dict[str, Any]) -> None:
+    (load,) = documents["load show 2"]
+    files = load["outcome"]["files"]
+    assert {one["file"] for one in files} == {f"landing/orders/{HOSTILE_FILE}", "landing/orders/3.jsonl"}
+    for name, counts in load["datasets"].items():
+        own = [one for one in files if one["dataset"] == name]
+        for part in ("accepted", "quarantined", "duplicate", "suppressed"):
+            assert sum(one[f"{part}_rows"] for one in own) == counts[f"{part}_rows"], (name, part)
+    reasons = {(one["dataset"], one["code"]): one["rows"] for one in load["outcome"]["reasons"]}
+    assert reasons == {("customers", "unreadable"): 1, ("customers", "missing"): 1, ("orders", "money_scale"): 1}
+    assert "outcome" not in documents["load show"][0]
+
+
+def test_explanation_shows_a_hundred_lines_a_page_and_sums_of_all(client: TestClient[Any], filled: Shop) -> None:
+    document = said(filled, "explain", f"/spend/{MANY}")
+    parts = [f"/parts/{place}/line" for place, one in enumerate(document["parts"]) if one["dataset"] == "orders"]
+    assert len(parts) == 2 * LINES
+    first, second, beyond = (page(client, f"/explain/spend/{MANY}?page={number}") for number in (1, 2, 99999))
+    shown = [[one.at for one in found.figures if one.at.endswith("/line")] for found in (first, second)]
+    assert shown == [parts[:100], parts[100:]]
+    assert first.places("explain") & second.places("explain") >= {"/sums/net_minor", "/served/net_minor"}
+    assert second.figures == beyond.figures
+    assert f"/explain/spend/{MANY}?page=2" in first.links
+    assert f"1 to 100 of {2 * LINES}" in first.words
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "", "1" * 5000])
+def test_page_that_is_no_number_is_the_first(client: TestClient[Any], number: str) -> None:
+    assert f"1 to 100 of {2 * LINES}" in page(client, f"/explain/spend/{MANY}?page={number}").words
+
+
+def test_key_may_come_from_the_form(client: TestClient[Any]) -> None:
+    assert page(client, "/explain/spend?key=c1").figures == page(client, "/explain/spend/c1").figures
+    hostile = quote(HOSTILE, safe="")
+    assert page(client, f"/explain/spend?key={hostile}").words == page(client, f"/explain/spend/{hostile}").words
+
+
+def test_page_of_a_dataset_says_what_the_command_says(client: TestClient[Any], filled: Shop) -> None:
+    document, words = said(filled, "data", "orders"), page(client, "/data/orders").words
+    columns = {one["name"]: one for one in document["columns"]}
+    assert list(columns) == ["order_id", "customer_id", "lines", "lines.product_id", "lines.product_type",
+                             "lines.gross"]  # fmt: skip
+    assert columns["customer_id"]["comes_from"] == ["$.customerId of the record"]
+    assert [one["name"] for one in columns["lines.gross"]["stored"]] == [
+        f"lines.{name}" for name in ("gross_minor", "net_minor", "vat_bp")
+    ]
+    assert "VAT by product_type: hot food 15 %, cold food 7 %, beverage 9 %" in columns["lines.gross"]["rules"]
+    assert (document["models"], document["routes"]) == (["customer_spend"], ["/spend/{customerId}"])
+    for column in document["columns"]:
+        for text in (column["name"], column["description"], *column["comes_from"], *column["rules"]):
+            assert text in words, text
+
+
+# --- what is shown is text
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_page_holds_no_markup_but_its_own(client: TestClient[Any], path: str) -> None:
+    found = page(client, path)
+    assert not {"script", "img", "b", "style", "iframe", "object"} & set(found.tags)
+    assert not [name for name in found.attributes if name.startswith("on") or name == "style"]
+
+
+def test_hostile_names_are_shown_as_they_are(client: TestClient[Any]) -> None:
+    assert HOSTILE_FILE in page(client, "/loads/2").words
+    explained = page(client, f"/explain/spend/{quote(HOSTILE, safe='')}").words
+    assert f"/spend/{HOSTILE} is made of" in explained
+    assert f"product_id {HOSTILE}" in explained
+    assert '<b onclick="x">Who</b> & "whom"' in page(client, "/data/orders").words
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/loads/99"])
+def test_page_refers_to_nothing_outside(client: TestClient[Any], path: str) -> None:
+    html = client.get(path, headers=HTML).text
+    for link in read_page(html).links:
+        assert re.match(r"/(?!/)|#|data:image/svg", link), link
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", html)
+
+
+def test_style_sheet_is_one_file_that_refers_to_nothing_and_is_kept_for_ever(client: TestClient[Any]) -> None:
+    path, _ = style()
+    assert path in page(client, "/").links
+    response = client.get(path)
+    assert response.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in response.headers["cache-control"]
+    assert not re.search(r"url\(|@import|http", response.text)
+
+
+@pytest.mark.parametrize(("path", "status"), [*((path, 200) for path in PATHS), ("/loads/99", 404)])
+def test_browser_is_told_to_run_nothing_and_keep_nothing(client: TestClient[Any], path: str, status: int) -> None:
+    response = client.get(path, headers=HTML)
+    assert response.status_code == status
+    policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["style-src"] == policy["form-action"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert "script-src" not in policy
+    headers = ("x-content-type-options", "referrer-policy", "cache-control")
+    assert [response.headers[name] for name in headers] == ["nosniff", "no-referrer", "no-store"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_page_can_be_walked_by_its_parts(client: TestClient[Any], path: str) -> None:
+    found = page(client, path)
+    assert [found.tags.count(tag) for tag in ("h1", "main", "header", "footer")] == [1, 1, 1, 1]
+    assert "#main" in found.links
+    assert found.tags.count("table") == found.tags.count("caption")
+
+
+# --- what is not there
+
+
+UNKNOWN = {
+    f"/loads/{CANARY}": "unknown-load",
+    "/loads/99": "unknown-load",
+    "/loads/1/2": "unknown-load",
+    "/loads//1": "unknown-load",
+    "/loads/1/": "unknown-load",
+    "/loads/%FF": "unknown-load",
+    f"/loads/{'9' * 40}": "unknown-load",
+    f"/data/{CANARY}": "unknown-dataset",
+    "/data/orders/x": "unknown-dataset",
+    "/data/%FF": "unknown-dataset",
+    f"/explain/{CANARY}/c1": "unknown-route",
+    "/explain/spend/c1/x": "unknown-route",
+    f"/explain/spend/{CANARY}": "unknown-key",
+    "/explain/spend/%00": "unknown-key",
+    "/explain/spend/%FF": "unknown-key",
+    f"/explain/spend?key={CANARY}": "unknown-key",
+}
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+def test_what_is_unknown_is_404_for_people_and_for_programs_and_is_not_repeated(
+    client: TestClient[Any], path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        caplog.handler.addFilter(lambda record: not record.name.startswith("httpx"))  # the test's own requests
+        for_people, for_programs = client.get(path, headers=HTML), client.get(path)
+    assert (for_people.status_code, for_programs.status_code) == (404, 404)
+    assert len([link for link in read_page(for_people.text).links if link != "#main"]) >= 7
+    assert for_programs.headers["content-type"] == "application/problem+json"
+    assert for_programs.json()["type"] == f"urn:tillage:problem:{UNKNOWN[path]}"
+    last = path.rsplit("/", 1)[1].rsplit("=", 1)[-1]
+    for text in (for_people.text, for_programs.text, caplog.text):
+        assert CANARY not in text
+        assert len(last) < 3 or last not in text
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/quarantine/x", "/loads%2F1", "/style-0.css"])
+def test_path_of_no_page_is_a_problem(client: TestClient[Any], path: str) -> None:
+    assert client.get(path, headers=HTML).json()["status"] == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/loads/1", "/quarantine", "/explain/spend/c1", "/data/orders"])
+def test_pages_are_read_only(client: TestClient[Any], path: str) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert client.request(method, path).status_code == 405
+    assert client.head(path).status_code == 200
+
+
+def test_page_of_a_house_where_nothing_ran_makes_nothing(server: str, tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop", server, "pages_of_nothing")
+    with pytest.raises(OperatorError, match="make it: tillage run"):
+        look(shop.root, settings_of(shop), overview, Asked())
+    with psycopg.connect(shop.dsn) as connection:
+        assert connection.execute("select count(*) from pg_namespace where nspname = 'tillage'").fetchone() == (0,)
+    assert not list(shop.root.glob("data/lake/**/*.json"))
+
+
+def test_project_that_cannot_be_read_is_a_page_that_says_so(server: str, tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop", server, "pages_of_a_wrong_project")
+    shop.land("1.jsonl", customer("c1", order("1")))
+    shop.run()
+    with client_of(shop) as client:
+        shop.edit(CONTRACT, "kind: DataContract", "kind: Nonsense")
+        response = client.get("/", headers=HTML)
+    assert response.status_code == 500
+    assert "tillage doctor" in read_page(response.text).words
+
+
+# --- at most two at once, and not for long
+
+
+def test_third_page_waits_and_is_refused_without_being_begun() -> None:
+    may_end, begun = Event(), []
+
+    def work(name: str) -> str:
+        begun.append(name)
+        may_end.wait()
+        return name
+
+    async def ask() -> None:
+        gate = Gate(2, wait_s=60)
+        running = [asyncio.create_task(gate.through(lambda name=name: work(name))) for name in "ab"]
+        while len(begun) < 2:
+            await asyncio.sleep(0)
+        gate._wait_s = 0.0
+        with pytest.raises(BusyError):
+            await gate.through(lambda: work("c"))
+        may_end.set()
+        gate._wait_s = 60
+        assert await asyncio.gather(*running) == ["a", "b"]
+        assert await gate.through(lambda: "d") == "d"
+
+    asyncio.run(ask())
+    assert sorted(begun) == ["a", "b"]
+
+
+def test_page_that_found_no_thread_is_503_with_retry_after(filled: Shop) -> None:
+    may_end, gate = Event(), Gate(1, wait_s=0.0)
+    gate._threads.submit(may_end.wait)
+    try:
+        with client_of(filled, gate) as client:
+            for_people, for_programs = client.get("/", headers=HTML), client.get("/")
+    finally:
+        may_end.set()
+    assert (for_people.status_code, for_programs.status_code) == (503, 503)
+    assert for_people.headers["retry-after"] == for_programs.headers["retry-after"] == "5"
+    assert for_programs.json()["type"] == "urn:tillage:problem:busy"
+    assert "Too many pages" in read_page(for_people.text).words
+
+
+def test_pages_asked_for_at_once_are_all_given(client: TestClient[Any]) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda _: client.get("/quarantine", headers=HTML).status_code, range(12)))
+    assert found == [200] * 12
+
+
+def test_page_whose_time_is_over_is_ended(filled: Shop) -> None:
+    def endless(house: House, _: Asked) -> Page:
+        while True:
+            house.engine.column_types(house.models.folds["customer_spend"])
+
+    with pytest.raises(TimeLimitError, match="nothing was changed"):
+        look(filled.root, settings_of(filled), endless, Asked(), most_s=0.05)
+
+
+def test_interrupted_engine_computes_nothing_more(filled: Shop) -> None:
+    with filled.open() as house:
+        house.engine.interrupt()
+        with pytest.raises(TimeLimitError):
+            explain(house, "/spend/c1")
+
+
+# --- on time
+
+
+def test_feed_is_late_when_nothing_came_since_its_tick_and_a_quarter_of_an_hour(shop: Shop) -> None:
+    shop.edit("tillage.yaml", "format: jsonl}", 'format: jsonl, schedule: "0 6 * * *"}')
+    shop.land("1.jsonl", customer("c1", order("1")))
+    shop.run()
+    with shop.open() as house:
+        now = house.now()
+        tick = (now + timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
+        moments = {tick - timedelta(seconds=1): False, tick + arriving.GRACE / 2: False, tick + arriving.GRACE: True}
+        for moment, is_late in moments.items():
+            (feed,) = arrival(replace(house, now=lambda moment=moment: moment)).feeds
+            assert feed.is_late is is_late, moment
+        assert feed.due_at == tick
+        late = replace(house, now=lambda: tick + arriving.GRACE)
+        assert f"orders: late: nothing came since {tick:%Y-%m-%d %H:%M}Z" in overview(late, Asked()).values["answer"]
+
+
+def test_files_at_the_door_are_counted_without_being_opened(shop: Shop) -> None:
+    shop.land("1.jsonl", customer("c1", order("1")))
+    shop.run()
+    shop.land("2.jsonl.gz", customer("c2"))
+    (shop.root / "landing/orders/3.jsonl.gz").write_bytes(b"\x1f\x8b torn")
+    (shop.root / "landing/orders/4.jsonl.part").write_bytes(b"")
+    with shop.open() as house:
+        (feed,) = arrival(house).feeds
+        assert (feed.new_files, feed.refused_files, feed.last_load) == (2, 0, 1)
+    shop.run()
+    with shop.open() as house:
+        (feed,) = arrival(house).feeds
+        assert (feed.new_files, feed.refused_files) == (1, 1)
+        assert "orders: 1 file refused" in overview(house, Asked()).values["answer"]
+
+
+def test_feed_whose_folder_is_gone_is_said_to_be_so(shop: Shop) -> None:
+    shop.land("1.jsonl", customer("c1", order("1")))
+    shop.run()
+    (shop.root / "landing").rename(shop.root / "elsewhere")
+    with client_of(shop) as client:
+        words = page(client, "/").words
+    assert "its door cannot be looked at" in words
+    assert "mkdir -p landing/orders" in words
+
+
+def test_load_that_failed_says_why_and_what_to_do(shop: Shop) -> None:
+    shop.edit("tillage.yaml", "format: jsonl}", "format: jsonl, maxQuarantine: 0}")
+    shop.land("1.jsonl", customer("c1", order("1", "much")))
+    shop.run()
+    with client_of(shop) as client:
+        first, load = page(client, "/"), page(client, "/loads/1")
+        assert "orders: stopped by load 1" in first.words
+        assert "tillage load retry 1 --reason TEXT" in load.words
+        with shop.open() as house:
+            failing.abandon(house, 1, reason="<i>a test</i>", wait_s=1)
+        assert "<i>a test</i>" in page(client, "/loads/1").words
+
+
+def test_days_begin_in_the_zone_of_the_project(shop: Shop) -> None:
+    shop.land("1.jsonl", customer("c1", order("1")))
+    shop.run()
+    with shop.open() as house:
+        (planned,) = (one.planned_at for one in house.ledger.summaries())
+        for zone, hours in (("UTC", 0), ("Pacific/Kiritimati", 14), ("Etc/GMT+12", -12)):
+            found = arrival(replace(house, project=replace(house.project, zone=zone))).days
+            assert {one.day for one in found} == {(planned.astimezone(UTC) + timedelta(hours=hours)).date()}
+
+
+def test_no_served_path_begins_as_a_page_does() -> None:
+    paths = {path for paths in VIEWS.values() for path in paths}
+    assert {path.split("/")[1] for path in paths} - {""} == set(ROOTS)
