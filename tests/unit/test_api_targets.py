@@ -99,6 +99,36 @@ def test_router_never_sees_a_key() -> None:
     assert targets("/spend/{customerId}").find(("spent", "c1879")).path == "/*"
 
 
+PAGES = ["/", "/loads", "/loads/{load:str}", "/quarantine", "/explain", "/explain/{path:str}"]
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "path", "instance", "rest"),
+    [
+        (b"/", "/", "/", ()),
+        (b"/loads", "/loads", "/loads/{load}", ()),
+        (b"/loads/", "/loads", "/loads/{load}", ()),
+        (b"/loads/7", "/loads/*", "/loads/{load}", ("7",)),
+        (b"/loads/7?page=2", "/loads/*", "/loads/{load}", ("7",)),
+        (b"/explain/spend/a%2Fb", "/explain/*", "/explain/{path}", ("spend", "a/b")),
+        (b"/quarantine", "/quarantine", "/quarantine", ()),
+        (b"/quarantine/x", "/*", None, ()),
+        (b"//loads", "/*", None, ()),
+        (b"/loads%2F7", "/*", None, ()),
+    ],
+)
+def test_page_is_found_and_what_stands_behind_it_is_no_part_of_its_path(
+    raw_path: bytes, path: str, instance: str | None, rest: tuple[str, ...]
+) -> None:
+    found = Targets([Endpoint(route("/spend/{a}"), ())], PAGES).find(segments_of({"raw_path": raw_path}))
+    assert (found.path, found.instance, found.rest, found.key) == (path, instance, rest, "")
+
+
+def test_route_below_a_page_is_refused() -> None:
+    with pytest.raises(ProjectFileError, match="/explain is a page of ours; rename /explain/spend/"):
+        read_endpoints(Project("shop", (), (route("/explain/spend/{a}"),)), OUTPUTS, KINDS)
+
+
 def test_two_routes_with_one_path_are_refused() -> None:
     project = Project("shop", (), (route("/spend/{a}"), route("/spend/{b}")))
     with pytest.raises(ProjectFileError, match=r"/spend/\{a\} and /spend/\{b\} are the same path"):

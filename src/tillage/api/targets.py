@@ -45,8 +45,7 @@ class Targets:
     def find(self, segments: Segments) -> Target:
         first, rest = segments[:1], segments[1:]
         if (page := f"/{''.join(first)}") in self._pages:
-            rest = () if rest == ("",) else rest
-            return Target(f"{page}/{ANY_KEY}" if rest else page, self._pages[page], rest=rest)
+            return self._page(page, () if rest == ("",) else rest)
         prefix, last = segments[:-1], "".join(segments[-1:])
         if last and prefix in self._endpoints:
             endpoint = self._endpoints[prefix]
@@ -57,6 +56,12 @@ class Targets:
             return Target(endpoint.route.prefix, endpoint.route.path, endpoint)
         path = "/" + "/".join(segments)
         return Target(path, path) if path in OWN_PATHS else NOWHERE
+
+    def _page(self, page: str, rest: Segments) -> Target:
+        declared = self._pages[page]
+        if rest and "{" not in declared:
+            return NOWHERE
+        return Target(f"{page}/{ANY_KEY}" if rest else page, declared, rest=rest)
 
 
 def keep(state: dict[str, object], target: Target) -> None:
