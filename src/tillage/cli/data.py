@@ -39,7 +39,7 @@ def _print(found: Meaning) -> None:
     rows = [
         (one.name, one.kind, ", ".join(one.comes_from), "; ".join(one.rules), one.description) for one in found.columns
     ]
-    put(out, grid(("column", "type", "comes from", "passes if", "means"), rows))
+    put(out, grid(("column", "type", "comes from", "rules", "means"), rows))
     for rule in found.rules:
         out.print(f"{rule.severity} {rule.name}: {rule.words}", soft_wrap=True)
     out.print(f"models made of it: {', '.join(found.models) or 'none'}; served: {', '.join(found.routes) or 'nowhere'}")
