@@ -239,6 +239,12 @@ class NotExplainedError(OperatorError):
     code = "not-explained"
 
 
+class TooManyLinesError(OperatorError):
+    """A number is made of more lines than whoever asked can take at once."""
+
+    code = "too-many-lines"
+
+
 class ExportError(OperatorError):
     """A table cannot be exported: there is none of that name, a value does not fit, or not to there."""
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,6 +28,7 @@ from tillage.api.targets import kept
 from tillage.cli.app import app as commands
 from tillage.errors import BusyError, OperatorError, TimeLimitError
 from tillage.pages import ROOTS
+from tillage.pages import explained as module
 from tillage.pages.gate import Gate
 from tillage.pages.handlers import VIEWS, page_handlers
 from tillage.pages.looking import Asked, Page, look
@@ -37,6 +39,7 @@ from tillage.pipelines import failing
 from tillage.pipelines.arrival import arrival
 from tillage.pipelines.explain import explain
 from tillage.pipelines.house import House
+from tillage.pipelines.quarantine import replay
 from tillage.settings import Settings, read_settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds
 
@@ -217,6 +220,49 @@ def test_page_of_a_dataset_says_what_the_command_says(client: TestClient[Any], f
     for column in document["columns"]:
         for text in (column["name"], column["description"], *column["comes_from"], *column["rules"]):
             assert text in words, text
+
+
+def test_load_that_took_up_what_waited_names_the_files_that_it_came_from(shop: Shop) -> None:
+    shop.land("1.jsonl", customer("c1", order("1"), order("2") | {"basket": [{"productId": "p", "productType": "cake",
+              "grossMerchandiseValueEur": 1.15}]}))  # fmt: skip
+    shop.run()
+    shop.edit(CONTRACT, "rates: {hot food: 15", "rates: {cake: 7, hot food: 15")
+    with shop.open() as house:
+        (number,) = replay(house, wait_s=1).counts
+    (load,) = said(shop, "load", "show", str(number))
+    (one,) = load["outcome"]["files"]
+    assert (one["file"], one["size_bytes"], one["dataset"]) == ("landing/orders/1.jsonl", None, "orders")
+    assert (one["records"], one["accepted_rows"]) == (1, 1)
+    with client_of(shop) as client:
+        found = page(client, f"/loads/{number}")
+    assert (
+        f"Load {number} took up what waited in quarantine of orders, and every record is accounted for." in found.words
+    )
+    check_figures(found.figures, {f"load show {number}": [load]})
+
+
+def test_number_of_a_model_that_is_built_whole_is_said_to_be_so(shop: Shop) -> None:
+    model = "select customer_id, net_minor, rank() over (order by net_minor desc) as place from customer_spend"
+    (shop.root / "models/ranks.sql").write_text(model)
+    with (shop.root / "tillage.yaml").open("a") as file:
+        file.write("\n  /rank/{id}: {from: ranks, fields: {id: customer_id, place: place}}\n")
+    shop.land("1.jsonl", customer("c1", order("1")))
+    shop.run()
+    with client_of(shop) as client:
+        for_people, for_programs = client.get("/explain/rank/c1", headers=HTML), client.get("/explain/rank/c1")
+    assert (for_people.status_code, for_programs.json()["type"]) == (404, "urn:tillage:problem:not-explained")
+    assert "not added up line by line" in read_page(for_people.text).words
+
+
+def test_number_of_more_lines_than_a_page_can_take_names_the_command(
+    client: TestClient[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_LINES", 2 * LINES)  # and one row of the customer, which adds nothing
+    response = client.get(f"/explain/spend/{MANY}", headers=HTML)
+    assert response.status_code == 404
+    assert "tillage explain" in read_page(response.text).words
+    monkeypatch.setattr(module, "MOST_LINES", 2 * LINES + 1)
+    assert client.get(f"/explain/spend/{MANY}", headers=HTML).status_code == 200
 
 
 # --- what is shown is text
@@ -444,6 +490,17 @@ def test_files_at_the_door_are_counted_without_being_opened(shop: Shop) -> None:
         (feed,) = arrival(house).feeds
         assert (feed.new_files, feed.refused_files) == (1, 1)
         assert "orders: 1 file refused" in overview(house, Asked()).values["answer"]
+
+
+def test_members_of_known_zip_files_are_known_and_what_only_reading_could_tell_is_not_said(shop: Shop) -> None:
+    with zipfile.ZipFile(shop.root / "landing/orders/1.zip", "w") as zipped:
+        zipped.writestr("a.jsonl", json.dumps(customer("c1", order("1"))))
+    shop.run()
+    with shop.open() as house:
+        assert arrival(house).feeds[0].new_files == 0
+    shop.edit("tillage.yaml", "format: jsonl}", "format: jsonl, sameContent: skip}")
+    with client_of(shop) as client:
+        assert "/feeds/0/new_files" not in page(client, "/").places("status")
 
 
 def test_feed_whose_folder_is_gone_is_said_to_be_so(shop: Shop) -> None:

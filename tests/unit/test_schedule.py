@@ -58,6 +58,21 @@ def test_no_tick_is_in_the_past_while_an_hour_is_repeated(minutes: int) -> None:
         assert after > moment
 
 
+@pytest.mark.parametrize("start", ["2027-03-27 23:00", "2027-10-30 23:00", "2027-07-01 03:59"])
+@pytest.mark.parametrize("minutes", range(0, 181, 10))
+def test_the_last_tick_is_the_one_before_the_next(start: str, minutes: int) -> None:
+    moment = utc(start) + timedelta(minutes=minutes)
+    for text in ("30 2 * * *", "0 2,3 * * *", "*/15 * * * *", "0 6 1 1 *"):
+        schedule = Schedule(text, BERLIN)
+        last = schedule.before(moment)
+        assert last is not None
+        assert last <= moment
+        assert schedule.after(last - timedelta(seconds=1)) == last
+        following = schedule.after(last)
+        assert following is not None
+        assert following > moment
+
+
 def test_hours_that_begin_with_a_star_follow_real_time_through_both_changes() -> None:
     assert ticks("0 * * * *", BERLIN, "2027-03-28 00:30", 3) == ["03-28 01:00", "03-28 02:00", "03-28 03:00"]
     assert ticks("0 * * * *", BERLIN, "2027-10-30 23:30", 3) == ["10-31 00:00", "10-31 01:00", "10-31 02:00"]

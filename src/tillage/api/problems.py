@@ -23,6 +23,7 @@ from tillage.errors import (
     StoreAwayError,
     TillageError,
     TimeLimitError,
+    TooManyLinesError,
     TransientError,
     UnknownDatasetError,
     UnknownKeyError,
@@ -105,6 +106,9 @@ UNKNOWN_DATASET = Problem(
 NOT_EXPLAINED = Problem(
     404, NotExplainedError.code, "Not explained", "The path answers from a model that is built whole, not line by line."
 )
+TOO_MANY_LINES = Problem(
+    404, TooManyLinesError.code, "Too many lines", "The command lists all of them: tillage explain"
+)
 BUSY = Problem(
     503, BusyError.code, "Busy", "Too many pages are being made. Retry after the seconds that Retry-After names."
 )
@@ -150,6 +154,7 @@ _OF_PAGES: Mapping[type[TillageError], Problem] = {
     UnknownLoadError: UNKNOWN_LOAD,
     UnknownDatasetError: UNKNOWN_DATASET,
     NotExplainedError: NOT_EXPLAINED,
+    TooManyLinesError: TOO_MANY_LINES,
 }
 _PASSING: Mapping[type[TillageError], Problem] = {BusyError: BUSY, TimeLimitError: TIME_LIMIT}
 

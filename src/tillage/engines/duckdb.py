@@ -291,7 +291,9 @@ class DuckEngine:
         with self._look() as connection:
             return _added_up(connection, fold, deltas), shares
 
-    def explained(self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str) -> list[dict[str, Any]]:
+    def explained(
+        self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str, *, most: int | None = None
+    ) -> list[dict[str, Any]]:
         with self._look() as connection:
             sql = {
                 dataset: f"select *, 1::tinyint as _sign from ({self.standing(dataset, seen)})"
@@ -303,6 +305,7 @@ class DuckEngine:
                 select * from ({fold.explain_sql}) left join ({rates}) using (_dataset, _record)
                 where cast({name(column)} as varchar) = $1
                 order by _record."load", _record.source, _record.ordinal, _record.unit, _dataset, _line_no nulls first
+                {"" if most is None else f"limit {int(most) + 1}"}
             """
             rows: list[dict[str, Any]] = connection.sql(statement, params=[key]).to_arrow_table().to_pylist()
         return [

@@ -17,6 +17,8 @@ from tillage.pipelines.explain import Explanation, explain_row
 from tillage.pipelines.house import House
 
 LINES_A_PAGE = 100
+# What one page is made from lies in memory whole, several times over.
+MOST_LINES = 100_000
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,14 @@ def explained(house: House, asked: Asked) -> Page:
     Raises:
         UnknownRouteError, UnknownKeyError: nothing is served there.
         NotExplainedError: its model is built whole.
+        TooManyLinesError: there are more than `MOST_LINES`.
     """
     if not asked.rest:
         return Page("explain.html", {"answer": _choice(house), "is_well": True, "routes": house.project.routes})
     route, key = _route(house, asked)
     if not key:
         return Page("explain.html", {"answer": _choice(house), "is_well": True, "routes": [route]})
-    found = explain_row(house, route, key)
+    found = explain_row(house, route, key, most=MOST_LINES)
     document = Document("explain", explanation_document(found))
     columns = list(found.currencies)
     path = f"{route.prefix}/{found.key}"

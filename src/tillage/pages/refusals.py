@@ -11,6 +11,7 @@ from tillage.errors import (
     StoreAwayError,
     TillageError,
     TimeLimitError,
+    TooManyLinesError,
     TransientError,
     UnknownDatasetError,
     UnknownKeyError,
@@ -44,6 +45,8 @@ _KNOWN: dict[type[TillageError], Refusal] = {
                              "it may wait in quarantine.", "/quarantine", "What waits"),
     NotExplainedError: Refusal(404, "This number is not added up line by line.", "Its model is built whole from "
                                "others. Explain what it is made of instead.", "/explain", "What can be explained"),
+    TooManyLinesError: Refusal(404, "This number is made of too many lines for a page.", "The command lists all of "
+                               "them: tillage explain", "/explain", "What can be explained"),
     BusyError: Refusal(503, "Too many pages are being made at once.", "Wait some seconds, then load the page again.",
                        *_OVERVIEW),
     TimeLimitError: Refusal(503, "This page took longer than it may.", "Nothing was changed. The command of the same "

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.project import Route
-from tillage.errors import NotExplainedError, UnknownKeyError, UnknownRouteError
+from tillage.errors import NotExplainedError, TooManyLinesError, UnknownKeyError, UnknownRouteError
 from tillage.models.fold import Fold
 from tillage.models.output import currency_in
 from tillage.pipelines.house import House
@@ -118,14 +118,20 @@ def explain(house: House, path: str) -> Explanation:
     return explain_row(house, *_route(house, path))
 
 
-def explain_row(house: House, route: Route, key: str) -> Explanation:
-    """As `explain`, for a route and a key that are told apart already."""
+def explain_row(house: House, route: Route, key: str, *, most: int | None = None) -> Explanation:
+    """As `explain`, for a route and a key that are told apart already.
+
+    Raises:
+        TooManyLinesError: the model reads more than `most` rows for it.
+    """
     by = house.models.row_by(route.model, route.key_column)
     fold = house.models.folds.get(by[0]) if by else None
     if fold is None or by is None:
         raise NotExplainedError(_WHOLE.format(path=route.path, model=route.model, reads=_reads(house, route.model)))
     shown = replace(route, model=fold.name, fields=((route.parameter, by[1]),))  # a view shows rows as they are
-    return at_one_moment(house, lambda published: _explain(house, shown, key, fold, published))
+    return at_one_moment(
+        house, lambda published: _explain(house, shown, key, fold=fold, published=published, most=most)
+    )
 
 
 _WHOLE = (
@@ -146,12 +152,16 @@ def _route(house: House, path: str) -> tuple[Route, str]:
     raise UnknownRouteError(f"nothing is served under this path; tillage.yaml serves {served}")
 
 
-def _explain(house: House, route: Route, key: str, fold: Fold, published: Mapping[str, int]) -> Explanation:
+def _explain(
+    house: House, route: Route, key: str, *, fold: Fold, published: Mapping[str, int], most: int | None
+) -> Explanation:
     if fold.name not in house.folds.digests():
         raise UnknownKeyError(f"model {fold.name} has no table yet; run: tillage run")
     key, served = _served(house, route, key)
     silver = {name: house.visible(name, published) for name in fold.datasets}
-    rows = house.engine.explained(fold, silver, route.key_column, key)
+    rows = house.engine.explained(fold, silver, route.key_column, key, most=most)
+    if most is not None and len(rows) > most:
+        raise TooManyLinesError(f"{route.path}: this is made of more than {most:,} lines; the command lists them all")
     paths = {load: house.ledger.paths(load) for load in {row["_record"]["load"] for row in rows}}
     forgotten = _forgotten(house, rows)
     sums = [output.name for output in fold.sums]

@@ -79,11 +79,11 @@ def _files(house: House, load: Load) -> Iterator[FileOutcome]:
     sizes = {(load.load_seq, one.source): one.size_bytes for one in load.sources}
     loads = {seq for seq, _ in [*records, *sizes]}
     paths = {(seq, source): path for seq in loads for source, path in house.ledger.paths(seq).items()}
-    order = house.datasets()
+    order = {name: place for place, name in enumerate(house.datasets())}  # none is there any more of some old load
     for place in sorted(records.keys() | sizes.keys(), key=lambda place: (paths[place], place)):
         found = units.get(place, {})
         file, size_bytes, read = paths[place], sizes.get(place), records.get(place, 0)
-        for dataset in sorted(found, key=order.index):
+        for dataset in sorted(found, key=lambda name: (order.get(name, len(order)), name)):
             yield FileOutcome(file, size_bytes, read, dataset, **found[dataset])
         if not found:
             yield FileOutcome(file, size_bytes, read, None)

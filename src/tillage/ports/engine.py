@@ -391,10 +391,13 @@ class Engine(Protocol):
         """
         ...
 
-    def explained(self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str) -> list[dict[str, Any]]:
+    def explained(
+        self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str, *, most: int | None = None
+    ) -> list[dict[str, Any]]:
         """The inner rows behind one key, as `Fold.explain_sql` says, in order of position; `_line` decoded.
 
         `_rates` are, by amount, the VAT rates in basis points of the dataset's row, those of its lists' elements aside.
+        Of more than `most` rows no more than one beyond that is given.
         """
         ...
 
