@@ -36,11 +36,12 @@ class Schedule:
 
     def before(self, moment: datetime) -> datetime | None:
         """The last tick that is not later than `moment`, in UTC; None if there was none in the 50 years before."""
-        # Reversed it begins before the moment that it is given, which may be a tick itself.
-        for tick in CronSim(self.text, (moment + _A_MINUTE).astimezone(ZoneInfo(self.zone)), reverse=True):
-            if tick <= moment:
-                return tick.astimezone(UTC)
-        return None
+        ticks = CronSim(self.text, (moment + _A_MINUTE).astimezone(ZoneInfo(self.zone)), reverse=True)
+        last = next((tick.astimezone(UTC) for tick in ticks if tick <= moment), None)
+        # Backwards cronsim takes the second of two equal hours for the first, and so leaves out a tick of it.
+        while last is not None and (following := self.after(last)) is not None and following <= moment:
+            last = following
+        return last
 
 
 def read_zone(name: object) -> str | None:
