@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -19,31 +15,22 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from litestar.testing import TestClient
-from typer.testing import CliRunner
 
-from tests.integration.page_reading import PageRead, check_figures, read_page
+from tests.integration.page_reading import check_figures, read_page
+from tests.integration.paged import HTML, client_of, page, said, settings_of
 from tests.integration.shops import CONTRACT, Shop, customer, make_shop, order
-from tillage.api.app import make_app
-from tillage.api.targets import kept
-from tillage.cli.app import app as commands
 from tillage.errors import BusyError, OperatorError, TimeLimitError
 from tillage.pages import ROOTS
 from tillage.pages import explained as module
 from tillage.pages.gate import Gate
-from tillage.pages.handlers import VIEWS, page_handlers
+from tillage.pages.handlers import VIEWS
 from tillage.pages.looking import Asked, Page, look
 from tillage.pages.overview import overview
 from tillage.pages.rendering import style
-from tillage.pipelines import arrival as arriving
-from tillage.pipelines import failing
-from tillage.pipelines.arrival import arrival
 from tillage.pipelines.explain import explain
 from tillage.pipelines.house import House
 from tillage.pipelines.quarantine import replay
-from tillage.settings import Settings, read_settings
-from tillage.stores.postgres.lookups import Lookups, column_kinds
 
-HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9"}
 HOSTILE = '<script>alert("k&1")</script>'
 HOSTILE_FILE = "2<img src=x onerror=alert(2)>.jsonl"
 MANY, LINES = "many", 60
@@ -63,25 +50,6 @@ PATHS = {
     "/data": [],
     "/data/orders": [],
 }
-
-
-def settings_of(shop: Shop) -> Settings:
-    return read_settings({"TILLAGE_STORE_DSN": shop.dsn, "TILLAGE_THREADS": "2"})
-
-
-def said(shop: Shop, *words: str) -> Any:
-    """What the command prints as JSON."""
-    done = CliRunner().invoke(commands, [*words, "--json", "-C", str(shop.root)], env={"TILLAGE_STORE_DSN": shop.dsn})
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
-
-
-def client_of(shop: Shop, gate: Gate | None = None) -> TestClient[Any]:
-    with shop.open() as house:
-        project, outputs = house.project, house.folds.outputs()
-    rest_of = lambda request: kept(request.scope["state"]).rest  # noqa: E731  (as the server gives it)
-    pages = page_handlers(shop.root, settings_of(shop), rest_of=rest_of, gate=gate)
-    return TestClient(make_app(project, outputs, Lookups(shop.dsn, outputs, column_kinds(shop.dsn)), pages=pages))
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +79,6 @@ def documents(filled: Shop) -> dict[str, Any]:
     """What each command prints, but for `explain`, of which there are several."""
     found = {words: said(filled, *words.split()) for words in ("status", "load show", "quarantine list")}
     return found | {f"load show {number}": said(filled, "load", "show", str(number)) for number in (1, 2)}
-
-
-def page(client: TestClient[Any], path: str) -> PageRead:
-    response = client.get(path, headers=HTML)
-    assert response.status_code == 200, response.text
-    assert response.headers["content-type"] == "text/html; charset=utf-8"
-    return read_page(response.text)
 
 
 # --- figures
@@ -455,85 +416,6 @@ def test_interrupted_engine_computes_nothing_more(filled: Shop) -> None:
         house.engine.interrupt()
         with pytest.raises(TimeLimitError):
             explain(house, "/spend/c1")
-
-
-# --- on time
-
-
-def test_feed_is_late_when_nothing_came_since_its_tick_and_a_quarter_of_an_hour(shop: Shop) -> None:
-    shop.edit("tillage.yaml", "format: jsonl}", 'format: jsonl, schedule: "0 6 * * *"}')
-    shop.land("1.jsonl", customer("c1", order("1")))
-    shop.run()
-    with shop.open() as house:
-        now = house.now()
-        tick = (now + timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
-        moments = {tick - timedelta(seconds=1): False, tick + arriving.GRACE / 2: False, tick + arriving.GRACE: True}
-        for moment, is_late in moments.items():
-            (feed,) = arrival(replace(house, now=lambda moment=moment: moment)).feeds
-            assert feed.is_late is is_late, moment
-        assert feed.due_at == tick
-        late = replace(house, now=lambda: tick + arriving.GRACE)
-        assert f"orders: late: nothing came since {tick:%Y-%m-%d %H:%M}Z" in overview(late, Asked()).values["answer"]
-
-
-def test_files_at_the_door_are_counted_without_being_opened(shop: Shop) -> None:
-    shop.land("1.jsonl", customer("c1", order("1")))
-    shop.run()
-    shop.land("2.jsonl.gz", customer("c2"))
-    (shop.root / "landing/orders/3.jsonl.gz").write_bytes(b"\x1f\x8b torn")
-    (shop.root / "landing/orders/4.jsonl.part").write_bytes(b"")
-    with shop.open() as house:
-        (feed,) = arrival(house).feeds
-        assert (feed.new_files, feed.refused_files, feed.last_load) == (2, 0, 1)
-    shop.run()
-    with shop.open() as house:
-        (feed,) = arrival(house).feeds
-        assert (feed.new_files, feed.refused_files) == (1, 1)
-        assert "orders: 1 file refused" in overview(house, Asked()).values["answer"]
-
-
-def test_members_of_known_zip_files_are_known_and_what_only_reading_could_tell_is_not_said(shop: Shop) -> None:
-    with zipfile.ZipFile(shop.root / "landing/orders/1.zip", "w") as zipped:
-        zipped.writestr("a.jsonl", json.dumps(customer("c1", order("1"))))
-    shop.run()
-    with shop.open() as house:
-        assert arrival(house).feeds[0].new_files == 0
-    shop.edit("tillage.yaml", "format: jsonl}", "format: jsonl, sameContent: skip}")
-    with client_of(shop) as client:
-        assert "/feeds/0/new_files" not in page(client, "/").places("status")
-
-
-def test_feed_whose_folder_is_gone_is_said_to_be_so(shop: Shop) -> None:
-    shop.land("1.jsonl", customer("c1", order("1")))
-    shop.run()
-    (shop.root / "landing").rename(shop.root / "elsewhere")
-    with client_of(shop) as client:
-        words = page(client, "/").words
-    assert "its door cannot be looked at" in words
-    assert "mkdir -p landing/orders" in words
-
-
-def test_load_that_failed_says_why_and_what_to_do(shop: Shop) -> None:
-    shop.edit("tillage.yaml", "format: jsonl}", "format: jsonl, maxQuarantine: 0}")
-    shop.land("1.jsonl", customer("c1", order("1", "much")))
-    shop.run()
-    with client_of(shop) as client:
-        first, load = page(client, "/"), page(client, "/loads/1")
-        assert "orders: stopped by load 1" in first.words
-        assert "tillage load retry 1 --reason TEXT" in load.words
-        with shop.open() as house:
-            failing.abandon(house, 1, reason="<i>a test</i>", wait_s=1)
-        assert "<i>a test</i>" in page(client, "/loads/1").words
-
-
-def test_days_begin_in_the_zone_of_the_project(shop: Shop) -> None:
-    shop.land("1.jsonl", customer("c1", order("1")))
-    shop.run()
-    with shop.open() as house:
-        (planned,) = (one.planned_at for one in house.ledger.summaries())
-        for zone, hours in (("UTC", 0), ("Pacific/Kiritimati", 14), ("Etc/GMT+12", -12)):
-            found = arrival(replace(house, project=replace(house.project, zone=zone))).days
-            assert {one.day for one in found} == {(planned.astimezone(UTC) + timedelta(hours=hours)).date()}
 
 
 def test_no_served_path_begins_as_a_page_does() -> None:

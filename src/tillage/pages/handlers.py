@@ -19,7 +19,7 @@ from tillage.pages.loads import load
 from tillage.pages.looking import Asked, View, look
 from tillage.pages.overview import overview
 from tillage.pages.quarantine import quarantine
-from tillage.pages.refusals import Refusal, refusal
+from tillage.pages.refusals import refusal
 from tillage.pages.rendering import render, style
 from tillage.settings import Settings
 
@@ -68,10 +68,9 @@ def page_handlers(
             try:
                 body = await through(partial(_made, root, settings, view, asked))
             except TillageError as wrong:
-                refused = refusal(wrong)
                 if not _is_for_a_person(request):
                     raise
-                return _refuse(refused, wrong, paths[0])
+                return _refuse(wrong, paths[0])
             return Response(body, media_type=_HTML, headers=_HEADERS)
 
         return HTTPRouteHandler(list(paths), http_method=_READS)(show)
@@ -97,7 +96,8 @@ def _is_for_a_person(request: AnyRequest) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def _refuse(refused: Refusal, wrong: TillageError, page: str) -> Response[bytes]:
+def _refuse(wrong: TillageError, page: str) -> Response[bytes]:
+    refused = refusal(wrong)
     if refused.status >= 500:
         _LOG.error("%s: %s", page, wrong)
     headers: Mapping[str, str] = _HEADERS
