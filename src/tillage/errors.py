@@ -191,12 +191,6 @@ class TimeLimitError(TransientError):
     code = "time-limit"
 
 
-class BusyError(TransientError):
-    """As many looks as may be at once are under way, and none ended in time; ask again."""
-
-    code = "busy"
-
-
 class LakeError(OperatorError):
     """A lake table is not what the ledger says: wrong protocol, missing file, unreadable folder."""
 

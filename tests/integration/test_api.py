@@ -31,7 +31,7 @@ from jsonschema import Draft202012Validator
 from litestar.testing import TestClient
 from psycopg import sql
 
-from tillage.api.app import Serving, make_app
+from tillage.api.app import Reach, Serving, make_app
 from tillage.api.serve import serve
 from tillage.contracts.project import Project, Route
 from tillage.errors import OperatorError
@@ -398,7 +398,7 @@ def test_options_names_the_methods(client: TestClient[Any]) -> None:
 
 
 def test_request_that_names_another_host_is_refused_where_only_this_machine_is_served(shop: Shop) -> None:
-    app = make_app(shop.project, shop.outputs, shop.lookups(), serving=Serving(is_for_loopback_only=True))
+    app = make_app(shop.project, shop.outputs, shop.lookups(), serving=Serving(Reach.LOOPBACK))
     with TestClient(app, base_url="http://127.0.0.1:8040") as client:
         assert client.get("/spend/c1").status_code == 200
         check_problem(client.get("/spend/c1", headers={"Host": "rebound.example:8040"}), 421, "other-host")

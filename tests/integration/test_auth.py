@@ -11,6 +11,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.integration.shops import Shop, customer, make_shop, order
-from tillage.api.app import Serving, make_app
+from tillage.api.app import Reach, Serving, make_app
 from tillage.api.logins import Logins
 from tillage.errors import OperatorError
 from tillage.pipelines.clients import add_client, revoke_client
@@ -72,13 +73,20 @@ def served(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     (shop.root / "tillage.yaml").write_text(text.split("serve:")[0] + ROUTES)
     shop.land("a.jsonl", *(customer(key, order(f"o-{key}")) for key in ("c1", "c2", CANARY)))
     shop.run()
+    with reached(shop, Reach.LOOPBACK) as served:
+        yield served
+
+
+@contextmanager
+def reached(shop: Shop, reach: Reach) -> Iterator[Served]:
+    """The application as it is for requests from there."""
     settings = read_settings({"TILLAGE_STORE_DSN": shop.dsn})
     with shop.open() as house:
         project, outputs = house.project, house.folds.outputs()
     with open_clients(shop.root, settings) as clients:
         logins = Logins(clients.issue)
         lookups = Lookups(shop.dsn, outputs, column_kinds(shop.dsn))
-        app = make_app(project, outputs, lookups, logins=logins, serving=Serving(is_for_loopback_only=True))
+        app = make_app(project, outputs, lookups, logins=logins, serving=Serving(reach))
         with TestClient(app, base_url="http://127.0.0.1") as client:
             yield Served(shop, client)
         logins.close()
@@ -244,6 +252,20 @@ def test_only_paths_without_auth_ask_for_this_machines_name(served: Served) -> N
     assert served.get("/spend/c1", token, host="shop.example").status_code == 200
     assert served.get("/open/c1", host="shop.example").status_code == 200
     assert problem(served.get("/here/c1", host="shop.example")) == (421, "other-host")
+    assert served.get("/openapi.json", host="shop.example").status_code == 200
+
+
+def test_metrics_are_for_this_machine_and_for_who_may_look_into_the_house(served: Served) -> None:
+    house, other = served.token("prometheus", "house:read"), served.token("reader", "spend:read")
+    assert served.get("/metrics").status_code == 200
+    assert problem(served.get("/metrics", host="shop.example")) == (421, "other-host")
+    assert served.get("/metrics", house, host="shop.example").status_code == 200
+    assert problem(served.get("/metrics", other, host="shop.example")) == (403, "missing-scope")
+    with reached(served.shop, Reach.NETWORK) as far:
+        assert problem(far.get("/metrics")) == (401, "no-token")
+        assert problem(far.get("/metrics", other)) == (403, "missing-scope")
+        assert far.get("/metrics", house).status_code == 200
+        assert far.get("/healthz").status_code == 200
 
 
 def test_clients_are_added_listed_and_revoked_by_the_command(served: Served) -> None:

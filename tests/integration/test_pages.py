@@ -19,7 +19,7 @@ from litestar.testing import TestClient
 from tests.integration.page_reading import check_figures, read_page
 from tests.integration.paged import HTML, client_of, page, said, settings_of
 from tests.integration.shops import CONTRACT, Shop, customer, make_shop, order
-from tillage.errors import BusyError, OperatorError, TimeLimitError
+from tillage.errors import OperatorError, OverloadedError, TimeLimitError
 from tillage.pages import ROOTS
 from tillage.pages import explained as module
 from tillage.pages.gate import Gate
@@ -371,7 +371,7 @@ def test_third_page_waits_and_is_refused_without_being_begun() -> None:
         while len(begun) < 2:
             await asyncio.sleep(0)
         gate._wait_s = 0.0
-        with pytest.raises(BusyError):
+        with pytest.raises(OverloadedError):
             await gate.through(lambda: work("c"))
         may_end.set()
         gate._wait_s = 60
@@ -392,7 +392,7 @@ def test_page_that_found_no_thread_is_503_with_retry_after(filled: Shop) -> None
         may_end.set()
     assert (for_people.status_code, for_programs.status_code) == (503, 503)
     assert for_people.headers["retry-after"] == for_programs.headers["retry-after"] == "5"
-    assert for_programs.json()["type"] == "urn:tillage:problem:busy"
+    assert for_programs.json()["type"] == "urn:tillage:problem:overloaded"
     assert "Too many pages" in read_page(for_people.text).words
 
 

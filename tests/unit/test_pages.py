@@ -10,9 +10,9 @@ import pytest
 
 from tillage.domain.verdict import Code
 from tillage.errors import (
-    BusyError,
     LeaseHeldError,
     OperatorError,
+    OverloadedError,
     StoreAwayError,
     StoreError,
     TillageError,
@@ -115,7 +115,7 @@ def test_every_code_of_quarantine_is_said_in_words() -> None:
     [
         (UnknownLoadError("x"), 404, None),
         (UnknownKeyError("x"), 404, None),
-        (BusyError("x", retry_after_s=4.2), 503, 5),
+        (OverloadedError("x", retry_after_s=4.2), 503, 5),
         (TimeLimitError("x"), 503, 5),
         (StoreAwayError("x"), 503, 5),
         (LeaseHeldError("x"), 503, 5),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, cast
 
 import yaml
@@ -17,7 +18,7 @@ from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSe
 
 from tillage.api import problems
 from tillage.api.addresses import host_of, is_for_loopback, segments_of
-from tillage.api.endpoints import HEALTH, LOGIN, METRICS, OPENAPI_JSON, OPENAPI_YAML, READY, read_endpoints
+from tillage.api.endpoints import HEALTH, LOGIN, METRICS, OPEN_PATHS, OPENAPI_JSON, OPENAPI_YAML, READY, read_endpoints
 from tillage.api.guard import Guard
 from tillage.api.logins import MOST_BODY_BYTES, Logins
 from tillage.api.logs import log_access
@@ -25,7 +26,7 @@ from tillage.api.metrics import CONTENT_TYPE, NOT_SERVED, Metrics
 from tillage.api.openapi import document
 from tillage.api.rows import Rows
 from tillage.api.targets import Targets, keep, kept
-from tillage.contracts.project import Project
+from tillage.contracts.project import HOUSE_SCOPE, Project
 from tillage.errors import StoreAwayError
 from tillage.models.basis import Basis
 from tillage.models.output import Output
@@ -43,13 +44,23 @@ Answered = Callable[[str, str, int, float], None]
 """Is told of each request: route as it is declared, method, status, seconds."""
 
 
+class Reach(StrEnum):
+    """From where requests come, and so what is asked of those for what is for this machine alone."""
+
+    UNCHECKED = "unchecked"
+    """From this process; nothing is asked."""
+    LOOPBACK = "loopback"
+    """From this machine. A page of another site can have a browser here send them, which then names that site's host:
+    those are refused."""
+    NETWORK = "network"
+    """From anywhere: a token of scope `house:read` is asked for."""
+
+
 @dataclass(frozen=True)
 class Serving:
     """How an application is one of several that answer, and what it says of it."""
 
-    is_for_loopback_only: bool = False
-    """Of what has no `auth`, refuse requests that name another host, which a browser sends for a page of another site.
-    """
+    reach: Reach = Reach.UNCHECKED
     servers: int = 1
     """Processes that share the requests, and with them what a client may ask in a second."""
     counters: str | None = None
@@ -126,7 +137,7 @@ def make_app(
         OperatorError: a route cannot be served from what the store has; the message says what to do.
     """
     serving = serving or Serving()
-    is_local = serving.is_for_loopback_only and is_open_to_this_machine(project)
+    guard = Guard(Tokens(lookups.reads), servers=serving.servers)
     endpoints = read_endpoints(project, outputs, lookups.kinds, bases or {})
     description = document(project.name, endpoints)
     metrics = Metrics(lookups.reads, serving.counters)
@@ -134,8 +145,8 @@ def make_app(
         Targets(endpoints, (path for page in pages for path in sorted(page.paths))),
         Rows(
             lookups,
-            Guard(Tokens(lookups.reads), servers=serving.servers),
-            is_for_loopback_only=serving.is_for_loopback_only,
+            guard,
+            is_host_asked=serving.reach is Reach.LOOPBACK,
             on_store_away=on_store_away,
         ),
         _both(metrics.answered, log_access) if serving.is_access_logged else metrics.answered,
@@ -148,7 +159,7 @@ def make_app(
             _metrics_handler(metrics),
             *([_token_handler(logins)] if logins else []),
         ],
-        before_request=_refuse_other_hosts if is_local else None,
+        before_request=_gatekeeper(serving.reach, guard),
         exception_handlers={Exception: _exception_handler(on_store_away)},
         lifespan=[lambda _: lookups.opened()],
         # Each of these would otherwise come from the environment, from a page that loads scripts from elsewhere, or
@@ -234,7 +245,18 @@ def _exception_handler(on_store_away: Callable[[], None]) -> Callable[[AnyReques
     return handle
 
 
-async def _refuse_other_hosts(request: AnyRequest) -> Response[bytes] | None:
-    if is_for_loopback(host_of(request.scope)):
-        return None
-    return problems.respond(problems.OTHER_HOST, kept(request.scope["state"]).instance)
+def _gatekeeper(reach: Reach, guard: Guard) -> Callable[[AnyRequest], Awaitable[Response[bytes] | None]]:
+    """Keeps pages and metrics for this machine, and for who has the scope of the house."""
+
+    async def refuse(request: AnyRequest) -> Response[bytes] | None:
+        target = kept(request.scope["state"])
+        if reach is Reach.UNCHECKED or target.path in OPEN_PATHS:
+            return None
+        if reach is Reach.LOOPBACK:
+            if is_for_loopback(host_of(request.scope)):
+                return None
+            if "authorization" not in request.headers:
+                return problems.respond(problems.OTHER_HOST, target.instance)
+        return await guard.refused(request.scope, HOUSE_SCOPE, target.instance)
+
+    return refuse

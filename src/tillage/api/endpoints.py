@@ -16,7 +16,8 @@ from tillage.stores.postgres.lookups import ColumnKinds, LookUp
 
 HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML = "/healthz", "/readyz", "/openapi.json", "/openapi.yaml"
 LOGIN, METRICS = "/token", "/metrics"
-OWN_PATHS = (HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML, LOGIN, METRICS)
+OPEN_PATHS = frozenset({HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML, LOGIN})
+OWN_PATHS = OPEN_PATHS | {METRICS}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from typing import Any
 from litestar import Response
 
 from tillage.api import problems
-from tillage.contracts.project import Route
 from tillage.domain.clients import Grant
 from tillage.stores.postgres.tokens import Tokens
 
@@ -30,29 +29,30 @@ class Guard:
         self._tokens = tokens
         self._rates = Rates(servers, now_s)
 
-    async def refused(self, scope: Mapping[str, Any], route: Route) -> Response[bytes] | None:
-        """Why the request is not answered; None if it may be.
+    async def refused(
+        self, scope: Mapping[str, Any], wanted: str | None, instance: str | None
+    ) -> Response[bytes] | None:
+        """Why a request for what has the scope `wanted` is not answered; None if it may be.
 
         Raises:
             StoreAwayError: the store does not answer; a later request may succeed.
         """
-        wanted = route.scope
         if wanted is None:
             return None
         sent = [value for name, value in scope["headers"] if name == b"authorization"]
         if not sent:
-            return problems.respond(problems.NO_TOKEN, route.path, {"WWW-Authenticate": _CHALLENGE})
+            return problems.respond(problems.NO_TOKEN, instance, {"WWW-Authenticate": _CHALLENGE})
         bearer = _BEARER.fullmatch(sent[0].decode("latin-1")) if len(sent) == 1 else None
         grant = await self._tokens.grant(bearer[1]) if bearer else None
         if grant is None:
             why = f'{_CHALLENGE}, error="invalid_token"'
-            return problems.respond(problems.INVALID_TOKEN, route.path, {"WWW-Authenticate": why})
+            return problems.respond(problems.INVALID_TOKEN, instance, {"WWW-Authenticate": why})
         if wanted not in grant.scopes:
             why = f'{_CHALLENGE}, error="insufficient_scope", scope="{wanted}"'
-            return problems.respond(problems.MISSING_SCOPE, route.path, {"WWW-Authenticate": why})
+            return problems.respond(problems.MISSING_SCOPE, instance, {"WWW-Authenticate": why})
         wait_s = self._rates.wait_s(grant)
         if wait_s > 0:
-            return problems.respond(problems.TOO_FAST, route.path, problems.retry_after(wait_s))
+            return problems.respond(problems.TOO_FAST, instance, problems.retry_after(wait_s))
         return None
 
 

@@ -17,7 +17,6 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from tillage.errors import (
-    BusyError,
     NotExplainedError,
     OverloadedError,
     StoreAwayError,
@@ -109,9 +108,6 @@ NOT_EXPLAINED = Problem(
 TOO_MANY_LINES = Problem(
     404, TooManyLinesError.code, "Too many lines", "The command lists all of them: tillage explain"
 )
-BUSY = Problem(
-    503, BusyError.code, "Busy", "Too many pages are being made. Retry after the seconds that Retry-After names."
-)
 TIME_LIMIT = Problem(
     503, TimeLimitError.code, "Took too long", "The page was ended, and nothing was changed; the command has no limit."
 )
@@ -156,7 +152,7 @@ _OF_PAGES: Mapping[type[TillageError], Problem] = {
     NotExplainedError: NOT_EXPLAINED,
     TooManyLinesError: TOO_MANY_LINES,
 }
-_PASSING: Mapping[type[TillageError], Problem] = {BusyError: BUSY, TimeLimitError: TIME_LIMIT}
+_PASSING: Mapping[type[TillageError], Problem] = {TimeLimitError: TIME_LIMIT}
 
 
 def respond_to(error: Exception, instance: str | None) -> Response[bytes]:

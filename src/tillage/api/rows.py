@@ -17,6 +17,7 @@ from tillage.api.addresses import host_of, is_for_loopback, size_bytes
 from tillage.api.answers import answer as as_json
 from tillage.api.endpoints import Endpoint
 from tillage.api.guard import Guard
+from tillage.contracts.project import Route
 from tillage.errors import StoreAwayError
 from tillage.stores.postgres.lookups import Lookups
 
@@ -33,23 +34,23 @@ class Rows:
     """An application for requests of which the endpoint is known.
 
     Args:
-        is_for_loopback_only: Of routes without `auth`, refuse requests that name another host, which a browser sends
-            for a page of another site.
+        is_host_asked: Of routes without `auth`, refuse requests that name another host, which a browser sends for a
+            page of another site.
         on_store_away: Is told each time that the store does not answer; must return at once.
     """
 
     def __init__(
-        self, lookups: Lookups, guard: Guard, *, is_for_loopback_only: bool, on_store_away: Callable[[], None]
+        self, lookups: Lookups, guard: Guard, *, is_host_asked: bool, on_store_away: Callable[[], None]
     ) -> None:
         self._lookups, self._guard = lookups, guard
-        self._is_for_loopback_only = is_for_loopback_only
+        self._is_host_asked = is_host_asked
         self._on_store_away = on_store_away
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send, endpoint: Endpoint, key: str) -> int:
         """Answers, whatever happens; the status of the answer."""
         answer: Response[Any] | int | None
         try:
-            answer = self._refused(scope, endpoint, key) or await self._guard.refused(scope, endpoint.route)
+            answer = self._refused(scope, endpoint, key) or await self._guarded(scope, endpoint.route)
             if answer is None:
                 answer = await self._look_up(scope, send, endpoint, key)
         except Exception as error:  # noqa: BLE001  (the last line of an entry point: every request gets an answer)
@@ -62,10 +63,13 @@ class Rows:
         await answer.to_asgi_response(app=None, request=request)(scope, receive, send)
         return answer.status_code or 200
 
+    async def _guarded(self, scope: HTTPScope, route: Route) -> Response[Any] | None:
+        return await self._guard.refused(scope, route.scope, route.path)
+
     def _refused(self, scope: HTTPScope, endpoint: Endpoint, key: str) -> Response[Any] | None:
         """What can be said without the store."""
         instance = endpoint.route.path
-        if self._is_for_loopback_only and endpoint.route.auth is None and not is_for_loopback(host_of(scope)):
+        if self._is_host_asked and endpoint.route.auth is None and not is_for_loopback(host_of(scope)):
             return problems.respond(problems.OTHER_HOST, instance)
         if scope["method"] == "OPTIONS":
             return Response(b"", status_code=204, headers=_ALLOWED)

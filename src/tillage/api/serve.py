@@ -26,7 +26,7 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 
 from tillage.api.addresses import is_loopback
-from tillage.api.app import Serving, is_open_to_this_machine
+from tillage.api.app import Reach, Serving, is_open_to_this_machine
 from tillage.api.endpoints import read_endpoints
 from tillage.api.worker import application, checked
 from tillage.errors import OperatorError
@@ -91,9 +91,8 @@ def serve(
             TemporaryDirectory(prefix="tillage-counters-") as counters,
         ):
             tell_libraries("PROMETHEUS_MULTIPROC_DIR", counters)
-            serving = Serving(
-                is_for_loopback_only=True, servers=workers, counters=counters, is_access_logged=is_access_logged
-            )
+            reach = Reach.LOOPBACK if is_loopback(host) else Reach.NETWORK
+            serving = Serving(reach, servers=workers, counters=counters, is_access_logged=is_access_logged)
             _run(partial(application, root, settings, serving), address, workers, stop, say)
 
 

@@ -31,6 +31,7 @@ XML_RECORDS = re.compile(r"(?:/[\w\u0080-\uffff][\w\u0080-\uffff.:-]*)+")  # as 
 FEED_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 SCOPE = re.compile(r"[a-z][a-z0-9_.:-]{0,62}")
 OPEN = "none"
+HOUSE_SCOPE = "house:read"  # of pages and metrics
 ROUTE = re.compile(r"(?:/[A-Za-z0-9_-]+)+/\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tillage.errors import BusyError
+from tillage.errors import OverloadedError
 
 MOST_AT_ONCE = 2
 # A browser would wait longer, and the person in front of it would not.
@@ -28,11 +28,11 @@ class Gate:
         """What `work` returns, done in a thread as soon as one is free.
 
         Raises:
-            BusyError: none was free in time; `work` was not begun, and is not begun later.
+            OverloadedError: none was free in time; `work` was not begun, and is not begun later.
         """
         begun = self._threads.submit(work)
         done = asyncio.wrap_future(begun)
         await asyncio.wait({done}, timeout=self._wait_s)
         if begun.cancel():  # which it refuses as soon as the work has begun
-            raise BusyError("too many pages are being made; try again in a moment", retry_after_s=RETRY_AFTER_S)
+            raise OverloadedError("too many pages are being made; try again in a moment", retry_after_s=RETRY_AFTER_S)
         return await done

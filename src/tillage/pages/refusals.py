@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from tillage.errors import (
-    BusyError,
     NotExplainedError,
+    OverloadedError,
     StoreAwayError,
     TillageError,
     TimeLimitError,
@@ -47,8 +47,8 @@ _KNOWN: dict[type[TillageError], Refusal] = {
                                "others. Explain what it is made of instead.", "/explain", "What can be explained"),
     TooManyLinesError: Refusal(404, "This number is made of too many lines for a page.", "The command lists all of "
                                "them: tillage explain", "/explain", "What can be explained"),
-    BusyError: Refusal(503, "Too many pages are being made at once.", "Wait some seconds, then load the page again.",
-                       *_OVERVIEW),
+    OverloadedError: Refusal(503, "Too many pages are being made at once.", "Wait some seconds, then load it again.",
+                             *_OVERVIEW),
     TimeLimitError: Refusal(503, "This page took longer than it may.", "Nothing was changed. The command of the same "
                             "name has no limit: tillage explain, tillage load show.", *_OVERVIEW),
     StoreAwayError: Refusal(503, "The store does not answer.", "It is started again if it is the embedded one. Wait "

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tillage.contracts.document import nearest
+from tillage.contracts.project import HOUSE_SCOPE
 from tillage.domain.clients import CLIENT_NAME
 from tillage.errors import OperatorError
 from tillage.pipelines.house import House
 
 
 def scopes_of(house: House) -> list[str]:
-    """The scopes that tillage.yaml asks for, sorted."""
-    return sorted({route.scope for route in house.project.routes if route.scope})
+    """The scopes that tillage.yaml asks for, and that of pages and metrics, sorted."""
+    return sorted({HOUSE_SCOPE, *(route.scope for route in house.project.routes if route.scope)})
 
 
 def add_client(house: House, name: str, scopes: Sequence[str], per_s: int | None) -> str:
