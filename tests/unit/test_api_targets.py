@@ -120,7 +120,9 @@ PAGES = ["/", "/loads", "/loads/{load:str}", "/quarantine", "/explain", "/explai
 def test_page_is_found_and_what_stands_behind_it_is_no_part_of_its_path(
     raw_path: bytes, path: str, instance: str | None, rest: tuple[str, ...]
 ) -> None:
-    found = Targets([Endpoint(route("/spend/{a}"), (), LookUp("spend", (), ""))], PAGES).find(segments_of({"raw_path": raw_path}))
+    found = Targets([Endpoint(route("/spend/{a}"), (), LookUp("spend", (), ""))], PAGES).find(
+        segments_of({"raw_path": raw_path})
+    )
     assert (found.path, found.instance, found.rest, found.key) == (path, instance, rest, "")
 
 
