@@ -11,7 +11,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 BENCH := build/bench/venv
 SPARK := build/spark/venv
-CHROMIUM := build/chromium/venv
+OUTSIDE := build/outside/venv
 # Two processes take one file after the other, in the order of the folders, which has the longest ones first: so nothing
 # that the tests of a file share is made twice, and neither process is left with a long file at the end.
 SHARED := -n 2 --dist loadfile --no-loadscope-reorder
@@ -43,7 +43,7 @@ demo: setup  ## a shop's files in, totals to the cent out, in the folder demo/
 test: setup  ## every test that needs no server of its own, acceptance included; TESTS=path takes a part
 	$(PY) -m pytest $(SHARED) -m "not services and not clone" $(TESTS)
 
-test-services: setup $(SPARK)/.installed $(CHROMIUM)/.installed  ## the tests that need other engines, servers and browsers; TESTS=path takes a part
+test-services: setup $(SPARK)/.installed $(OUTSIDE)/.installed  ## the tests that need other engines, servers and browsers; TESTS=path takes a part
 	$(PY) -m pytest -m services $(TESTS)
 
 check: setup  ## lint, format, types, import rules, lock files, documents; reports every failure
@@ -83,11 +83,11 @@ $(SPARK)/.installed: requirements-spark.lock $(STAMP)
 	@touch $@
 
 # What drives the browser; Chromium itself has to be there.
-$(CHROMIUM)/.installed: requirements-chromium.lock $(STAMP)
-	"$(PYTHON)" -m venv $(CHROMIUM)
-	$(PY) -m uv pip sync --quiet --python $(CHROMIUM)/bin/python --require-hashes requirements-chromium.lock \
-		|| $(CHROMIUM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-			-r requirements-chromium.lock
+$(OUTSIDE)/.installed: requirements-outside.lock $(STAMP)
+	"$(PYTHON)" -m venv $(OUTSIDE)
+	$(PY) -m uv pip sync --quiet --python $(OUTSIDE)/bin/python --require-hashes requirements-outside.lock \
+		|| $(OUTSIDE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+			-r requirements-outside.lock
 	@touch $@
 
 dist: setup  ## sdist and wheel into dist/, and the demo from the wheel alone, in a new environment elsewhere

@@ -19,7 +19,7 @@ RUNTIME = "requirements.lock"
 DEV = "requirements-dev.lock"
 BENCH = "requirements-bench.lock"
 SPARK = "requirements-spark.lock"
-CHROMIUM = "requirements-chromium.lock"
+OUTSIDE = "requirements-outside.lock"
 # The development set is the runtime set plus tools: constrained by it, so that tests run what users get. The peers of
 # the benchmarks come without the project: constrained too, so that what both use is the same version. So do Spark, and
 # what drives a browser.
@@ -28,7 +28,7 @@ LOCKS = {
     DEV: ["pyproject.toml", "--group", "dev", "--constraints", RUNTIME],
     BENCH: ["--group", "bench", "--constraints", RUNTIME],
     SPARK: ["--group", "spark", "--constraints", RUNTIME],
-    CHROMIUM: ["--group", "chromium", "--constraints", RUNTIME],
+    OUTSIDE: ["--group", "outside", "--constraints", RUNTIME],
 }
 COMPILE = [
     *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal"),

@@ -7,6 +7,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -265,8 +266,8 @@ def test_other_methods_are_405_and_say_which_are_allowed(client: TestClient[Any]
 
 
 UNKNOWN_PATHS = """
-/ /spent/c1 /spend/c1/ /spend/c1/orders /spend//c1 /spend%2Fc1 /schema /schema/swagger /docs /shops /shops/by-number/7/8
-/healthz/ /openapi /openapi.yml /* /spend%2F*
+/ /spent/c1 /spend/c1/ /spend/c1/orders /spend//c1 /spend%2Fc1 /schema /schema/swagger /docs/ /docs/x /shops
+/shops/by-number/7/8 /healthz/ /openapi /openapi.yml /* /spend%2F*
 """
 
 
@@ -386,10 +387,20 @@ def test_openapi_is_the_same_in_json_and_yaml_and_describes_the_answers(client: 
 
 
 def test_no_page_loads_anything_from_elsewhere(client: TestClient[Any]) -> None:
-    for path in ("/", "/schema", "/schema/openapi.json", "/swagger", "/redoc", "/openapi.json", "/openapi.yaml"):
+    for path in ("/schema", "/schema/openapi.json", "/swagger", "/redoc", "/openapi.json", "/openapi.yaml"):
         text = client.get(path).text
         assert "<" not in text
         assert "http" not in text
+    page = client.get("/docs")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert [one for one in loaded if one != "data:,"] == [
+        "/docs/swagger-ui.css",
+        "/docs/swagger-ui.js",
+        "/docs/start.js",
+    ]
+    assert all(client.get(one).status_code == 200 for one in loaded if one != "data:,")
+    assert "http" not in client.get("/docs/start.js").text
 
 
 def test_options_names_the_methods(client: TestClient[Any]) -> None:

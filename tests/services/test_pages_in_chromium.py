@@ -1,7 +1,7 @@
 """The pages as a real Chromium shows them: light and dark, narrow and wide, without any network but the server.
 
-What drives it lives in an environment of its own (`requirements-chromium.lock`), which `make test-services` makes;
-TILLAGE_CHROMIUM names its interpreter. The browser is the system's: apt install chromium. With TILLAGE_WRITE_PAGES=1
+What drives it lives in an environment of its own (`requirements-outside.lock`), which `make test-services` makes;
+TILLAGE_OUTSIDE names its interpreter. The browser is the system's: apt install chromium. With TILLAGE_WRITE_PAGES=1
 the pictures of the documents, `docs/images`, are made anew.
 """
 
@@ -68,13 +68,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def looks(house: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What the browser found; it is started once."""
-    python = Path(os.environ.get("TILLAGE_CHROMIUM", REPOSITORY / "build" / "chromium" / "venv" / "bin" / "python"))
+def driver_and_browser() -> tuple[Path, str]:
+    python = Path(os.environ.get("TILLAGE_OUTSIDE", REPOSITORY / "build" / "outside" / "venv" / "bin" / "python"))
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not python.exists() or browser is None:
         pytest.fail("no Chromium: make test-services sets up what drives it, and it comes by: apt install chromium")
+    return python, browser
+
+
+@pytest.fixture(scope="module")
+def looks(house: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What the browser found; it is started once."""
+    python, browser = driver_and_browser()
     folder = tmp_path_factory.mktemp("pictures")
     with served(house) as base:
         asked = {"browser": browser, "base": base, "folder": str(folder), "looks": LOOKS, "heights": {"overview": 1350},
@@ -155,3 +160,13 @@ def test_keyboard_begins_with_a_link_over_the_head_that_can_be_seen(looks: list[
 def test_pictures_in_the_documents_are_small() -> None:
     assert sorted(path.name for path in IMAGES.iterdir()) == sorted(PICTURES)
     assert [path.name for path in IMAGES.iterdir() if path.stat().st_size > MOST_IMAGE_BYTES] == []
+
+
+def test_swagger_ui_shows_the_routes_without_any_network(house: Path) -> None:
+    python, browser = driver_and_browser()
+    script = Path(__file__).with_name("chromium_swagger.py")
+    with served(house) as base:
+        command = [python, script, browser, base]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"shown": ["/spend/{customerId}"], "outside": [], "wrong": []}

@@ -336,3 +336,20 @@ def test_behind_a_gateway_one_of_two_servers_may_end_and_no_request_is_lost(
         assert one.process.wait(LIMIT_S) in {0, -how}
         assert len(took_s) > 500
         until(lambda: not listens(one.port))
+
+
+def test_every_answer_is_as_the_openapi_document_says(server: Server, secret: str, tmp_path: Path) -> None:
+    """What the document allows and forbids, thousands of requests: no 5xx, and no error that is no problem document."""
+    python = Path(os.environ.get("TILLAGE_OUTSIDE", REPOSITORY / "build" / "outside" / "venv" / "bin" / "python"))
+    if not python.exists():
+        pytest.fail("no schemathesis: make test-services sets it up")
+    url = f"http://127.0.0.1:{server.port}/openapi.json"
+    options = ["--checks", "all", "--seed", "1", "--max-time", "30", "--warnings", "off"]
+    header = f"Authorization: Bearer {token(server.port, secret)}"
+    command = [python.with_name("schemathesis"), "run", url, "--header", header, *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    cases = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert cases is not None
+    assert cases[1] == cases[2]
+    assert int(cases[1]) > 500

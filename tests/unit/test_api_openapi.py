@@ -174,4 +174,7 @@ def test_a_guarded_route_says_its_scope_how_to_get_a_token_and_what_else_it_answ
     assert guarded["responses"].keys() - free["responses"].keys() == {"401", "403", "429"}
     flow = described["components"]["securitySchemes"]["client"]["flows"]["clientCredentials"]
     assert (flow["tokenUrl"], [*flow["scopes"]]) == ("/token", ["x:read"])
+    login = described["paths"]["/token"]["post"]
+    Draft202012Validator.check_schema(login["responses"]["200"]["content"]["application/json"]["schema"])
+    Draft202012Validator.check_schema(login["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"])
     assert "securitySchemes" not in document("shop", [Endpoint(routes[1], fields, LookUp("m", (), ""))])["components"]

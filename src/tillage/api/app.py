@@ -25,6 +25,7 @@ from tillage.api.logs import log_access
 from tillage.api.metrics import CONTENT_TYPE, NOT_SERVED, Metrics
 from tillage.api.openapi import document
 from tillage.api.rows import Rows
+from tillage.api.swagger import swagger_handlers
 from tillage.api.targets import Targets, keep, kept
 from tillage.contracts.project import HOUSE_SCOPE, Project
 from tillage.errors import StoreAwayError
@@ -157,6 +158,7 @@ def make_app(
             _page(OPENAPI_YAML, "application/yaml", yaml.safe_dump(description, sort_keys=False, encoding="utf-8")),
             _ready_handler(lookups, on_store_away),
             _metrics_handler(metrics),
+            *swagger_handlers(),
             *([_token_handler(logins)] if logins else []),
         ],
         before_request=_gatekeeper(serving.reach, guard),

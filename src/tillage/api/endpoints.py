@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tillage.api import swagger
 from tillage.api.addresses import Segments
 from tillage.api.answers import Field
 from tillage.contracts.project import Project, Route
@@ -16,7 +17,7 @@ from tillage.stores.postgres.lookups import ColumnKinds, LookUp
 
 HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML = "/healthz", "/readyz", "/openapi.json", "/openapi.yaml"
 LOGIN, METRICS = "/token", "/metrics"
-OPEN_PATHS = frozenset({HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML, LOGIN})
+OPEN_PATHS = frozenset({HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML, LOGIN}) | swagger.PATHS
 OWN_PATHS = OPEN_PATHS | {METRICS}
 
 

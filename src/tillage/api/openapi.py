@@ -38,7 +38,7 @@ def document(name: str, endpoints: Sequence[Endpoint]) -> Json:
             "description": "Look-ups in the models of this project. Amounts are JSON numbers in major units, exact to "
             "the last decimal; read them as decimals, not as binary floating point.",
         },
-        "paths": {endpoint.route.path: {"get": _operation(endpoint)} for endpoint in endpoints},
+        "paths": {endpoint.route.path: {"get": _operation(endpoint)} for endpoint in endpoints} | _login(endpoints),
         "security": [],
         "components": {"schemas": {"Problem": _problem_schema()}, **_schemes(endpoints)},
     }
@@ -53,6 +53,60 @@ def _schemes(endpoints: Sequence[Endpoint]) -> Json:
     described = "A token for an hour, for a client's id and secret."
     return {
         "securitySchemes": {_SCHEME: {"type": "oauth2", "description": described, "flows": {"clientCredentials": flow}}}
+    }
+
+
+def _login(endpoints: Sequence[Endpoint]) -> Json:
+    """The path that gives tokens, if a route asks for one."""
+    if not any(endpoint.route.scope for endpoint in endpoints):
+        return {}
+    text = {"type": "string"}
+    form = {
+        "type": "object",
+        "required": ["grant_type"],
+        "properties": {
+            "grant_type": {"const": "client_credentials"},
+            "scope": {**text, "description": "Scopes with blanks between them; left out, all of the client's."},
+            "client_id": {**text, "description": "Unless it is said by HTTP Basic."},
+            "client_secret": text,
+        },
+    }
+    token = {
+        "type": "object",
+        "required": ["access_token", "token_type", "expires_in", "scope"],
+        "properties": {
+            "access_token": text,
+            "token_type": {"const": "Bearer"},
+            "expires_in": {"type": "integer", "description": "Seconds."},
+            "scope": text,
+        },
+    }
+    return {
+        LOGIN: {
+            "post": {
+                "operationId": "token",
+                "summary": "A token, for a client's id and secret",
+                "tags": ["token"],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/x-www-form-urlencoded": {"schema": form}},
+                },
+                "responses": {
+                    "200": {
+                        "description": "A token.",
+                        "content": {"application/json": {"schema": token}},
+                    },
+                    "400": _problem("The form is not a request for a token."),
+                    "401": _problem(
+                        "Client or secret is wrong, or it lacks a scope.",
+                        {"WWW-Authenticate": {"schema": {"type": "string"}}},
+                    ),
+                    "413": _problem("The body has more than 8,192 bytes."),
+                    "503": _problem("The store does not answer, or too many ask.", _retry_after()),
+                    "default": _problem("Any other problem."),
+                },
+            }
+        }
     }
 
 
