@@ -156,6 +156,26 @@ def test_explanation_shows_a_hundred_lines_a_page_and_sums_of_all(client: TestCl
     assert f"1 to 100 of {2 * LINES}" in first.words
 
 
+def test_programs_get_the_documents_of_the_commands_and_explanations_by_the_page(
+    client: TestClient[Any], filled: Shop, documents: dict[str, Any]
+) -> None:
+    as_json = {"Accept": "application/json"}
+    for path, command in (("/", "status"), ("/loads/1", "load show 1"), ("/quarantine", "quarantine list")):
+        answer = client.get(path, headers=as_json)
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json() == documents[command]
+    whole = said(filled, "explain", f"/spend/{MANY}")
+    first, second, last = (
+        client.get(f"/explain/spend/{MANY}?page={number}", headers=as_json).json() for number in (1, 2, 99)
+    )
+    assert len(whole["parts"]) > 100
+    assert first == whole | {"parts": whole["parts"][:100], "page": 1, "pages": first["pages"]}
+    assert second == last
+    assert first["parts"] + second["parts"] == whole["parts"]
+    unknown = client.get("/explain/spend/nobody", headers=as_json)
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:tillage:problem:unknown-key")
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "x", "", "1" * 5000])
 def test_page_that_is_no_number_is_the_first(client: TestClient[Any], number: str) -> None:
     assert f"1 to 100 of {2 * LINES}" in page(client, f"/explain/spend/{MANY}?page={number}").words

@@ -26,4 +26,4 @@ def dataset(house: House, asked: Asked) -> Page:
     served = f", and answers {', '.join(found['routes'])}" if found["routes"] else ""
     models = f"; {', '.join(found['models'])} {'is' if len(found['models']) == 1 else 'are'} made of it{served}"
     answer = f"{name} has {columns} from {found['path']}{models if found['models'] else ''}."
-    return Page("dataset.html", {"answer": answer, "is_well": True, "data": found})
+    return Page("dataset.html", {"answer": answer, "is_well": True, "data": found}, found)

@@ -87,7 +87,17 @@ def explained(house: House, asked: Asked) -> Page:
             "lines": _lines(document, found, asked.page()),
             "as_of": found.as_of,
         },
+        _document(document, asked.page()),
     )
+
+
+def _document(document: Document, number: int) -> dict[str, Any]:
+    """For programs: a page of the parts, with the sums of all of them."""
+    parts = document.at("parts")
+    last = max(1, -(-len(parts) // LINES_A_PAGE))
+    number = min(number, last)
+    shown = parts[(number - 1) * LINES_A_PAGE : number * LINES_A_PAGE]
+    return {**document.at(), "parts": shown, "page": number, "pages": last}
 
 
 def _choice(house: House) -> str:

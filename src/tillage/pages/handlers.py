@@ -21,6 +21,7 @@ from tillage.pages.overview import overview
 from tillage.pages.quarantine import quarantine
 from tillage.pages.refusals import refusal
 from tillage.pages.rendering import render, style
+from tillage.pipelines.as_json import as_json
 from tillage.settings import Settings
 
 AnyRequest = Request[Any, Any, Any]
@@ -65,22 +66,26 @@ def page_handlers(
     def page(view: View, paths: tuple[str, ...]) -> HTTPRouteHandler:
         async def show(request: AnyRequest) -> Response[bytes]:
             asked = Asked(rest_of(request), dict(request.query_params))
+            is_json = _is_for_a_program(request)
             try:
-                body = await through(partial(_made, root, settings, view, asked))
+                body, media_type = await through(partial(_made, root, settings, view, asked, is_json=is_json))
             except TillageError as wrong:
                 if not _is_for_a_person(request):
                     raise
                 return _refuse(wrong, paths[0])
-            return Response(body, media_type=_HTML, headers=_HEADERS)
+            return Response(body, media_type=media_type, headers=_HEADERS)
 
         return HTTPRouteHandler(list(paths), http_method=_READS)(show)
 
     return [*(page(view, paths) for view, paths in VIEWS.items()), _style()]
 
 
-def _made(root: Path, settings: Settings, view: View, asked: Asked) -> bytes:
+def _made(root: Path, settings: Settings, view: View, asked: Asked, *, is_json: bool) -> tuple[bytes, str]:
+    """The page, or the JSON of its command where that is asked for and there is some; and which of them it is."""
     page = look(root, settings, view, asked)
-    return render(page.template, page.values)
+    if is_json and page.document is not None:
+        return as_json(page.document).encode(), "application/json"
+    return render(page.template, page.values), _HTML
 
 
 def _style() -> HTTPRouteHandler:
@@ -94,6 +99,10 @@ def _style() -> HTTPRouteHandler:
 
 def _is_for_a_person(request: AnyRequest) -> bool:
     return "text/html" in request.headers.get("accept", "")
+
+
+def _is_for_a_program(request: AnyRequest) -> bool:
+    return "application/json" in request.headers.get("accept", "") and not _is_for_a_person(request)
 
 
 def _refuse(wrong: TillageError, page: str) -> Response[bytes]:

@@ -60,6 +60,7 @@ def load(house: House, asked: Asked) -> Page:
             "files_left_out": len(found["outcome"]["files"]) - len(files),
             "reason_rows": reason_rows(document, (0, "outcome", "reasons"), currencies, house.now()),
         },
+        document.at(),
     )
 
 

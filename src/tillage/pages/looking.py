@@ -35,6 +35,8 @@ class Page:
 
     template: str
     values: Mapping[str, Any]
+    document: Any = None
+    """What a program gets instead: the JSON of the command whose figures are shown; None: there is none."""
 
 
 View = Callable[[House, Asked], Page]
@@ -56,7 +58,7 @@ def look(root: Path, settings: Settings, view: View, asked: Asked, *, most_s: fl
         finally:
             clock.cancel()
         about = {"project": house.project.name, "environment": _environment(house)}
-        return Page(page.template, {**about, **page.values})
+        return Page(page.template, {**about, **page.values}, page.document)
 
 
 def _environment(house: House) -> str | None:

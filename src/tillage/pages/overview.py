@@ -55,6 +55,7 @@ def overview(house: House, _: Asked) -> Page:
             "failed_loads": document.at("failed_loads"),
             "waits": any(document.at("quarantine")),
         },
+        document.at(),
     )
 
 

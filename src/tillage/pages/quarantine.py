@@ -53,6 +53,7 @@ def quarantine(house: House, _: Asked) -> Page:
             "rows": rows,
             "discards": any(" discard " in (row.frees or "") for row in rows),
         },
+        reasons.at(),
     )
 
 
