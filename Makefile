@@ -53,7 +53,7 @@ docs: setup  ## the documents as a site that needs no server and no network: bui
 	$(PY) scripts/docs.py
 	$(PY) scripts/links.py
 
-accept: setup  ## one line for each numbered claim: number, claim, seconds, result
+accept: setup $(OUTSIDE)/.installed  ## one line for each numbered claim: number, claim, seconds, result
 	$(PY) -m pytest -m accept -q
 
 torture: setup  ## random houses, killed and stopped at random, beside a model in plain Python; SEED=7 ROUNDS=50

@@ -738,6 +738,7 @@ def test_server_answers_until_it_is_told_to_stop(filled: tuple[Path, Path]) -> N
     assert not (root / "data/store/pg/postmaster.pid").exists()
 
 
+@pytest.mark.accept("6.1")
 def test_what_is_committed_is_in_the_next_answer_of_every_process(shop: Shop) -> None:
     """Nothing is kept between requests, and the answer says of which load it is."""
     with tempfile.TemporaryDirectory(prefix="tl-") as folder:

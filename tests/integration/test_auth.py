@@ -97,6 +97,7 @@ def problem(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["type"].removeprefix("urn:tillage:problem:")
 
 
+@pytest.mark.accept("6.3")
 def test_every_route_with_every_scope_and_id(served: Served) -> None:
     """A token opens the routes of its scopes and no other, whatever the id."""
     held = {"none": (), "spend": ("spend:read",), "orders": ("orders.read",), "both": ("spend:read", "orders.read")}
@@ -153,6 +154,7 @@ def broken_tokens(token: str) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.accept("6.3")
 def test_thirty_broken_tokens_open_nothing(served: Served) -> None:
     token = served.token("broken", "spend:read")
     broken = broken_tokens(token)

@@ -24,7 +24,7 @@ from tillage.cli.demo_data import write_orders
 from tillage.settings import read_settings
 from tillage.wiring import store_dsn
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.accept("6.2")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 IMAGES = REPOSITORY / "docs" / "images"
 KEY = "c1879"

@@ -27,7 +27,7 @@ from tests.integration.shops import Shop, customer, make_shop, order
 from tillage.pipelines.clients import add_client
 from tillage.stores.embedded import EmbeddedPostgres
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.accept("6.3")]
 LIMIT_S = 60.0
 HEAD_S = 3
 KEYS = 200
