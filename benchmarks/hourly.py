@@ -133,8 +133,8 @@ class Shop:
         now_s = time.time()
         for table in self._tables():
             log = sorted((table / "_delta_log").iterdir(), key=lambda path: path.stat().st_mtime)
-            for path in log:
-                age_s = (len(log) - log.index(path)) * _HOUR_S
+            for hours, path in enumerate(reversed(log), 1):
+                age_s = hours * _HOUR_S
                 os.utime(path, (now_s - age_s, now_s - age_s))
 
     def mark(self, seconds: list[float], maintaining_s: float) -> Mark:

@@ -38,7 +38,7 @@ CLAIMS = {
     "5.4": "tables over feeds that load side by side, with kills: what readers see is always of one set of loads",
     "5.5": "revenue by customer, product, hour and rate: four folds, one total, to the cent",
     "6.1": "thousands of look-ups a second, none stale: a committed load is in the next answer of every process",
-    "6.2": "every page in a real browser without a network: each figure that of the command, and nothing for axe to find",
+    "6.2": "every page in a real browser without a network: each figure the command's, and nothing for axe to find",
     "6.3": "no 5xx, no error that is no problem; scopes and broken tokens; floods, idle and slow clients, a gateway",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""
