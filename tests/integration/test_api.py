@@ -801,6 +801,29 @@ def command_of(pid: int) -> bytes:
         return b""
 
 
+def test_what_is_asked_before_the_server_is_told_to_stop_is_answered(filled: tuple[Path, Path]) -> None:
+    _, root = filled
+    waiting = "select count(*) from pg_locks where not granted and relation = 'folds.customer_spend'::regclass"
+    with store_dsn(root, SETTINGS) as dsn, served(root) as (process, connection):
+        with psycopg.connect(dsn) as store, psycopg.connect(dsn, autocommit=True) as other:
+            store.execute("lock table folds.customer_spend in access exclusive mode")
+            connection.request("GET", "/spend/c1")
+            until(lambda: other.execute(waiting).fetchone() == (1,))
+            process.send_signal(signal.SIGTERM)
+            until(lambda: not listens(connection.port))
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (200, SPEND["c1"])
+        assert process.wait(LIMIT_S) == 0
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_no_answer_waits_for_the_acknowledgement_of_its_first_half(filled: tuple[Path, Path]) -> None:
     _, root = filled
     took_s = []
