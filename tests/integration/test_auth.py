@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -292,3 +293,21 @@ def test_clients_are_added_listed_and_revoked_by_the_command(served: Served) -> 
     assert "no served path asks for the scope 'spend:raed'; did you mean 'spend:read'?" in wrong["message"]
     assert "lower case letters" in tillage("client", "add", "A b", "--scope", "spend:read")["message"]
     assert "there is no client 'by-hnd'" in tillage("client", "revoke", "by-hnd")["message"]
+
+
+@pytest.mark.parametrize(("side", "is_there"), [("before", False), ("after", True)])
+def test_a_killed_command_has_added_or_revoked_a_client_or_not(served: Served, side: str, is_there: bool) -> None:
+    def killed(*words: str) -> None:
+        environment = os.environ | {"TILLAGE_STORE_DSN": served.shop.dsn, "TILLAGE_CRASH": f"{side}:client"}
+        command = [sys.executable, "-m", "tillage", "client", *words]
+        done = subprocess.run(command, cwd=served.shop.root, env=environment, capture_output=True, check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert done.stdout == b""
+
+    name = f"killed-{side}"
+    killed("add", name, "--scope", "spend:read")
+    with served.shop.open() as house:
+        assert (name in [client.name for client in house.clients.known()]) == is_there
+    token = served.token(f"lives-{side}", "spend:read")
+    killed("revoke", f"lives-{side}")
+    assert served.get("/spend/c1", token).status_code == (401 if is_there else 200)
