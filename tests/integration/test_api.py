@@ -733,6 +733,8 @@ def test_server_answers_until_it_is_told_to_stop(filled: tuple[Path, Path]) -> N
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=LIMIT_S)
         assert (process.returncode, out) == (0, "closed\n")
+        assert "leaked" not in err  # as libraries say where objects outlive the interpreter
+        assert not list((root / "data/tmp").iterdir())
         assert CANARY not in err
     # The embedded server ended with the last process that used it.
     assert not (root / "data/store/pg/postmaster.pid").exists()

@@ -88,12 +88,19 @@ def serve(
         read_endpoints(served.project, served.outputs, column_kinds(dsn), served.bases)
         with (
             _reserved(HOST if host == "localhost" else host, port) as address,
-            TemporaryDirectory(prefix="tillage-counters-") as counters,
+            TemporaryDirectory(prefix="counters-", dir=_folder(root / served.project.environment.data)) as counters,
         ):
             tell_libraries("PROMETHEUS_MULTIPROC_DIR", counters)
             reach = Reach.LOOPBACK if is_loopback(host) else Reach.NETWORK
             serving = Serving(reach, servers=workers, counters=counters, is_access_logged=is_access_logged)
             _run(partial(application, root, settings, serving), address, workers, stop, say)
+
+
+def _folder(data: Path) -> Path:
+    """For files of this process alone, where the engine's are too."""
+    folder = data / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager

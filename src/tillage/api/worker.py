@@ -93,6 +93,7 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
     # What is there by now stays; to look through it for garbage would stop all answers for 40 ms, over and over.
     gc.collect()
     gc.freeze()
+    app.on_shutdown.append(gc.unfreeze)  # libraries complain of what the end of the process does not find
     return app
 
 
