@@ -215,6 +215,12 @@ class StrictQuarantineError(DataError):
     code = "strict-quarantine"
 
 
+class NotWellError(DataError):
+    """`status --check` found something late, missing, failed or unbalanced; the message has one line for each."""
+
+    code = "not-well"
+
+
 class UnknownRouteError(OperatorError):
     """A served path was asked for that `tillage.yaml` does not serve."""
 

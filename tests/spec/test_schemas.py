@@ -30,6 +30,7 @@ from tillage.contracts.odcs import dataset as odcs_dataset
 from tillage.contracts.odcs import limits as odcs_limits
 from tillage.contracts.odcs import money as odcs_money
 from tillage.contracts.odcs import rules as odcs_rules
+from tillage.contracts.odcs import service_levels as odcs_levels
 from tillage.contracts.project import read_project
 from tillage.contracts.tools.contract_schema import contract_schema
 from tillage.contracts.tools.project_schema import project_schema
@@ -133,6 +134,7 @@ def test_contract_schema_names_all_that_the_reader_accepts_and_no_more() -> None
     assert properties("contract", "tillage.dataset") == odcs_dataset.DATASET_KEYS
     assert properties("contract", "tillage.column") == odcs_column.COLUMN_KEYS
     assert properties("contract", "tillage.items") == odcs_column.ITEMS_KEYS
+    assert properties("contract", "tillage.serviceLevel") == odcs_levels.SLA_KEYS | {"customProperties"}
 
 
 @pytest.mark.parametrize(
@@ -211,6 +213,52 @@ def test_a_contract_that_the_reader_refuses_by_name_the_schema_refuses_too(old: 
     with pytest.raises(ContractError, match=r"c\.yaml, line \d+: "):
         odcs.read_contract("orders", "c.yaml", text)
     assert not is_valid("contract", text)
+
+
+LEVELS = [
+    "{property: retention, value: 400, unit: d}",
+    "{property: RE, value: 250, unit: years, driver: regulatory}",
+    "{property: frequency, value: 90, unit: min}",
+    "{property: fy, value: 1, unit: day, element: 'customers, orders'}",
+    "{property: Latency, value: 100000, unit: hours, element: orders.sold_at}",
+    "{property: LY, value: 1, unit: hr, element: orders}",
+]
+WRONG_LEVELS = [
+    "{property: availability, value: 99, unit: d}",
+    "{property: latncy, value: 1, unit: d, element: orders}",
+    "{property: latency, value: 1, element: orders}",
+    "{property: latency, value: 1, unit: m, element: orders}",
+    "{property: latency, value: 1, unit: y, element: orders}",
+    "{property: latency, value: 0, unit: h, element: orders}",
+    "{property: latency, value: 1.5, unit: h, element: orders}",
+    "{property: latency, value: '1', unit: h, element: orders}",
+    "{property: frequency, value: 100001, unit: d}",
+    "{property: frequency, value: true, unit: d}",
+    "{property: frequency, value: 1, unit: d, valueExt: 1}",
+    "{property: frequency, value: 1, unit: d, schedule: 0 6 * * *}",
+    "{property: retention, value: 251, unit: y}",
+    "{property: retention, value: 4, unit: h}",
+    "{property: retention, unit: d}",
+]
+
+
+def promising(level: str) -> str:
+    sold = "{name: sold_at, logicalType: timestamp, customProperties: [{property: tillage.eventTime, value: true}]}"
+    text = CONTRACT.replace("      - name: order_id", f"      - {sold}\n      - name: order_id", 1)
+    return f"{text}\nslaProperties:\n  - {level}\n"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_service_level_that_the_reader_takes_the_schema_takes(level: str) -> None:
+    odcs.read_contract("orders", "c.yaml", promising(level))
+    assert is_valid("contract", promising(level))
+
+
+@pytest.mark.parametrize("level", WRONG_LEVELS)
+def test_a_service_level_that_the_reader_refuses_the_schema_refuses_too(level: str) -> None:
+    with pytest.raises(ContractError, match=r"c\.yaml, line \d+: "):
+        odcs.read_contract("orders", "c.yaml", promising(level))
+    assert not is_valid("contract", promising(level))
 
 
 FEEDS = [

@@ -31,6 +31,7 @@ def _read(levels: str = "") -> Contract:
     [
         ("{property: retention, value: 400, unit: d}", Retention(days=400)),
         ("{property: retention, value: 1, unit: day}", Retention(days=1)),
+        ("{property: RE, value: 1, unit: day}", Retention(days=1)),
         ("{property: retention, value: 30, unit: days, driver: regulatory, description: why}", Retention(days=30)),
         ("{property: retention, value: 10, unit: y}", Retention(years=10)),
         ("{property: retention, value: 10, unit: years, element: 'people, visits'}", Retention(years=10)),
@@ -49,7 +50,10 @@ def test_without_a_service_level_bytes_are_kept_for_ever() -> None:
 @pytest.mark.parametrize(
     ("level", "says"),
     [
-        ("property: latency\n  value: 4\n  unit: d", "'latency' of slaProperties is not applied by this version"),
+        (
+            "property: availability\n  value: 4\n  unit: d",
+            "'availability' of slaProperties is not applied by this",
+        ),
         ("property: retention\n  value: 13\n  unit: m", r"in days \(d, day, days\) or years \(y, yr, year, years\)"),
         ("property: retention\n  description: why\n  value: 400", "retention is in days"),
         ("property: retention\n  unit: d\n  value: 0", "whole number of days from 1 to 100,000"),

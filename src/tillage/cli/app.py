@@ -38,6 +38,7 @@ from tillage.cli.plan import plan
 from tillage.cli.quarantine import app as quarantine
 from tillage.cli.rebuild import rebuild
 from tillage.cli.schema import schema
+from tillage.cli.status import status
 from tillage.errors import (
     OperatorError,
     QueryError,
@@ -71,6 +72,7 @@ app.command(epilog="Example: tillage data orders")(data)
 app.command(epilog="Example: tillage maintain --feed orders")(maintain)
 app.command(epilog="Example: tillage plan --json")(plan)
 app.command(epilog="Examples: tillage rebuild customer_spend; tillage rebuild --from bronze --dry-run")(rebuild)
+app.command(epilog="Examples: tillage status --json; tillage status --check > /dev/null")(status)
 app.command(epilog="Example: tillage schema contract > contract.schema.json")(schema)
 
 # The class of every complaint about options and arguments, for which Typer has no public name.
@@ -190,25 +192,6 @@ def _plain_run(report: RunReport) -> dict[str, object]:
         "built": asdict(report.built) if report.built else None,
         "unbuilt": str(report.unbuilt) if report.unbuilt else None,
     }
-
-
-@app.command(epilog="Example: tillage status --json")
-@on_project
-def status(project: Project = HERE, as_json: Json = False) -> None:
-    """What came in, what became of it, and whether it balances, in rows and in money."""
-    from tillage.cli.show import show_status
-    from tillage.pipelines import status as pipeline
-    from tillage.pipelines.arrival import arrival
-    from tillage.pipelines.documents import status_document
-
-    with open_project(project, is_named=False) as house:
-        found = pipeline.status(house)
-        arrived = arrival(house) if as_json else None
-    if arrived is not None:
-        print_json(environment_json(house.project) | status_document(found, arrived))
-    else:
-        show_environment(house.project)
-        show_status(found)
 
 
 @app.command(epilog="Example: tillage changes --since 7 --dataset orders --json")

@@ -78,17 +78,22 @@ def on_project(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def open_project(project: Project, *, is_named: bool = True) -> Iterator[House]:
+def open_project(project: Project, *, is_named: bool = True, is_read_only: bool = False) -> Iterator[House]:
     """The project in that folder or above it, with progress shown to a person who looks.
 
     Args:
         is_named: Tell that person which environment it is, where there are any; who does it otherwise says False.
+        is_read_only: Nothing can be committed; a house that has yet to be made, or brought up, is an error.
     """
     from tillage.cli.show import Progress
-    from tillage.wiring import open_house
+    from tillage.wiring import NoCommits, open_house
 
     root, settings = project.find()
-    with Progress() as progress, open_house(root, settings, say=progress.say, on_bytes=progress.bytes) as house:
+    commits = NoCommits() if is_read_only else None
+    with (
+        Progress() as progress,
+        open_house(root, settings, say=progress.say, on_bytes=progress.bytes, commits=commits) as house,
+    ):
         if is_named:
             for line in environment_lines(house.project):
                 progress.say(line)

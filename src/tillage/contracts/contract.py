@@ -9,6 +9,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from tillage.contracts.promises import Latency, Span
+
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 
@@ -301,6 +303,10 @@ class Dataset:
         found = self.control()
         return found[1].money.currency_by if found and found[1].money else None
 
+    def event_time(self) -> tuple[Column, ...]:
+        """The column that says when a unit happened, behind the objects that it lies in; empty where none does."""
+        return _event_time(self.columns)
+
     @property
     def has_money(self) -> bool:
         """Whether the law counts it in money too."""
@@ -313,6 +319,15 @@ def _money_columns(columns: tuple[Column, ...]) -> Iterator[tuple[Column | None,
             yield None, column
         if column.kind is Kind.LIST:
             yield from ((column, item) for item in column.items if item.money)
+
+
+def _event_time(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    for column in columns:
+        if column.is_event_time:
+            return (column,)
+        if column.kind is Kind.OBJECT and (inner := _event_time(column.items)):
+            return (column, *inner)
+    return ()
 
 
 @dataclass(frozen=True)
@@ -348,10 +363,14 @@ class Contract:
     """What lint should say: allowed, but seldom meant."""
     retention: Retention | None = None
     """None: bytes are kept for ever. It has no say in any verdict."""
+    frequency: Span | None = None
+    """Files of the feed come at least so often; None: whenever they do. Neither has this a say, nor what follows."""
+    latencies: tuple[Latency, ...] = ()
+    """At most one for each dataset."""
 
     def judges_as(self, other: Contract) -> bool:
         """Whether every record has the same verdict and columns under both, whatever else their texts say."""
-        mine, theirs = (replace(one, digest="", retention=None) for one in (self, other))
+        mine, theirs = (replace(one, digest="", retention=None, frequency=None, latencies=()) for one in (self, other))
         return mine == theirs
 
     def is_whole_source(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from tillage.contracts.compiler.check import Check
-from tillage.contracts.contract import Contract, Dataset
+from tillage.contracts.contract import Contract, Dataset, Kind
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import control_amount, empty_relation
 from tillage.domain.conservation import Counts, Minor
@@ -320,6 +321,15 @@ class DuckEngine:
     def history(self, dataset: str, silver: Silver, planned: Rows) -> View:
         found, table = self._datasets[dataset], f"kept.planned_{dataset}"
         return View(history_relation(found, silver_relation(found, silver), table), {table: planned})
+
+    def newest(self, dataset: Dataset, silver: Silver, now: datetime, today: date) -> datetime | date | None:
+        found = dataset.event_time()
+        column = name("rows", *(one.name for one in found))
+        sql = f"select max({column}) from ({self.standing(dataset.name, silver)}) as rows where {column} <= $1"
+        with self._look() as connection:
+            until = today if found[-1].kind is Kind.DATE else now
+            newest: datetime | date | None = connection.sql(sql, params=[until]).to_arrow_table()[0][0].as_py()
+            return newest
 
     def changes(self, dataset: str, silver: Silver, since: int) -> Rows:
         found = self._datasets[dataset]

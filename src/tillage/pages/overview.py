@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from tillage.pages.chart import Chart, days_chart
 from tillage.pages.figures import Document, Figure, Moment, counted, listed, moment
@@ -13,6 +12,7 @@ from tillage.pages.law import FOR_ALL_TIME, account
 from tillage.pages.looking import Asked, Page
 from tillage.pipelines.arrival import arrival
 from tillage.pipelines.documents import status_document
+from tillage.pipelines.findings import findings
 from tillage.pipelines.house import House
 from tillage.pipelines.status import status
 
@@ -28,12 +28,27 @@ class FeedRow:
     last_at: Moment | None
     new_files: Figure | None
     schedule: str | None
+    frequency: str | None
     wrong: str | None
 
 
+@dataclass(frozen=True)
+class DatasetRow:
+    """One dataset whose contract says how old its newest event may be."""
+
+    name: str
+    is_well: bool
+    state: str
+    newest: Moment | None
+    day: str | None
+    """In place of the moment, where the event has only a date."""
+    latency: str
+
+
 def overview(house: House, _: Asked) -> Page:
-    """From the ledger and the doors; nothing of the lake is read."""
-    document = Document("status", status_document(status(house), arrival(house)))
+    """From the ledger and the doors, and from silver where a contract says how old the newest event may be."""
+    found, arrived = status(house), arrival(house)
+    document = Document("status", status_document(found, arrived, findings(house, found, arrived)))
     now = house.now()
     feeds = [_feed(document, place, now) for place in range(len(document.at("feeds")))]
     accounts = [
@@ -44,8 +59,9 @@ def overview(house: House, _: Asked) -> Page:
         "overview.html",
         {
             "answer": _answer(document, feeds),
-            "is_well": all(feed.is_well for feed in feeds) and _is_settled(document),
+            "is_well": not document.at("findings"),
             "feeds": feeds,
+            "datasets": [_dataset(document, place, now) for place in range(len(document.at("freshness")))],
             "accounts": accounts,
             "balances": document.at("balances"),
             "charts": list(_charts(document)),
@@ -59,49 +75,51 @@ def overview(house: House, _: Asked) -> Page:
     )
 
 
-def _is_settled(document: Document) -> bool:
-    return bool(document.at("balances")) and not document.at("open_loads") and not document.at("failed_loads")
-
-
 def _feed(document: Document, place: int, now: datetime) -> FeedRow:
     found = document.at("feeds", place)
-    is_well, state = _state(found)
+    amiss = _amiss(document, "feed", found["feed"])
     return FeedRow(
         name=found["feed"],
-        is_well=is_well,
-        state=state,
+        is_well=not amiss,
+        state=amiss or ("in, on time" if found["schedule"] or found["frequency"] else "in"),
         last_load=found["last_load"],
         last_at=moment(found["last_at"], now),
         new_files=None if found["new_files"] is None else document.count("feeds", place, "new_files"),
         schedule=found["schedule"],
+        frequency=found["frequency"],
         wrong=found["wrong"],
     )
 
 
-def _state(feed: Mapping[str, Any]) -> tuple[bool, str]:
-    if feed["wrong"]:
-        return False, "its door cannot be looked at"
-    if feed["stopped_by"] is not None:
-        return False, f"stopped by load {feed['stopped_by']}"
-    if feed["is_late"]:
-        return False, f"late: nothing came since {feed['due_at'][:16].replace('T', ' ')}Z"
-    if feed["refused_files"]:
-        return False, f"{counted(feed['refused_files'], 'file')} refused"
-    if feed["new_files"]:
-        return False, f"{counted(feed['new_files'], 'file')} not loaded yet"
-    if feed["last_load"] is None:
-        return False, "nothing came yet"
-    return True, "in, on time" if feed["schedule"] else "in"
+def _dataset(document: Document, place: int, now: datetime) -> DatasetRow:
+    found = document.at("freshness", place)
+    amiss = _amiss(document, "dataset", found["dataset"])
+    is_moment = "T" in (found["newest"] or "")
+    return DatasetRow(
+        name=found["dataset"],
+        is_well=not amiss,
+        state=amiss or "fresh",
+        newest=moment(found["newest"], now) if is_moment else None,
+        day=None if is_moment else found["newest"],
+        latency=found["latency"],
+    )
+
+
+def _amiss(document: Document, about: str, name: str) -> str:
+    """The first that was found about it; empty: it is well."""
+    found = (one["text"] for one in document.at("findings") if (one["about"], one["name"]) == (about, name))
+    return next(found, "")
 
 
 def _answer(document: Document, feeds: list[FeedRow]) -> str:
     """The whole page in one sentence."""
     amiss = [f"{feed.name}: {feed.state}" for feed in feeds if not feed.is_well]
-    amiss += [f"load {load} is not finished" for load in document.at("open_loads")]
+    others = [one for one in document.at("findings") if one["about"] in {"dataset", "load"}]
+    amiss += [f"{one['about']} {one['name']}: {one['text']}" for one in others]
     law = "the law balances" if document.at("balances") else "THE LAW DOES NOT BALANCE"
     if not amiss:
         all_in = f"All {len(feeds)} feeds are in" if len(feeds) > 1 else f"Feed {feeds[0].name} is in"
-        on_time = " and on time" if any(feed.schedule for feed in feeds) else ""
+        on_time = " and on time" if any(feed.schedule or feed.frequency for feed in feeds) else ""
         return f"{all_in}{on_time}, and {law}."
     well = sum(feed.is_well for feed in feeds)
     in_ = f"{well} of {counted(len(feeds), 'feed')} {'is' if well == 1 else 'are'} in"

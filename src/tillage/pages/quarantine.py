@@ -33,7 +33,7 @@ def quarantine(house: House, _: Asked) -> Page:
     reasons = Document(
         "quarantine list", reasons_document(found.reasons, [way_out(house, one) for one in found.reasons])
     )
-    totals = Document("status", status_document(found, Arrival((), ())))
+    totals = Document("status", status_document(found, Arrival((), (), ())))
     waiting = [
         Stuck(
             name,

@@ -10,6 +10,7 @@ from tillage.pipelines.arrival import Arrival, Day
 from tillage.pipelines.dictionary import Meaning
 from tillage.pipelines.explain import Explanation
 from tillage.pipelines.failing import ShownLoad
+from tillage.pipelines.findings import Finding
 from tillage.pipelines.outcome import Outcome
 from tillage.pipelines.status import Status
 from tillage.ports.store import Reason
@@ -17,7 +18,7 @@ from tillage.ports.store import Reason
 _OF_A_DAY = ("read", "accepted", "quarantined", "duplicate", "suppressed")
 
 
-def status_document(found: Status, arrived: Arrival) -> dict[str, Any]:
+def status_document(found: Status, arrived: Arrival, amiss: Sequence[Finding] = ()) -> dict[str, Any]:
     """Of `tillage status`."""
     return {
         "balances": found.balances(),
@@ -33,6 +34,8 @@ def status_document(found: Status, arrived: Arrival) -> dict[str, Any]:
         "open_loads": found.open_loads,
         "failed_loads": found.failed_loads,
         "feeds": [asdict(one) for one in arrived.feeds],
+        "freshness": [asdict(one) for one in arrived.datasets],
+        "findings": [asdict(one) for one in amiss],
         "days": [_day(one, found.currencies[one.dataset]) for one in arrived.days],
     }
 

@@ -1,8 +1,9 @@
-"""Figures for people: amounts with their currency, also where a row or a dataset has several, and ages."""
+"""Figures for people: amounts with their currency, also where a row or a dataset has several, times and ages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from tillage.domain.money import exponent, show
@@ -33,6 +34,13 @@ def by_currency(figures: Sequence[Minor], currency: str | None) -> dict[str, lis
     if currency is None or figures[0] is None:
         return {}
     return {currency: [figure if isinstance(figure, int) else 0 for figure in figures]}
+
+
+def when(moment: datetime | date | None) -> str:
+    """To the minute, in UTC; a date as it is; nothing for null."""
+    if isinstance(moment, datetime):
+        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+    return str(moment or "")
 
 
 def age(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -419,6 +420,12 @@ class Engine(Protocol):
 
     def history(self, dataset: str, silver: Silver, planned: Rows) -> View:
         """Every version of a dataset that was accepted, and when each held; `planned` is `load_seq, planned_at`."""
+        ...
+
+    def newest(self, dataset: Dataset, silver: Silver, now: datetime, today: date) -> datetime | date | None:
+        """The last event time of the rows that stand, of the kind that it has; what is later than `now`, or than
+        `today`, is not looked at. None if there is none.
+        """
         ...
 
     def changes(self, dataset: str, silver: Silver, since: int) -> Rows:

@@ -14,7 +14,7 @@ from typing import Any
 from tillage.contracts.contract import MAX_DEPTH, MAX_RECORD_BYTES, Contract
 from tillage.contracts.document import Document, Path, read_document
 from tillage.contracts.odcs.dataset import read_dataset
-from tillage.contracts.odcs.retention import read_retention
+from tillage.contracts.odcs.service_levels import read_service_levels
 from tillage.contracts.odcs.standard import check_standard, read_older_rules
 from tillage.contracts.odcs.terms import only, own_terms
 from tillage.errors import ContractError
@@ -73,6 +73,7 @@ def read_contract(feed: str, name: str, text: str, *, is_kept: bool = False) -> 
     unknown = terms.get("tillage.unknownFields", "ignore")
     document.check_names(terms.at("tillage.unknownFields"), [unknown], UNKNOWN_FIELDS)
     limits = _limits(document, terms.at("tillage.limits"), terms.get("tillage.limits", {}))
+    levels = read_service_levels(document, datasets)
     return Contract(
         feed=feed,
         digest=digest_of(text),
@@ -81,7 +82,9 @@ def read_contract(feed: str, name: str, text: str, *, is_kept: bool = False) -> 
         max_record_bytes=limits["maxRecordBytes"],
         max_depth=limits["maxDepth"],
         notes=tuple(notes),
-        retention=read_retention(document, names),
+        retention=levels.retention,
+        frequency=levels.frequency,
+        latencies=levels.latencies,
     )
 
 

@@ -24,6 +24,7 @@ from tillage.contracts.contract import (
     RowRule,
     Severity,
 )
+from tillage.contracts.promises import Span
 from tillage.contracts.types import duckdb_type
 
 
@@ -60,7 +61,20 @@ def changes(old: Contract, new: Contract) -> list[Change]:
     if old.retention != new.retention:
         shown = [str(one or "for ever") for one in (old.retention, new.retention)]
         found.append(Change("contract", f"bytes are kept: {shown[0]} -> {shown[1]}", Breaks.NOBODY))
+    found += _promise("contract", "frequency", old.frequency, new.frequency)
+    was, is_now = ({one.dataset: one.most for one in contract.latencies} for contract in (old, new))
+    for dataset in new.datasets:
+        found += _promise(dataset.name, "latency", was.get(dataset.name), is_now.get(dataset.name))
     return found
+
+
+def _promise(where: str, what: str, old: Span | None, new: Span | None) -> Iterator[Change]:
+    """Readers rely on how fresh data is; a day for 24 hours is no difference."""
+    was, is_now = (one.length if one else None for one in (old, new))
+    if was != is_now:
+        is_looser = was is not None and (is_now is None or is_now > was)
+        shown = [str(one or "not promised") for one in (old, new)]
+        yield Change(where, f"{what}: {shown[0]} -> {shown[1]}", Breaks.READERS if is_looser else Breaks.NOBODY)
 
 
 def _datasets(old: dict[str, Dataset], new: dict[str, Dataset]) -> Iterator[Change]:

@@ -18,10 +18,13 @@ from tillage.contracts.contract import Kind
 from tillage.contracts.odcs.column import COLUMN_KEYS, ITEMS_KEYS, KINDS
 from tillage.contracts.odcs.contract_file import CONTRACT_KEYS
 from tillage.contracts.odcs.dataset import DATASET_KEYS
+from tillage.contracts.odcs.freshness import FREQUENCY, LATENCY, MOST_SPAN
+from tillage.contracts.odcs.freshness import UNITS as SPANS
 from tillage.contracts.odcs.limits import FORMATS, OPTIONS, VALUE_ARGUMENTS
 from tillage.contracts.odcs.metrics import UNITS
-from tillage.contracts.odcs.retention import DAYS, MOST, RETENTION, SLA_KEYS, YEARS
+from tillage.contracts.odcs.retention import DAYS, MOST, RETENTION, YEARS
 from tillage.contracts.odcs.rules import RULE_KEYS, SEVERITIES
+from tillage.contracts.odcs.service_levels import SHORT, SLA_KEYS
 from tillage.contracts.odcs.standard import METRIC_OF, METRICS, OPERATORS
 from tillage.contracts.odcs.terms import NAME
 from tillage.contracts.tools.project_schema import DIALECT, Schema
@@ -62,7 +65,7 @@ def _own_definitions() -> dict[str, Any]:
         "apiVersion": {"pattern": r"^v3\.[0-2]\.\d+$"},
         "schema": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/tillage.dataset"}},
         "customProperties": {"$ref": "#/$defs/tillage.terms.contract"},
-        "slaProperties": {"type": "array", "maxItems": 1, "items": {"$ref": "#/$defs/tillage.retention"}},
+        "slaProperties": {"type": "array", "items": {"$ref": "#/$defs/tillage.serviceLevel"}},
     }
     dataset: dict[str, Schema] = {
         "name": _NAME,
@@ -88,21 +91,32 @@ def _own_definitions() -> dict[str, Any]:
         "tillage.dataset": _narrowed(dataset, DATASET_KEYS, required=("name", "properties")),
         "tillage.column": _narrowed(column, COLUMN_KEYS, required=("name", "logicalType")) | {"allOf": _options()},
         "tillage.items": _narrowed(items, ITEMS_KEYS) | {"allOf": _options()},
-        "tillage.retention": _retention(),
+        "tillage.serviceLevel": _service_level(),
         "tillage.rule": {"allOf": [_rule(kind, names) for kind, names in RULE_KEYS.items()]},
     }
 
 
-def _retention() -> dict[str, Any]:
-    """The one service level that is applied; the years or days that it takes."""
-    entry: dict[str, Schema] = {
-        "property": {"const": RETENTION},
-        "value": {"type": "integer", "minimum": 1, "maximum": max(MOST.values())},
-        "unit": {"enum": [*DAYS, *YEARS]},
-    }
+def _service_level() -> dict[str, Any]:
+    """One of those that are applied, by either name and in any case, with the units that it is said in."""
+    names = [spelling for name, short in SHORT.items() for spelling in (name, short)]
+    entry: dict[str, Schema] = {"property": {"anyOf": [{"enum": names}, _in_any_case(SHORT)]}, "value": {"minimum": 1}}
     years = _if({"unit": {"enum": list(YEARS)}}, {"properties": {"value": {"maximum": MOST["years"]}}})
+    spans = [spelling for spellings in SPANS.values() for spelling in spellings]
+    kept = _if({"property": _in_any_case([RETENTION])}, _span([*DAYS, *YEARS], MOST["days"]) | {"allOf": [years]})
+    fresh = _if({"property": _in_any_case([FREQUENCY, LATENCY])}, _span(spans, MOST_SPAN))
     whole = _narrowed(entry, {*SLA_KEYS, "customProperties"}, required=("property", "value", "unit"))
-    return whole | {"allOf": [years]}
+    return whole | {"allOf": [kept, fresh]}
+
+
+def _in_any_case(levels: Iterable[str]) -> dict[str, Any]:
+    spellings = [spelling for level in levels for spelling in (level, SHORT[level])]
+    letters = ["".join(f"[{letter.upper()}{letter}]" for letter in spelling) for spelling in spellings]
+    return {"pattern": f"^(?:{'|'.join(letters)})$"}
+
+
+def _span(units: list[str], most: int) -> dict[str, Any]:
+    value: Schema = {"type": "integer", "minimum": 1, "maximum": most}
+    return {"properties": {"value": value, "unit": {"enum": units}}}
 
 
 def _narrowed(narrower: Mapping[str, Schema], names: Iterable[str], *, required: Iterable[str] = ()) -> dict[str, Any]:
