@@ -20,9 +20,8 @@ from tillage.pipelines.house import House
 from tillage.pipelines.run import run
 from tillage.pipelines.status import status
 
-LEVELS = (
-    "slaProperties: [{property: frequency, value: 25, unit: h}, {property: ly, value: 4, unit: h, element: orders}]"
-)
+FREQUENCY, LATENCY = "{property: frequency, value: 25, unit: h}", "{property: ly, value: 4, unit: h, element: orders}"
+LEVELS = f"slaProperties: [{FREQUENCY}, {LATENCY}]"
 SOLD = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 A_SECOND = timedelta(seconds=1)
 

@@ -71,8 +71,8 @@ def test_each_thing_that_is_amiss_is_a_line_with_since_when_and_the_next_command
     assert code == 11
     late, refused, new = complaint
     assert late.startswith("error: feed orders: late: nothing came since ")
-    assert ", and files come each 25 h, since " in late
-    assert late.endswith("; next: tillage run --feed orders")
+    assert ", and files come each 25 h (since " in late
+    assert late.endswith("Z); next: tillage run --feed orders")
     assert refused == "feed orders: 1 file refused; next: tillage run --feed orders"
     assert new == "feed orders: 1 file not loaded yet; next: tillage run --feed orders"
 
@@ -96,7 +96,7 @@ def test_failed_load_is_said_with_the_command_that_shows_it(fresh: Shop) -> None
     fresh.run()
     code, _, complaint = check(fresh)
     assert code == 11
-    assert complaint[0].startswith("error: feed orders: stopped by load 2, since ")
+    assert complaint[0].startswith("error: feed orders: stopped by load 2 (since ")
     assert complaint[0].endswith("; next: tillage load show 2")
 
 
@@ -106,7 +106,7 @@ def test_open_load_is_said(fresh: Shop) -> None:
     subprocess.run([sys.executable, "-m", "tillage", "run"], cwd=fresh.root, env=crashing, check=False)
     code, _, (line,) = check(fresh)
     assert code == 11
-    assert line.startswith("error: load 2: not finished, since ")
+    assert line.startswith("error: load 2: not finished (since ")
     assert line.endswith("; next: tillage run")
 
 

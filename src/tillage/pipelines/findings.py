@@ -32,7 +32,7 @@ class Finding:
     """A command."""
 
     def __str__(self) -> str:
-        since = f", since {when(self.since)}" if self.since else ""
+        since = f" (since {when(self.since)})" if self.since else ""
         return f"{self.about} {self.name}: {self.text}{since}; next: {self.next}"
 
 
