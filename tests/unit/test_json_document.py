@@ -205,6 +205,8 @@ def test_elements_are_those_of_a_whole_read_at_every_block_and_chunk_size(
 @example(b'{"b":"\\ud800","a":[]}', "$.a[*]", 1, 1)
 @example(b'{"a":[1],"b":NaN}', "$.a[*]", 1, 1)
 @example(b'["\\\\",1,"\\""]', None, 1, 1)
+@example(b"  [\xff]", "$.a[*]", 1, 2)
+@example(b"  \xff", "$.a[*]", 1, 2)
 def test_document_is_broken_exactly_when_a_strict_reader_says_so(
     document: bytes, records: str | None, block: int, chunk: int
 ) -> None:

@@ -63,13 +63,17 @@ class Stream:
         self.offset += count_bytes
 
     def next_byte(self) -> int | None:
-        """The next byte that is not blank, still held; None at the end."""
+        """The next byte that is not blank, still held; None at the end. What is wrong behind it is said by `more`."""
         while True:
             if blank := leading_blanks(self.hold):
                 self.drop(blank)
             if self.hold:
                 return self.hold[0]
-            if not self.more():
+            step = b"" if self._is_wrong else next(self._steps, b"")
+            self._take(step)
+            if not step:
+                if self._is_wrong:
+                    raise BrokenError
                 return None
 
 
