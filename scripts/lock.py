@@ -20,12 +20,12 @@ DEV = "requirements-dev.lock"
 BENCH = "requirements-bench.lock"
 SPARK = "requirements-spark.lock"
 OUTSIDE = "requirements-outside.lock"
-# The development set is the runtime set plus tools: constrained by it, so that tests run what users get. The peers of
+# The development set is the runtime set plus extras and tools: constrained by it, so that tests run what users get. The peers of
 # the benchmarks come without the project: constrained too, so that what both use is the same version. So do Spark, and
 # what drives a browser.
 LOCKS = {
     RUNTIME: ["pyproject.toml"],
-    DEV: ["pyproject.toml", "--group", "dev", "--constraints", RUNTIME],
+    DEV: ["pyproject.toml", "--extra", "otel", "--group", "dev", "--constraints", RUNTIME],
     BENCH: ["--group", "bench", "--constraints", RUNTIME],
     SPARK: ["--group", "spark", "--constraints", RUNTIME],
     OUTSIDE: ["--group", "outside", "--constraints", RUNTIME],

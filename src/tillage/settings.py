@@ -43,6 +43,8 @@ class Settings:
     """TILLAGE_CRASH: like `after:silver` or `before:silver:2`; not for production."""
     env: str | None = None
     """TILLAGE_ENV, or what a command was given instead: which environment of the project; None: the default one."""
+    otlp_endpoint: str | None = None
+    """TILLAGE_OTLP_ENDPOINT: where the server sends traces, like http://127.0.0.1:4318; None: nowhere."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """All that are set, for those that a project file names; they may be secrets."""
 
@@ -61,6 +63,7 @@ def read_settings(environment: Mapping[str, str] | None = None, *, env: str | No
         lease_ttl_s=_number(found, "TILLAGE_LEASE_TTL_S", 30, least=1),
         crash=_crash(found.get("TILLAGE_CRASH")),
         env=(found.get("TILLAGE_ENV") or None) if env is None else env,
+        otlp_endpoint=_endpoint(found.get("TILLAGE_OTLP_ENDPOINT")),
         variables=dict(found),
     )
 
@@ -92,6 +95,15 @@ def _number(env: Mapping[str, str], variable: str, default: float, *, least: flo
     if not re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text) or float(text) < least:
         raise OperatorError(f"{variable} must be a number from {least:g} on; unset it for the default, {default:g}")
     return float(text)
+
+
+def _endpoint(text: str | None) -> str | None:
+    if not text:
+        return None
+    # No account in it: what is in an address gets into messages of libraries.
+    if not re.fullmatch(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[\w./-]*)?", text):
+        raise OperatorError("TILLAGE_OTLP_ENDPOINT must be an address like http://127.0.0.1:4318, without an account")
+    return text.rstrip("/")
 
 
 def _crash(text: str | None) -> Crash | None:

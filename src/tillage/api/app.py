@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
@@ -43,6 +43,8 @@ _METHODS = {"GET", "HEAD", "OPTIONS", "POST"}
 AnyRequest = Request[Any, Any, Any]
 Answered = Callable[[str, str, int, float], None]
 """Is told of each request: route as it is declared, method, status, seconds."""
+Traced = Callable[[Iterable[tuple[bytes, bytes]], str | None, str, int, float], None]
+"""Is told the same, and before it the request's headers; the route is None where nothing is served."""
 
 
 class Reach(StrEnum):
@@ -68,15 +70,19 @@ class Serving:
     """The folder of the counters that they share; None: there is only this one."""
     is_access_logged: bool = False
     """Whether each request is logged, with its route and without the key."""
+    traced: Traced | None = None
+    """Makes spans of requests; None: nobody asks for traces."""
 
 
 class Api(Litestar):
     """A Litestar application that leaves the routes of `tillage.yaml` to `rows`, and whose router sees no id."""
 
-    __slots__ = ("_answered", "_rows", "_targets")
+    __slots__ = ("_answered", "_rows", "_targets", "_traced")
 
-    def __init__(self, targets: Targets, rows: Rows, answered: Answered, **options: Any) -> None:
-        self._targets, self._rows, self._answered = targets, rows, answered
+    def __init__(
+        self, targets: Targets, rows: Rows, answered: Answered, *, traced: Traced | None, **options: Any
+    ) -> None:
+        self._targets, self._rows, self._answered, self._traced = targets, rows, answered, traced
         super().__init__(**options)
 
     async def __call__(
@@ -97,7 +103,10 @@ class Api(Litestar):
             await super().__call__(scope, receive, noted)
             status = noted.status
         method = request["method"] if request["method"] in _METHODS else "other"
-        self._answered(target.instance or NOT_SERVED, method, status, time.perf_counter() - started_s)
+        seconds = time.perf_counter() - started_s
+        self._answered(target.instance or NOT_SERVED, method, status, seconds)
+        if self._traced is not None:
+            self._traced(request["headers"], target.instance, method, status, seconds)
         return None
 
 
@@ -151,6 +160,7 @@ def make_app(
             on_store_away=on_store_away,
         ),
         _both(metrics.answered, log_access) if serving.is_access_logged else metrics.answered,
+        traced=serving.traced,
         route_handlers=[
             *pages,
             _page(HEALTH, "application/json", b'{"status":"up"}'),

@@ -28,7 +28,7 @@ from granian.server import Server
 from tillage.api.addresses import is_loopback
 from tillage.api.app import Reach, Serving, is_open_to_this_machine
 from tillage.api.endpoints import read_endpoints
-from tillage.api.worker import application, checked
+from tillage.api.worker import application, checked, spans_class
 from tillage.errors import OperatorError
 from tillage.settings import Settings, tell_libraries
 from tillage.stores.postgres.lookups import column_kinds
@@ -74,7 +74,8 @@ def serve(
 
     Raises:
         OperatorError: the address is not this machine's own and a route has no `auth`, the port cannot be had, a route
-            cannot be served, or its model has no table in the store yet; the processes that answer end again and again.
+            cannot be served, or its model has no table in the store yet; traces are asked for without their packages;
+            the processes that answer end again and again.
         StoreAwayError: the store does not answer.
     """
     if not is_loopback(host) and is_open_to_this_machine(project_file(root, settings)):
@@ -82,6 +83,8 @@ def serve(
             f"tillage.yaml serves paths without `auth`, so the server does not listen on {host}: everybody who reaches "
             f"it could read every row. Give each path a scope, `auth: spend:read`, or `auth: none`; or serve on {HOST}"
         )
+    if settings.otlp_endpoint:
+        spans_class()  # what is missing is told here, and not by processes that end again and again
     with _stop_signals() as stop, store_dsn(root, settings) as dsn:
         served = checked(root, settings)
         # What is wrong is told here, once, and before anything listens.

@@ -9,9 +9,10 @@ import signal
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from litestar import Litestar
 
@@ -29,6 +30,9 @@ from tillage.pipelines.models import check_routes
 from tillage.settings import Settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds
 from tillage.wiring import open_clients, open_house, store_dsn
+
+if TYPE_CHECKING:
+    from tillage.api.spans import Spans
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,10 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
         logins = Logins(stack.enter_context(open_clients(root, settings)).issue)
         stack.callback(logins.close)
         mend = stack.enter_context(mending(lambda: _bring_up(root, settings)))
+        if settings.otlp_endpoint:
+            spans = spans_class()(settings.otlp_endpoint)
+            stack.callback(spans.close)
+            serving = replace(serving, traced=spans.answered)
         with store_dsn(root, settings) as dsn:
             lookups = Lookups(dsn, served.outputs, column_kinds(dsn))
         app = make_app(
@@ -95,6 +103,22 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
     gc.freeze()
     app.on_shutdown.append(gc.unfreeze)  # libraries complain of what the end of the process does not find
     return app
+
+
+def spans_class() -> type[Spans]:
+    """What makes spans, with the packages that it needs.
+
+    Raises:
+        OperatorError: they are not installed.
+    """
+    try:
+        from tillage.api.spans import Spans  # noqa: PLC0415  (half a second, and packages that need not be there)
+    except ModuleNotFoundError:
+        raise OperatorError(
+            "TILLAGE_OTLP_ENDPOINT asks for traces, and the packages for them are not installed; "
+            "install them: pip install 'tillage[otel]', or unset the variable"
+        ) from None
+    return Spans
 
 
 def _bring_up(root: Path, settings: Settings) -> None:
