@@ -20,9 +20,9 @@ DEV = "requirements-dev.lock"
 BENCH = "requirements-bench.lock"
 SPARK = "requirements-spark.lock"
 OUTSIDE = "requirements-outside.lock"
-# The development set is the runtime set plus extras and tools: constrained by it, so that tests run what users get. The peers of
-# the benchmarks come without the project: constrained too, so that what both use is the same version. So do Spark, and
-# what drives a browser.
+# The development set is the runtime set plus extras and tools: constrained by it, so that tests run what users get. The
+# peers of the benchmarks come without the project: constrained too, so that what both use is the same version. So do
+# Spark, and what drives a browser.
 LOCKS = {
     RUNTIME: ["pyproject.toml"],
     DEV: ["pyproject.toml", "--extra", "otel", "--group", "dev", "--constraints", RUNTIME],
