@@ -32,8 +32,9 @@ from jsonschema import Draft202012Validator
 from litestar.testing import TestClient
 from psycopg import sql
 
-from tillage.api.app import Reach, Serving, make_app
+from tillage.api.app import make_app
 from tillage.api.serve import serve
+from tillage.api.serving import Reach, Serving
 from tillage.contracts.project import Project, Route
 from tillage.errors import OperatorError
 from tillage.models.output import Output

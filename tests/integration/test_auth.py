@@ -22,8 +22,9 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.integration.shops import Shop, customer, make_shop, order
-from tillage.api.app import Reach, Serving, make_app
+from tillage.api.app import make_app
 from tillage.api.logins import Logins
+from tillage.api.serving import Reach, Serving
 from tillage.errors import OperatorError
 from tillage.pipelines.clients import add_client, revoke_client
 from tillage.settings import read_settings

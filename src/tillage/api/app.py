@@ -1,77 +1,37 @@
-"""The application: one look-up for each route of `tillage.yaml`, and what a server needs beside them."""
+"""The application: the routes of `tillage.yaml`, the server's own paths, and pages for people."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-import yaml
-from litestar import HttpMethod, Litestar, Request, Response
+from litestar import Litestar, Response
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Message, Receive, Scope, Send
 
 from tillage.api import problems
-from tillage.api.addresses import host_of, is_for_loopback, segments_of
-from tillage.api.endpoints import HEALTH, LOGIN, METRICS, OPEN_PATHS, OPENAPI_JSON, OPENAPI_YAML, READY, read_endpoints
+from tillage.api.addresses import segments_of
+from tillage.api.endpoints import read_endpoints
 from tillage.api.guard import Guard
-from tillage.api.logins import MOST_BODY_BYTES, Logins
+from tillage.api.logins import Logins
 from tillage.api.logs import log_access
-from tillage.api.metrics import CONTENT_TYPE, NOT_SERVED, Metrics
+from tillage.api.metrics import NOT_SERVED, Metrics
 from tillage.api.openapi import document
+from tillage.api.own_paths import own_handlers
 from tillage.api.rows import Rows
+from tillage.api.serving import Answered, AnyRequest, Reach, Serving, Traced, gatekeeper
 from tillage.api.swagger import swagger_handlers
 from tillage.api.targets import Targets, keep, kept
-from tillage.contracts.project import HOUSE_SCOPE, Project
+from tillage.contracts.project import Project
 from tillage.errors import StoreAwayError
 from tillage.models.basis import Basis
 from tillage.models.output import Output
 from tillage.stores.postgres.lookups import Lookups
 from tillage.stores.postgres.tokens import Tokens
 
-# A sender that takes longer for a few hundred bytes is none.
-_BODY_S = 10
-_READS = [HttpMethod.GET, HttpMethod.HEAD]
-
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST"}
-
-AnyRequest = Request[Any, Any, Any]
-Answered = Callable[[str, str, int, float], None]
-"""Is told of each request: route as it is declared, method, status, seconds."""
-Traced = Callable[[Iterable[tuple[bytes, bytes]], str | None, str, int, float], None]
-"""Is told the same, and before it the request's headers; the route is None where nothing is served."""
-
-
-class Reach(StrEnum):
-    """From where requests come, and so what is asked of those for what is for this machine alone."""
-
-    UNCHECKED = "unchecked"
-    """From this process; nothing is asked."""
-    LOOPBACK = "loopback"
-    """From this machine. A page of another site can have a browser here send them, which then names that site's host:
-    those are refused."""
-    NETWORK = "network"
-    """From anywhere: a token of scope `house:read` is asked for."""
-
-
-@dataclass(frozen=True)
-class Serving:
-    """How an application is one of several that answer, and what it says of it."""
-
-    reach: Reach = Reach.UNCHECKED
-    servers: int = 1
-    """Processes that share the requests, and with them what a client may ask in a second."""
-    counters: str | None = None
-    """The folder of the counters that they share; None: there is only this one."""
-    is_access_logged: bool = False
-    """Whether each request is logged, with its route and without the key."""
-    traced: Traced | None = None
-    """Makes spans of requests; None: nobody asks for traces."""
 
 
 class Api(Litestar):
@@ -163,15 +123,10 @@ def make_app(
         traced=serving.traced,
         route_handlers=[
             *pages,
-            _page(HEALTH, "application/json", b'{"status":"up"}'),
-            _page(OPENAPI_JSON, "application/json", json.dumps(description, ensure_ascii=False).encode()),
-            _page(OPENAPI_YAML, "application/yaml", yaml.safe_dump(description, sort_keys=False, encoding="utf-8")),
-            _ready_handler(lookups, on_store_away),
-            _metrics_handler(metrics),
+            *own_handlers(description, lookups, metrics, logins, on_store_away),
             *swagger_handlers(),
-            *([_token_handler(logins)] if logins else []),
         ],
-        before_request=_gatekeeper(serving.reach, guard),
+        before_request=gatekeeper(serving.reach, guard),
         exception_handlers={Exception: _exception_handler(on_store_away)},
         lifespan=[lambda _: lookups.opened()],
         # Each of these would otherwise come from the environment, from a page that loads scripts from elsewhere, or
@@ -183,69 +138,12 @@ def make_app(
     )
 
 
-def _ready_handler(lookups: Lookups, on_store_away: Callable[[], None]) -> HTTPRouteHandler:
-    async def ready() -> Response[bytes]:
-        if await lookups.is_ready():
-            return _response("application/json", b'{"status":"ready"}')
-        on_store_away()
-        return problems.respond(problems.NOT_READY, READY, problems.retry_after(5))
-
-    return HTTPRouteHandler(READY, http_method=_READS)(ready)
-
-
-def _metrics_handler(metrics: Metrics) -> HTTPRouteHandler:
-    async def page() -> Response[bytes]:
-        return _response(CONTENT_TYPE, await metrics.page(), {"Cache-Control": "no-store"})
-
-    return HTTPRouteHandler(METRICS, http_method=_READS)(page)
-
-
 def _both(first: Answered, second: Answered) -> Answered:
     def answered(route: str, method: str, status: int, seconds: float) -> None:
         first(route, method, status, seconds)
         second(route, method, status, seconds)
 
     return answered
-
-
-def _token_handler(logins: Logins) -> HTTPRouteHandler:
-    async def token(request: AnyRequest) -> Response[bytes]:
-        try:
-            body = await asyncio.wait_for(_body(request), _BODY_S)
-        except TimeoutError:
-            return problems.respond(problems.SLOW_BODY, LOGIN, {"Connection": "close"})
-        if body is None:
-            return problems.respond(problems.LARGE_BODY, LOGIN, {"Connection": "close"})
-        sent = [value for name, value in request.scope["headers"] if name == b"authorization"]
-        return await logins.answer(body, sent, LOGIN)
-
-    return HTTPRouteHandler(LOGIN, http_method=HttpMethod.POST, status_code=200)(token)
-
-
-async def _body(request: AnyRequest) -> bytes | None:
-    """The whole body; None once it is larger than a request for a token can be."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BODY_BYTES:
-            return None
-    return body
-
-
-def is_open_to_this_machine(project: Project) -> bool:
-    """Whether a route has no `auth`, and so is for this machine alone."""
-    return any(route.auth is None for route in project.routes)
-
-
-def _page(path: str, media_type: str, body: bytes) -> HTTPRouteHandler:
-    def page() -> Response[bytes]:
-        return _response(media_type, body)
-
-    return HTTPRouteHandler(path, http_method=_READS, sync_to_thread=False)(page)
-
-
-def _response(media_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    return Response(body, media_type=media_type, headers=headers)
 
 
 def _exception_handler(on_store_away: Callable[[], None]) -> Callable[[AnyRequest, Exception], Response[bytes]]:
@@ -255,20 +153,3 @@ def _exception_handler(on_store_away: Callable[[], None]) -> Callable[[AnyReques
         return problems.respond_to(error, kept(request.scope["state"]).instance)
 
     return handle
-
-
-def _gatekeeper(reach: Reach, guard: Guard) -> Callable[[AnyRequest], Awaitable[Response[bytes] | None]]:
-    """Keeps pages and metrics for this machine, and for who has the scope of the house."""
-
-    async def refuse(request: AnyRequest) -> Response[bytes] | None:
-        target = kept(request.scope["state"])
-        if reach is Reach.UNCHECKED or target.path in OPEN_PATHS:
-            return None
-        if reach is Reach.LOOPBACK:
-            if is_for_loopback(host_of(request.scope)):
-                return None
-            if "authorization" not in request.headers:
-                return problems.respond(problems.OTHER_HOST, target.instance)
-        return await guard.refused(request.scope, HOUSE_SCOPE, target.instance)
-
-    return refuse

@@ -26,8 +26,8 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 
 from tillage.api.addresses import is_loopback
-from tillage.api.app import Reach, Serving, is_open_to_this_machine
 from tillage.api.endpoints import read_endpoints
+from tillage.api.serving import Reach, Serving, is_open_to_this_machine
 from tillage.api.worker import application, checked, spans_class
 from tillage.errors import OperatorError
 from tillage.settings import Settings, tell_libraries

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from litestar import Litestar
 
-from tillage.api.app import Serving, make_app
+from tillage.api.app import make_app
 from tillage.api.logins import Logins
 from tillage.api.logs import log_as_json
 from tillage.api.mending import mending
+from tillage.api.serving import Serving
 from tillage.api.targets import kept
 from tillage.contracts.project import Project
 from tillage.errors import OperatorError
