@@ -6,11 +6,14 @@ import base64
 import gzip
 import html
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 CANARY = "Zenobia Quägge-7f3a"
 """The name of nobody. Its letter beyond ASCII and its blank make the encodings differ."""
+ID = "quagge7f3a"
+"""The same as an identifier, where a blank would end a name."""
 KNOWN, OTHER = f"{CANARY}-1", f"{CANARY}-2"
 """A customer that there is, and one that there is not."""
 
@@ -45,7 +48,8 @@ SPELLINGS = spellings()
 def found_in(content: bytes) -> list[str]:
     """The spellings in which the canary is there, letters large or small."""
     lower = content.lower()
-    return [name for name, written in SPELLINGS.items() if written in lower]
+    found = [name for name, written in SPELLINGS.items() if written in lower]
+    return [*found, "id"] if ID.encode() in lower else found
 
 
 def order(number: str, product: str = "p", kind: object = "hot food", price: object = 1.15) -> dict[str, object]:
@@ -84,3 +88,27 @@ def land(landing: Path) -> None:
     (landing / "1.jsonl").write_bytes(text)
     packed = gzip.compress(json.dumps(good | {"customerId": f"{CANARY}-7"}).encode() * 50, 0)
     (landing / "2.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+
+
+_ELSEWHERE = {"format": "json", "records": "$.o[*]"}
+_ROWS = f"{CANARY};{CANARY}\n1;{CANARY}\n"
+MISDESCRIBED: dict[str, tuple[str, bytes, Mapping[str, object]]] = {
+    "header twice": ("a.csv", f"{CANARY},{CANARY}\n{CANARY},{CANARY}\n".encode(), {"format": "csv"}),
+    "no header": ("a.csv", f"{CANARY}1,{CANARY}2\n{CANARY},{CANARY}\n".encode(), {"format": "csv"}),
+    "line before the header": ("a.csv", f"{CANARY}\nid,name\n1,{CANARY}\n".encode(), {"format": "csv"}),
+    "other delimiter": ("a.csv", _ROWS.encode(), {"format": "csv", "csv": {"delimiter": ","}}),
+    "other encoding": ("a.csv", f"id,name\n1,{CANARY}\n2,{CANARY}\n".encode("latin-1"), {"format": "csv"}),
+    "torn quotes": ("a.csv", f'id,name\n1,{CANARY},{CANARY}\n"{CANARY}\n'.encode(), {"format": "csv"}),
+    "CSV as lines": ("a.jsonl", f"id,name\n1,{CANARY}\n".encode(), {}),
+    "lines as CSV": ("a.csv", f'{{"id":"{CANARY}"}}\n{{"id":"{CANARY}"}}\n'.encode(), {"format": "csv"}),
+    "list as lines": ("a.json", json.dumps([{"id": CANARY}]).encode(), {}),
+    "torn list": ("a.json", f'[{{"id":"{CANARY}"}}, {{"id": {CANARY}}}, {{'.encode(), {"format": "json"}),
+    "object by name": ("a.json", json.dumps({CANARY: [{"id": CANARY}]}).encode(), _ELSEWHERE),
+    "object by id": ("a.json", json.dumps({ID: [{"id": ID}]}).encode(), _ELSEWHERE),
+    "element by id": ("a.xml", f"<o><{ID}><id>{CANARY}</id></{ID}></o>".encode(), {"format": "xml", "records": "/a/b"}),
+    "entity": ("a.xml", f"<!DOCTYPE o [<!ENTITY x '{CANARY}'>]><a><b>&x;</b></a>".encode(),
+               {"format": "xml", "records": "/a/b"}),
+    "torn element": ("a.xml", f"<a><b><id>{CANARY}</id><b></a>".encode(), {"format": "xml", "records": "/a/b"}),
+    "no Parquet": ("a.parquet", f"PAR1{CANARY}PAR1".encode(), {"format": "parquet"}),
+}  # fmt: skip
+"""Files that are something else than their feed says, by what is wrong: name, content, feed."""

@@ -20,11 +20,13 @@ from urllib.parse import quote, urlencode
 import psycopg
 import pytest
 
-from tests.integration.canaries import CANARY, KNOWN, OTHER, SPELLINGS, found_in, land
+from tests.integration.canaries import CANARY, KNOWN, MISDESCRIBED, OTHER, SPELLINGS, found_in, land
 from tests.integration.collector import Collector, collecting
 from tests.integration.serving import LIMIT_S, Running, running
-from tests.integration.shops import TEMPLATE
+from tests.integration.shops import TEMPLATE, make_database
+from tests.integration.small import make_small, put
 from tillage.api import problems
+from tillage.errors import TillageError
 from tillage.settings import read_settings
 from tillage.wiring import store_dsn
 
@@ -247,6 +249,23 @@ def look_at_files(house: House) -> None:
     house.seen.add("names of files", names)
     for log in (data / "lake").rglob("_delta_log/*.json"):
         house.seen.add("log of Delta", log.read_bytes())
+
+
+@pytest.mark.parametrize("what", MISDESCRIBED)
+def test_file_that_is_something_else_than_its_feed_says_is_refused_without_a_value(
+    server: str, tmp_path: Path, what: str
+) -> None:
+    name, content, feed = MISDESCRIBED[what]
+    database = f"canary_{list(MISDESCRIBED).index(what)}"
+    small = make_small(tmp_path / "small", make_database(server, database), feeds={"a": feed})
+    put(small, f"a/{name}", content)
+    try:
+        said = [str(problem) for problem in small.run().problems()]
+    except TillageError as wrong:
+        said = [str(wrong)]
+    said += small.said
+    assert said
+    assert [(found, line) for line in said if (found := found_in(line.encode()))] == []
 
 
 PLACES = """

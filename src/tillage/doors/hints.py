@@ -15,7 +15,8 @@ from tillage.ports.door import Hint
 HINT_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _MOST_LISTS = 3
-_PLAIN_PATH = re.compile(r"[$\w/.:\[\]*-]{1,120}")  # names may be values; what looks like one is not repeated
+# Names may be values, as in an object by customer: one with a digit or a blank looks like it, and is not repeated.
+_PLAIN_PATH = re.compile(r"(?:[^\W\d]|[$/.:\[\]*-]){1,120}")
 _XML = re.compile(rb"<[?!A-Za-z_:\x80-\xff]")
 _OBJECTS = re.compile(rb"\[\s*\{")
 _WHAT = {
