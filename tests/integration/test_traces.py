@@ -21,7 +21,7 @@ from tests.integration.collector import LIMIT_S, Collector, attributes, collecti
 from tests.integration.serving import Running, running
 from tests.integration.shops import Shop, customer, make_shop, order
 from tillage import __version__
-from tillage.api.spans import parent_of
+from tillage.api.spans import Spans, parent_of
 from tillage.errors import OperatorError
 from tillage.settings import read_settings
 
@@ -147,6 +147,22 @@ def test_collector_that_comes_back_gets_what_is_answered_then(shop: Shop) -> Non
         server.stop()
         assert [attributes(span)["http.response.status_code"] for span in collector.spans()] == [200, 404]
         assert [line["level"] for line in server.logged()] == ["warning", "info"]
+
+
+def test_more_spans_than_can_wait_cost_the_oldest_and_no_time() -> None:
+    with collecting(answers=False) as collector:
+        spans = Spans(collector.url)
+        start_s = time.perf_counter()
+        for number in range(20_000):
+            spans.answered([], None, "GET", 100 + number // 4096, 0.001)
+        assert time.perf_counter() - start_s < 5  # 0.1 s, if nobody else works
+        assert collector.asked.wait(LIMIT_S)
+        collector.answers.set()
+        spans.close()
+        found = [attributes(span)["http.response.status_code"] for span in collector.spans()]
+    # Those that wait, and those that were being sent meanwhile.
+    assert 4096 <= len(found) < 20_000
+    assert found[-1] == 100 + 19_999 // 4096
 
 
 def slowest_s(server: Running, requests: int) -> float:
