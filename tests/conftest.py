@@ -39,6 +39,7 @@ CLAIMS = {
     "5.5": "revenue by customer, product, hour and rate: four folds, one total, to the cent",
     "6.1": "thousands of look-ups a second, none stale: a committed load is in the next answer of every process",
     "6.2": "every page in a real browser without a network: each figure the command's, and nothing for axe to find",
+    "6.4": "made-up personal values: in no log, metric, span, problem or page but those that are there to show them",
     "6.3": "no 5xx, no error that is no problem; scopes and broken tokens; floods, idle and slow clients, a gateway",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""

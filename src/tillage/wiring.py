@@ -75,7 +75,14 @@ class CommitLog:
 
 
 class NoCommits:
-    """Refuses every commit: what is done with such a house reads, and changes nothing."""
+    """Refuses every commit: what is done with such a house reads, and changes nothing.
+
+    Args:
+        statement_s: How long one statement of the store may take or wait for a lock; None: as long as it does.
+    """
+
+    def __init__(self, statement_s: float | None = None) -> None:
+        self.statement_s = statement_s
 
     def at(self, point: CommitPoint) -> AbstractContextManager[None]:
         raise OperatorError(f"something has yet to be made ({point}) before this can be read; make it: tillage run")
@@ -288,7 +295,8 @@ def _database(stack: ExitStack, dsn: str, project: Project, settings: Settings, 
     """One more session of the store, closed with the stack."""
     house = project.environment.house(project.name)
     variable = project.environment.store or DEFAULT_STORE
-    database = Database(dsn, house, commits, lease_ttl_s=settings.lease_ttl_s, variable=variable)
+    limit_s = commits.statement_s if isinstance(commits, NoCommits) else None
+    database = Database(dsn, house, commits, lease_ttl_s=settings.lease_ttl_s, variable=variable, statement_s=limit_s)
     stack.callback(database.close)
     return database
 

@@ -413,7 +413,14 @@ def test_request_that_names_another_host_is_refused_where_only_this_machine_is_s
     app = make_app(shop.project, shop.outputs, shop.lookups(), serving=Serving(Reach.LOOPBACK))
     with TestClient(app, base_url="http://127.0.0.1:8040") as client:
         assert client.get("/spend/c1").status_code == 200
-        check_problem(client.get("/spend/c1", headers={"Host": "rebound.example:8040"}), 421, "other-host")
+        for others in (
+            {"Host": "rebound.example:8040"},
+            {"X-Forwarded-For": "10.0.0.1"},
+            {"Forwarded": "for=10.0.0.1"},
+        ):
+            for path, instance in (("/spend/c1", INSTANCE), ("/metrics", "/metrics"), ("/docs", "/docs")):
+                check_problem(client.get(path, headers=others), 421, "other-host", instance)
+        assert client.get("/healthz", headers={"X-Real-IP": "10.0.0.1"}).status_code == 200
 
 
 # --- the store
@@ -670,6 +677,31 @@ def test_store_that_goes_away_and_comes_back(filled: tuple[Path, Path], monkeypa
             assert client.get("/spend/c1").content == SPEND["c1"]
     finally:
         client.__exit__()
+
+
+def test_store_that_stands_still_keeps_nobody_waiting(
+    filled: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "_PATIENCE_S", 0.3)
+    monkeypatch.setattr(reads, "_GRACE_S", 0.2)
+    _, root = filled
+    with store_dsn(root, SETTINGS) as dsn:
+        shop = opened(root, dsn)
+        with TestClient(make_app(shop.project, shop.outputs, shop.lookups())) as client:
+            assert client.get("/spend/c1").status_code == 200
+            server = int((root / "data/store/pg/postmaster.pid").read_text().split()[0])
+            every = [server, *children(server)]
+            for pid in every:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                start_s = time.monotonic()
+                check_problem(client.get("/spend/c1"), 503, "store-away")
+                check_problem(client.get("/readyz"), 503, "not-ready", "/readyz")
+                assert time.monotonic() - start_s < 10
+            finally:
+                for pid in every:
+                    os.kill(pid, signal.SIGCONT)
+            until(lambda: client.get("/spend/c1").content == SPEND["c1"])
 
 
 def test_application_starts_while_the_store_is_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

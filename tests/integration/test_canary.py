@@ -30,6 +30,7 @@ from tillage.errors import TillageError
 from tillage.settings import read_settings
 from tillage.wiring import store_dsn
 
+pytestmark = pytest.mark.accept("6.4")
 HTML = {"Accept": "text/html"}
 RANKS = "select customer_id, net_minor, rank() over (order by net_minor desc) as place from customer_spend"
 ROUTES = """

@@ -74,6 +74,20 @@ def test_no_answer_is_older_than_its_question() -> None:
         asyncio.run(ask(seed))
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_who_asks_again_at_once_is_answered(at_once: int) -> None:
+    async def ask() -> None:
+        store = Store()
+        store.may_go_on.set()
+        asked = coalescing(store, at_once=at_once)
+        for number in range(20):
+            assert await asyncio.wait_for(asked.get(str(number)), 5) == (str(number), 0)
+            together = await asyncio.wait_for(asyncio.gather(asked.get("a"), asked.get("b")), 5)
+            assert together == [("a", 0), ("b", 0)]
+
+    asyncio.run(ask())
+
+
 def test_calls_are_bounded_in_number_and_size_and_everybody_is_answered() -> None:
     async def ask() -> None:
         store = Store()
@@ -133,5 +147,26 @@ def test_who_goes_away_takes_nobodys_answer_along() -> None:
         store.may_go_on.set()
         assert await stays == ("a", 0)
         assert gone.cancelled()
+
+    asyncio.run(ask())
+
+
+def test_who_asks_while_a_call_fails_for_now_is_told_with_the_others() -> None:
+    async def ask() -> None:
+        may_fail = asyncio.Event()
+
+        async def fetch(_: Sequence[str]) -> dict[str, str]:
+            await may_fail.wait()
+            raise StoreAwayError("away")
+
+        asked = Coalescing(fetch, at_once=1, most_keys=8, most_waiting=100)
+        first = asyncio.create_task(asked.get("a"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        second = asyncio.create_task(asked.get("b"))
+        await asyncio.sleep(0)
+        may_fail.set()
+        told = await asyncio.gather(first, second, return_exceptions=True)
+        assert [type(one) for one in told] == [StoreAwayError] * 2
 
     asyncio.run(ask())

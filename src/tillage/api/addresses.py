@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 Segments = tuple[str, ...]
+_PASSED_ON = {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"}
 
 
 def segments_of(scope: Mapping[str, Any]) -> Segments:
@@ -23,6 +24,11 @@ def segments_of(scope: Mapping[str, Any]) -> Segments:
 def host_of(scope: Mapping[str, Any]) -> str | None:
     """The host that a request names in `Host`; the server drops one that stands in its target."""
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+
+
+def is_from_here(scope: Mapping[str, Any]) -> bool:
+    """Whether a request names this machine, and no proxy says that it only passes it on."""
+    return is_for_loopback(host_of(scope)) and not any(name in _PASSED_ON for name, _ in scope["headers"])
 
 
 def size_bytes(segment: str) -> int:

@@ -17,8 +17,8 @@ from tillage.stores.postgres.lookups import ColumnKinds, LookUp
 
 HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML = "/healthz", "/readyz", "/openapi.json", "/openapi.yaml"
 LOGIN, METRICS = "/token", "/metrics"
-OPEN_PATHS = frozenset({HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML, LOGIN}) | swagger.PATHS
-OWN_PATHS = OPEN_PATHS | {METRICS}
+OPEN_PATHS = frozenset({HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML, LOGIN})
+OWN_PATHS = OPEN_PATHS | {METRICS} | swagger.PATHS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.types import HTTPScope, Receive, Send
 
 from tillage.api import problems
-from tillage.api.addresses import host_of, is_for_loopback, size_bytes
+from tillage.api.addresses import is_from_here, size_bytes
 from tillage.api.answers import answer as as_json
 from tillage.api.endpoints import Endpoint
 from tillage.api.guard import Guard
@@ -69,7 +69,7 @@ class Rows:
     def _refused(self, scope: HTTPScope, endpoint: Endpoint, key: str) -> Response[Any] | None:
         """What can be said without the store."""
         instance = endpoint.route.path
-        if self._is_host_asked and endpoint.route.auth is None and not is_for_loopback(host_of(scope)):
+        if self._is_host_asked and endpoint.route.auth is None and not is_from_here(scope):
             return problems.respond(problems.OTHER_HOST, instance)
         if scope["method"] == "OPTIONS":
             return Response(b"", status_code=204, headers=_ALLOWED)

@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Request, Response
 
 from tillage.api import problems
-from tillage.api.addresses import host_of, is_for_loopback
+from tillage.api.addresses import is_from_here
 from tillage.api.endpoints import OPEN_PATHS
 from tillage.api.guard import Guard
 from tillage.api.targets import kept
@@ -63,7 +63,7 @@ def gatekeeper(reach: Reach, guard: Guard) -> Callable[[AnyRequest], Awaitable[R
         if reach is Reach.UNCHECKED or target.path in OPEN_PATHS:
             return None
         if reach is Reach.LOOPBACK:
-            if is_for_loopback(host_of(request.scope)):
+            if is_from_here(request.scope):
                 return None
             if "authorization" not in request.headers:
                 return problems.respond(problems.OTHER_HOST, target.instance)

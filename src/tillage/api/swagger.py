@@ -5,7 +5,7 @@ The package `swagger-ui-py` is only where its files come from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 
 from litestar import HttpMethod, Response
@@ -37,7 +37,7 @@ _HEADERS = {
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
+    "Cache-Control": "private, max-age=3600",
 }
 
 
@@ -45,17 +45,17 @@ def swagger_handlers() -> list[HTTPRouteHandler]:
     """The page and what it loads."""
     files = resources.files("swagger_ui") / "static"
     return [
-        _handler(PAGE, "text/html; charset=utf-8", lambda: _SHELL),
-        _handler(SCRIPT, "text/javascript", files.joinpath("swagger-ui-bundle.js").read_bytes),
-        _handler(STYLE, "text/css", files.joinpath("swagger-ui.css").read_bytes),
-        _handler(START, "text/javascript", lambda: _STARTED),
+        _handler(PAGE, "text/html; charset=utf-8", _SHELL),
+        _handler(SCRIPT, "text/javascript", files.joinpath("swagger-ui-bundle.js").read_bytes()),
+        _handler(STYLE, "text/css", files.joinpath("swagger-ui.css").read_bytes()),
+        _handler(START, "text/javascript", _STARTED),
     ]
 
 
-def _handler(path: str, media_type: str, read: Callable[[], bytes]) -> HTTPRouteHandler:
+def _handler(path: str, media_type: str, body: bytes) -> HTTPRouteHandler:
     headers: Mapping[str, str] = _HEADERS
 
     def file() -> Response[bytes]:
-        return Response(read(), media_type=media_type, headers=headers)
+        return Response(body, media_type=media_type, headers=headers)
 
-    return HTTPRouteHandler(path, http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True)(file)
+    return HTTPRouteHandler(path, http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=False)(file)

@@ -8,6 +8,7 @@ asked for once a token.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from functools import cache
@@ -65,6 +66,10 @@ class Clients:
             if not transaction.rows("insert_token", **values):
                 return None
         return Token(text, tuple(wanted), LIVES_S)
+
+
+TOKEN = re.compile(re.escape(_PREFIX_TOKEN) + "[A-Za-z0-9_-]{43}")
+"""What every token looks like; nothing else needs to be looked for."""
 
 
 def digest(token: str) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
-from tillage.errors import OverloadedError
+from tillage.errors import OverloadedError, TransientError
 
 Key = TypeVar("Key", bound=Hashable)
 Answer = TypeVar("Answer")
@@ -43,6 +43,7 @@ class Coalescing(Generic[Key, Answer]):
 
         Raises:
             OverloadedError: too many wait already.
+            TransientError: what is asked does not answer, now or for a call that ran when this was asked.
         """
         if self._waiting >= self._most_waiting:
             raise OverloadedError("more is asked for than can be answered; ask again in a moment", retry_after_s=1)
@@ -52,9 +53,7 @@ class Coalescing(Generic[Key, Answer]):
         self._waiting += 1
         if len(self._calls) < self._at_once:
             # It starts when all that is ready to ask now has asked.
-            call = loop.create_task(self._call())
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
+            self._calls.add(loop.create_task(self._call()))
         try:
             return await answer
         finally:
@@ -64,17 +63,28 @@ class Coalescing(Generic[Key, Answer]):
         while self._asked:
             asked = self._taken()
             (found,) = await asyncio.gather(self._fetch([*asked]), return_exceptions=True)
+            if isinstance(found, BaseException):
+                _tell(asked, found)
+                if isinstance(found, TransientError):  # the others would only wait for the same
+                    waiting, self._asked = self._asked, {}
+                    _tell(waiting, found)
+                continue
             for key, answers in asked.items():
                 for answer in answers:
-                    if answer.done():  # whoever asked is gone
-                        continue
-                    if isinstance(found, BaseException):
-                        answer.set_exception(found)
-                    else:
+                    if not answer.done():  # else whoever asked is gone
                         answer.set_result(found[key])
+        # In the same step as the look at what is asked: whoever asks after it begins another call.
+        self._calls.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _taken(self) -> dict[Key, list[asyncio.Future[Answer]]]:
         if len(self._asked) <= self._most_keys:
             asked, self._asked = self._asked, {}
             return asked
         return {key: self._asked.pop(key) for key in [*self._asked][: self._most_keys]}
+
+
+def _tell(asked: Mapping[Key, Sequence[asyncio.Future[Answer]]], wrong: BaseException) -> None:
+    for answers in asked.values():
+        for answer in answers:
+            if not answer.done():
+                answer.set_exception(wrong)

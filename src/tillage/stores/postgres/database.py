@@ -26,11 +26,20 @@ class Database:
     """One session. Opens on first use; makes the schema in an empty database."""
 
     def __init__(
-        self, dsn: str, project: str, commits: Commits, *, lease_ttl_s: float, variable: str = "TILLAGE_STORE_DSN"
+        self,
+        dsn: str,
+        project: str,
+        commits: Commits,
+        *,
+        lease_ttl_s: float,
+        variable: str = "TILLAGE_STORE_DSN",
+        statement_s: float | None = None,
     ) -> None:
         self._dsn = dsn
         self._variable = variable
         self._options = f"{_SESSION} -c idle_in_transaction_session_timeout={int(lease_ttl_s * _IDLE_FACTOR * 1000)}"
+        if statement_s is not None:
+            self._options += f" -c statement_timeout={int(statement_s * 1000)}"
         self.project = project
         """What the store is of, as it is written in it."""
         self._commits = commits

@@ -112,6 +112,7 @@ class Lookups:
         self.reads = Reads(dsn)
         self._outputs = {model: [[o.name, o.is_key, o.currency] for o in columns] for model, columns in outputs.items()}
         self._asked: dict[LookUp, Coalescing[str, Found]] = {}
+        self._models = Coalescing(self._stored, at_once=1, most_keys=1, most_waiting=_MOST_WAITING)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -148,10 +149,13 @@ class Lookups:
     async def is_ready(self) -> bool:
         """Whether the store answers and its models still have the columns that this object knows."""
         try:
-            stored = dict(await self.reads.fetch(_OUTPUTS, {}))
+            stored = await self._models.get("outputs")
         except TillageError:
             return False
         return all(stored.get(model) == columns for model, columns in self._outputs.items())
+
+    async def _stored(self, _: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return {"outputs": dict(await self.reads.fetch(_OUTPUTS, {}))}
 
     def _kind(self, wanted: LookUp) -> KeyKind:
         kind = self.kinds[wanted.model][wanted.key_column].partition("(")[0]

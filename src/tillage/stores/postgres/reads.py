@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +18,8 @@ _Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 # A look-up takes well under a millisecond. One that waits longer than this waits for a model that is being computed
 # anew, or for a server in trouble: the caller hears "come back later" while it still listens.
 _PATIENCE_S = 3.0
+# Beyond the patience for a session and that for its statement, which the pool and PostgreSQL keep themselves.
+_GRACE_S = 1.0
 # Enough to keep one PostgreSQL core busy; the embedded server shares 100 connections with every command of the project.
 _MOST_CONNECTIONS = 8
 # How long the pool itself goes on trying before it leaves the next attempt to the next request. Its delays double, so
@@ -75,15 +78,27 @@ class Reads:
         """
         if self._pool is None:
             raise StoreAwayError("the look-ups are closed; start the server: tillage serve")
+        asking = asyncio.create_task(self._asked(self._pool, statement, values))
+        # The driver has no limit of its own, and cancelling it waits for the server: a server that stands still keeps
+        # the session, of which there are few, and nobody who asks.
+        done, _ = await asyncio.wait({asking}, timeout=2 * _PATIENCE_S + _GRACE_S)
+        if not done:
+            asking.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody hears of it any more
+            raise StoreAwayError("the store does not answer in time; is PostgreSQL up? Then: tillage run")
+        return asking.result()
+
+    async def _asked(
+        self, pool: AsyncConnectionPool[_Connection], statement: bytes, values: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         with translated():
             try:
-                return await _executed(self._pool, statement, values)
+                return await _executed(pool, statement, values)
             except psycopg.OperationalError as wrong:
                 if not _is_broken(wrong):
                     raise
                 # A server that was restarted forgot its connections; what only reads may be repeated.
-                await self._pool.check()
-                return await _executed(self._pool, statement, values)
+                await pool.check()
+                return await _executed(pool, statement, values)
 
 
 async def _executed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tillage.domain.clients import Grant
-from tillage.stores.postgres.clients import digest
+from tillage.stores.postgres.clients import TOKEN, digest
 from tillage.stores.postgres.coalescing import Coalescing
 from tillage.stores.postgres.reads import Reads
 
@@ -33,7 +33,7 @@ class Tokens:
             StoreAwayError: the store does not answer, or not in time; a later request may succeed.
             OverloadedError: too many wait already.
         """
-        return await self._asked.get(digest(token))
+        return await self._asked.get(digest(token)) if TOKEN.fullmatch(token) else None
 
     async def _fetch(self, digests: Sequence[bytes]) -> dict[bytes, Grant | None]:
         rows = await self._reads.fetch(_GRANTS, {"digests": [*digests]})
