@@ -712,6 +712,7 @@ def test_application_starts_while_the_store_is_away(shop: Shop, monkeypatch: pyt
         check_problem(client.get("/readyz"), 503, "not-ready", "/readyz")
         check_problem(client.get("/spend/c1"), 503, "store-away")
         check_problem(client.get("/spend"), 400, "missing-key")
+        assert "tillage_store_up 0.0" in client.get("/metrics").text.splitlines()
 
 
 # --- the server

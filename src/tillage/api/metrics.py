@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from tillage.errors import TransientError
 from tillage.stores.postgres.coalescing import Coalescing
 from tillage.stores.postgres.reads import Reads
 
@@ -66,12 +67,11 @@ class Metrics:
         known[1].observe(seconds)
 
     async def page(self) -> bytes:
-        """All of it as text.
-
-        Raises:
-            StoreAwayError: the store does not answer.
-        """
-        house = await self._house.get("house")
+        """All of it as text; of the house only that its store does not answer, where that is so."""
+        try:
+            house = await self._house.get("house")
+        except TransientError:
+            house = None
         if self._folder is None:
             shown = self._registry
         else:
@@ -84,17 +84,20 @@ async def _house(reads: Reads) -> dict[str, list[tuple[Any, ...]]]:
     return {"house": await reads.fetch(_HOUSE, {})}
 
 
-def _registry(rows: Sequence[tuple[Any, ...]]) -> CollectorRegistry:
+def _registry(rows: Sequence[tuple[Any, ...]] | None) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(_House(rows))
     return registry
 
 
 class _House(Collector):
-    def __init__(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def __init__(self, rows: Sequence[tuple[Any, ...]] | None) -> None:
         self._rows = rows
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily("tillage_store_up", "Whether the store answers.", value=float(self._rows is not None))
+        if self._rows is None:
+            return
         for kind, (name, what, label) in _FAMILIES.items():
             yield _family(name, what, label, (row[1:] for row in self._rows if row[0] == kind))
 

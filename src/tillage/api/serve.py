@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import threading
@@ -85,6 +86,7 @@ def serve(
         )
     if settings.otlp_endpoint:
         spans_class()  # what is missing is told here, and not by processes that end again and again
+    _allow_open_files()
     with _stop_signals() as stop, store_dsn(root, settings) as dsn:
         served = checked(root, settings)
         # What is wrong is told here, once, and before anything listens.
@@ -97,6 +99,12 @@ def serve(
             reach = Reach.LOOPBACK if is_loopback(host) else Reach.NETWORK
             serving = Serving(reach, servers=workers, counters=counters, is_access_logged=is_access_logged)
             _run(partial(application, root, settings, serving), address, workers, stop, say)
+
+
+def _allow_open_files() -> None:
+    """Of what this account may open, all: each connection is a file, and services begin with 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _folder(data: Path) -> Path:

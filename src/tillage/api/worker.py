@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -102,7 +104,7 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
     # What is there by now stays; to look through it for garbage would stop all answers for 40 ms, over and over.
     gc.collect()
     gc.freeze()
-    app.on_shutdown.append(gc.unfreeze)  # libraries complain of what the end of the process does not find
+    atexit.register(_leave)
     return app
 
 
@@ -120,6 +122,17 @@ def spans_class() -> type[Spans]:
             "install them: pip install 'tillage[otel]', or unset the variable"
         ) from None
     return Spans
+
+
+def _leave() -> None:
+    """Ends the process at once, when all is answered and closed.
+
+    The interpreter's own end would take its lock from threads of the server, which then abort the process, and would
+    have libraries complain of the frozen objects.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _bring_up(root: Path, settings: Settings) -> None:

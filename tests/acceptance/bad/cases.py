@@ -44,7 +44,7 @@ class Case:
     where: str
     mend: str
     feed: str = "lines"
-    peak_mib: int = 320
+    peak_mib: int = 384
     says: str = ""
     """A part of what stderr says."""
     units: int = 1
