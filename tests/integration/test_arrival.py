@@ -21,7 +21,8 @@ def test_feed_is_late_when_nothing_came_since_its_tick_and_a_quarter_of_an_hour(
     shop.run()
     with shop.open() as house:
         now = house.now()
-        tick = (now + timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
+        tick = now.replace(hour=6, minute=0, second=0, microsecond=0)
+        tick += timedelta(days=tick <= now)  # the next one, by day and by night
         moments = {tick - timedelta(seconds=1): False, tick + GRACE / 2: False, tick + GRACE: True}
         for moment, is_late in moments.items():
             (feed,) = arrival(replace(house, now=lambda moment=moment: moment)).feeds

@@ -58,7 +58,7 @@ HEADERS: dict[str, str | bytes] = {
     "Cookie": f"name={WORDS}",
     "If-None-Match": f'"{WORDS}"',
     "X-Request-Id": WORDS,
-    "X-Forwarded-For": CANARY.encode(),
+    "X-Client": CANARY.encode(),
     "traceparent": CANARY.encode(),
     "tracestate": f"shop={WORDS}",
     "baggage": f"user={WORDS}",
