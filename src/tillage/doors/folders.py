@@ -32,14 +32,22 @@ _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A regular file whose name fits; `real` is where it lies, links followed."""
+    """A regular file whose name fits."""
 
     name: str
     """Relative to the project, with forward slashes."""
-    real: Path
+    folder: Path
+    """Where it lies, links followed."""
+    last: str
+    """Its name there."""
     found: os.stat_result
     doubt: str = ""
     """Why it is left alone, unless it begins as a file of the feed's format: its suffix is one of another format."""
+
+    @property
+    def real(self) -> Path:
+        """The file, links followed; made only when it is asked for, since most files are known and never opened."""
+        return self.folder / self.last
 
 
 def candidates(root: Path, feed: Feed) -> tuple[list[Candidate], list[LeftAlone]]:
@@ -180,13 +188,16 @@ def _candidate(name: str, root: Path, directory: Path, feed: Feed, inside: Path)
     if reason:
         return LeftAlone(_shown(name), reason)
     try:
-        linked = Path(place)
-        candidate = Candidate(name, linked.resolve(), linked.stat(), doubt) if is_link else None
+        candidate = _linked(name, Path(place), doubt) if is_link else Candidate(name, directory, last, found, doubt)
     except OSError:
         return None
-    candidate = candidate or Candidate(name, directory / last, found, doubt)
     _refuse_odd_name(name)
     return candidate
+
+
+def _linked(name: str, link: Path, doubt: str) -> Candidate:
+    real = link.resolve()
+    return Candidate(name, real.parent, real.name, link.stat(), doubt)
 
 
 def _link_reason(path: Path, inside: Path) -> str | None:
