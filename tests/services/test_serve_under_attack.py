@@ -138,6 +138,7 @@ async def read_for(port: int, seconds: float, readers: int = 8, *lines: str) -> 
             assert await ask(reader, writer, request(f"/spend/c{key % KEYS}", *lines)) == 200
             took_s.append(time.perf_counter() - start_s)
         writer.close()
+        await writer.wait_closed()
 
     await asyncio.gather(*(one(number) for number in range(readers)))
     return took_s
@@ -177,6 +178,7 @@ async def flood():
     while time.monotonic() < end_s:
         statuses.append(await ask(reader, writer, wrong))
     writer.close()
+    await writer.wait_closed()
     return statuses
 async def main():
     print("begun", flush=True)
