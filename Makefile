@@ -66,28 +66,12 @@ bench: setup $(BENCH)/.installed  ## our time by that of others on one file, int
 hourly: setup  ## what a load of one small file costs after many; LOADS=n of them, after HISTORY=n hours
 	$(PY) -m benchmarks.hourly $(if $(LOADS),--loads $(LOADS)) $(if $(HISTORY),--history $(HISTORY))
 
-# The peers live in an environment of their own: they are measured, not used.
-$(BENCH)/.installed: requirements-bench.lock $(STAMP)
-	"$(PYTHON)" -m venv $(BENCH)
-	$(PY) -m uv pip sync --quiet --python $(BENCH)/bin/python --require-hashes requirements-bench.lock \
-		|| $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-			-r requirements-bench.lock
-	@touch $@
-
-# Spark comes as source and is built here; Java has to be there.
-$(SPARK)/.installed: requirements-spark.lock $(STAMP)
-	"$(PYTHON)" -m venv $(SPARK)
-	$(PY) -m uv pip sync --quiet --python $(SPARK)/bin/python --require-hashes requirements-spark.lock \
-		|| $(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-			-r requirements-spark.lock
-	@touch $@
-
-# What drives the browser; Chromium itself has to be there.
-$(OUTSIDE)/.installed: requirements-outside.lock $(STAMP)
-	"$(PYTHON)" -m venv $(OUTSIDE)
-	$(PY) -m uv pip sync --quiet --python $(OUTSIDE)/bin/python --require-hashes requirements-outside.lock \
-		|| $(OUTSIDE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-			-r requirements-outside.lock
+# Environments of their own: the peers that are measured and not used (bench), Spark, which comes as source and needs
+# Java (spark), and what looks at the server from outside, such as the driver of a browser (outside).
+build/%/venv/.installed: requirements-%.lock $(STAMP)
+	"$(PYTHON)" -m venv $(@D)
+	$(PY) -m uv pip sync --quiet --python $(@D)/bin/python --require-hashes $< \
+		|| $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 dist: setup  ## sdist and wheel into dist/, and the demo from the wheel alone, in a new environment elsewhere

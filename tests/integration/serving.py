@@ -46,8 +46,8 @@ class Running:
             return answer.status, answer.read(), answer.headers
 
     def logged(self) -> list[dict[str, Any]]:
-        """What it logged until it was stopped; an engine's library prints lines of its own at the end."""
-        return [json.loads(line) for line in self.said.splitlines() if line.startswith("{")]
+        """What it logged until it was stopped: each line is a JSON object."""
+        return [json.loads(line) for line in self.said.splitlines()]
 
     def stop(self) -> float:
         """Seconds from SIGTERM to the end, which is that of a server that was told to stop."""
@@ -74,4 +74,4 @@ def running(root: Path, *options: str, **environment: str) -> Iterator[Running]:
         finally:
             if process.poll() is None:
                 process.kill()
-                process.communicate(timeout=LIMIT_S)
+            process.communicate(timeout=LIMIT_S)

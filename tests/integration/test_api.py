@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import logging
 import os
@@ -11,16 +10,13 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from http.client import HTTPConnection
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -99,18 +95,6 @@ SHOP_ROUTE = """
   /shops/by-number/{shop}:
     from: shops
     fields: {net: net_minor, shop: shop_no, lines: orders}
-"""
-
-# Logs everything that anybody logs: none of it may hold a key.
-SERVE = """
-import logging, sys
-from pathlib import Path
-from tillage.api.serve import serve
-from tillage.settings import read_settings
-logging.basicConfig(level=logging.DEBUG)
-say = lambda line: print(line, flush=True)
-serve(Path(sys.argv[1]), read_settings({}), port=0, workers=int(sys.argv[2]), is_access_logged=True, say=say)
-print("closed", flush=True)
 """
 
 
@@ -715,161 +699,13 @@ def test_application_starts_while_the_store_is_away(shop: Shop, monkeypatch: pyt
         assert "tillage_store_up 0.0" in client.get("/metrics").text.splitlines()
 
 
-# --- the server
-
-
-@contextmanager
-def served(root: Path, workers: int = 1) -> Iterator[tuple[subprocess.Popen[str], HTTPConnection]]:
-    """The real server in a process of its own, on a port that was free."""
-    command = [sys.executable, "-c", SERVE, str(root), str(workers)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline().strip()
-        assert line.startswith("http://127.0.0.1:"), line or process.communicate(timeout=LIMIT_S)[1]
-        with closing(HTTPConnection("127.0.0.1", int(line.rsplit(":", 1)[1]), timeout=LIMIT_S)) as connection:
-            yield process, connection
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=LIMIT_S)
-
-
-def ask(connection: HTTPConnection, method: str, path: str) -> tuple[int, bytes, http.client.HTTPMessage]:
-    connection.request(method, path)
-    response = connection.getresponse()
-    return response.status, response.read(), response.headers
-
-
-def test_server_answers_until_it_is_told_to_stop(filled: tuple[Path, Path]) -> None:
-    _, root = filled
-    with served(root) as (process, connection):
-        status, body, headers = ask(connection, "GET", "/spend/c1")
-        assert (status, body) == (200, SPEND["c1"])
-        assert headers["server"] == "granian"  # and no version
-        status, body, headers = ask(connection, "HEAD", "/spend/c1")
-        assert (status, body, headers["content-length"]) == (200, b"", str(len(SPEND["c1"])))
-        assert (
-            ask(connection, "GET", "/spend/Zo%C3%AB%20M%C3%BCller%2F%E6%97%A5%E6%9C%AC")[1] == SPEND["Zoë Müller/日本"]
-        )
-        assert ask(connection, "GET", f"/spend/{CANARY}")[0] == 200
-        assert ask(connection, "GET", f"/spend/{CANARY}-2")[0] == 404
-        assert ask(connection, "HEAD", f"/spend/{CANARY}-2")[:2] == (404, b"")
-        assert ask(connection, "POST", f"/spend/{CANARY}")[0] == 405
-        assert ask(connection, "GET", "/spend/%00")[0] == 404
-        assert ask(connection, "GET", f"/spend/{'k' * 1025}")[0] == 414
-        assert ask(connection, "GET", "/readyz")[0] == 200
-        connection.putrequest("GET", "/spend/c1", skip_host=True)
-        connection.putheader("Host", "rebound.example")
-        connection.endheaders()
-        assert connection.getresponse().status == 421
-        assert (root / "data/store/pg/postmaster.pid").exists()
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=LIMIT_S)
-        assert (process.returncode, out) == (0, "closed\n")
-        assert "leaked" not in err  # as libraries say where objects outlive the interpreter
-        assert not list((root / "data/tmp").iterdir())
-        assert CANARY not in err
-    # The embedded server ended with the last process that used it.
-    assert not (root / "data/store/pg/postmaster.pid").exists()
-
-
-@pytest.mark.accept("6.1")
-def test_what_is_committed_is_in_the_next_answer_of_every_process(shop: Shop) -> None:
-    """Nothing is kept between requests, and the answer says of which load it is."""
-    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
-        root = new_project(Path(folder) / "shop")
-        with open_house(root, SETTINGS, say=lambda _: None) as house:
-            run(house, wait_s=LIMIT_S)
-            with served(root, workers=2) as (process, connection):
-                port = connection.port
-                for number in range(1, 6):
-                    for _ in range(6):  # each connection is one process's
-                        with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as one:
-                            status, body, headers = ask(one, "GET", "/spend/c1")
-                            assert (status, json.loads(body)["orders"]) == (200, number)
-                            assert headers["tillage-as-of"] == f"orders={house.ledger.published()['orders']}"
-                    record = json.dumps({"customerId": "c1", "orders": [order(100 + number, 1.15)]})
-                    (root / f"landing/orders/{number}.jsonl").write_text(record)
-                    run(house, wait_s=LIMIT_S)
-                pids = set(children(process.pid))
-                assert len(pids) >= 2
-                process.kill()
-                process.wait(LIMIT_S)
-                until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
-
-
-def test_process_that_was_killed_is_replaced_and_the_others_answer(filled: tuple[Path, Path]) -> None:
-    _, root = filled
-    with served(root, workers=2) as (process, connection):
-        port, before = connection.port, workers_of(process.pid)
-        os.kill(before[0], signal.SIGKILL)
-        until(lambda: len(workers_of(process.pid)) == 2 and before[0] not in workers_of(process.pid))
-
-        def answers() -> bool:
-            try:
-                with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as one:
-                    return ask(one, "GET", "/spend/c1")[:2] == (200, SPEND["c1"])
-            except OSError:
-                return False
-
-        until(answers)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(LIMIT_S) == 0
+# --- starting the server
 
 
 def children(pid: int) -> list[int]:
     """Of a process, by the kernel's own list."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(child) for child in found]
-
-
-def workers_of(pid: int) -> list[int]:
-    """The processes that answer, which are those that were spawned with the server's loader."""
-    return [child for child in children(pid) if b"spawn_main" in command_of(child)]
-
-
-def command_of(pid: int) -> bytes:
-    """What was started; nothing where it has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return b""
-
-
-def test_what_is_asked_before_the_server_is_told_to_stop_is_answered(filled: tuple[Path, Path]) -> None:
-    _, root = filled
-    waiting = "select count(*) from pg_locks where not granted and relation = 'folds.customer_spend'::regclass"
-    with store_dsn(root, SETTINGS) as dsn, served(root) as (process, connection):
-        with psycopg.connect(dsn) as store, psycopg.connect(dsn, autocommit=True) as other:
-            store.execute("lock table folds.customer_spend in access exclusive mode")
-            connection.request("GET", "/spend/c1")
-            until(lambda: other.execute(waiting).fetchone() == (1,))
-            process.send_signal(signal.SIGTERM)
-            until(lambda: not listens(connection.port))
-        response = connection.getresponse()
-        assert (response.status, response.read()) == (200, SPEND["c1"])
-        assert process.wait(LIMIT_S) == 0
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S).close()
-    except OSError:
-        return False
-    return True
-
-
-def test_no_answer_waits_for_the_acknowledgement_of_its_first_half(filled: tuple[Path, Path]) -> None:
-    _, root = filled
-    took_s = []
-    with served(root) as (_, connection):
-        for _ in range(41):
-            start_s = time.perf_counter()
-            assert ask(connection, "GET", "/spend/c1")[0] == 200
-            took_s.append(time.perf_counter() - start_s)
-    # The kernel acknowledges after 40 ms at the earliest when there is nothing to send.
-    assert sorted(took_s)[20] < 0.035
 
 
 def test_port_in_use_is_told(shop: Shop) -> None:
@@ -947,26 +783,3 @@ def test_metrics_count_requests_by_route_and_tell_of_the_house(shop: Shop) -> No
     assert found['tillage_http_request_seconds_count{route="/spend/{customerId}"}'] == 5
     assert time.time() - LIMIT_S * 10 < found['tillage_feed_sealed_timestamp_seconds{feed="orders"}'] <= time.time()
     assert CANARY not in page.text
-
-
-def test_every_process_counts_for_all_and_logs_no_key(filled: tuple[Path, Path]) -> None:
-    _, root = filled
-    with served(root, workers=2) as (process, connection):
-        port = connection.port
-        for number in range(20):
-            with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as one:
-                assert ask(one, "GET", f"/spend/{CANARY if number % 2 else 'c1'}")[0] == 200
-        for _ in range(3):
-            with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as one:
-                text = ask(one, "GET", "/metrics")[1].decode()
-            counted = 'tillage_http_requests_total{method="GET",route="/spend/{customerId}",status="200"} 20.0'
-            assert counted in text.splitlines()
-            assert CANARY not in text
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=LIMIT_S)
-    lines = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
-    access = [line for line in lines if line["logger"] == "tillage.access"]
-    assert sum(line["route"] == "/spend/{customerId}" for line in access) == 20
-    assert {(line["method"], line["status"]) for line in access} == {("GET", 200)}
-    assert all(0 < line["ms"] < LIMIT_S * 1000 for line in access)
-    assert CANARY not in err

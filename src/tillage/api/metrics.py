@@ -7,6 +7,7 @@ they are declared and names of feeds and datasets; never an id.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -54,17 +55,17 @@ class Metrics:
         self._seconds = Histogram(
             "tillage_http_request_seconds", "Time to an answer.", ["route"], buckets=_SECONDS, registry=self._registry
         )
-        self._known: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+        self._counters = cache(self._counters_of)  # the library's own search for labels costs more than to count
         self._house = Coalescing(lambda _: _house(reads), at_once=1, most_keys=1, most_waiting=64)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request was answered; `route` is as it is declared."""
-        key = (route, method, status)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = (self._requests.labels(*map(str, key)), self._seconds.labels(route))
-        known[0].inc()
-        known[1].observe(seconds)
+        requests, durations = self._counters(route, method, status)
+        requests.inc()
+        durations.observe(seconds)
+
+    def _counters_of(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(route, method, str(status)), self._seconds.labels(route)
 
     async def page(self) -> bytes:
         """All of it as text; of the house only that its store does not answer, where that is so."""

@@ -1,8 +1,7 @@
 """Clients and tokens: of secrets Argon2id hashes are kept, of tokens SHA-256 digests.
 
-A token is 32 random bytes, so its digest cannot be guessed at, and is found by an index. A secret is random too; its
-hash is slow since a person may have replaced it by one of their own in some later version, and costs little as it is
-asked for once a token.
+A token is 32 random bytes, so its digest cannot be guessed at, and is found by an index. A secret is as random; a slow
+hash of it is one more wall, which costs little, since it is asked for once a token.
 """
 
 from __future__ import annotations
