@@ -28,6 +28,7 @@ from jsonschema import Draft202012Validator
 from litestar.testing import TestClient
 from psycopg import sql
 
+from tests.integration.processes import children
 from tillage.api.app import make_app
 from tillage.api.serve import serve
 from tillage.api.serving import Reach, Serving
@@ -700,12 +701,6 @@ def test_application_starts_while_the_store_is_away(shop: Shop, monkeypatch: pyt
 
 
 # --- starting the server
-
-
-def children(pid: int) -> list[int]:
-    """Of a process, by the kernel's own list."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found]
 
 
 def test_port_in_use_is_told(shop: Shop) -> None:

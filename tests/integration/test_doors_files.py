@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import gzip
 import hashlib
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.integration.landing import LINE, Landing
+from tests.integration.processes import open_files
 from tillage.contracts.project import Csv, Feed
 from tillage.domain.load import SourceFile
 from tillage.doors import arriving, opening
@@ -417,18 +417,10 @@ def test_parquet_rows_are_records_and_the_file_is_held_to_its_plan(landing: Land
         landing.read()
 
 
-def _open_files() -> list[str]:
-    found = []
-    for link in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # the folder's own descriptor
-            found.append(str(link.readlink()))
-    return found
-
-
 @pytest.fixture(autouse=True)
 def _no_descriptor_is_left_open(tmp_path: Path) -> Iterator[None]:
     yield
-    assert [name for name in _open_files() if name.startswith(str(tmp_path))] == []
+    assert [name for name in open_files("self") if name.startswith(str(tmp_path))] == []
 
 
 @pytest.mark.parametrize(

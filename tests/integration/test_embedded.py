@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.integration.processes import open_files
 from tillage.errors import OperatorError, StoreAwayError, TransientError
 from tillage.stores import embedded
 from tillage.stores.embedded import EmbeddedPostgres, processes, server
@@ -493,7 +494,7 @@ def test_server_is_durable_private_and_not_on_the_network(empty: Path) -> None:
         assert show(dsn, "listen_addresses") == ""
         for place in (empty, empty / "pg", empty / "run"):
             assert place.stat().st_mode & 0o777 == 0o700
-        sockets = {descriptor.readlink().name for descriptor in Path(f"/proc/{postmaster(empty)}/fd").iterdir()}
+        sockets = set(open_files(postmaster(empty)))
         inodes = {name.removeprefix("socket:[").removesuffix("]") for name in sockets if name.startswith("socket:[")}
         assert inodes
         for table in ("tcp", "tcp6"):
@@ -516,7 +517,7 @@ def test_server_has_a_session_of_its_own_and_only_its_own_lock(store: Path) -> N
     with EmbeddedPostgres(store):
         leader = postmaster(store)
         assert os.getsid(leader) != os.getsid(0)
-        names = {descriptor.readlink().name for descriptor in Path(f"/proc/{leader}/fd").iterdir()}
+        names = {Path(name).name for name in open_files(leader)}
         assert {name for name in names if name.endswith(".lock")} == {"server.lock"}
 
 
@@ -585,6 +586,19 @@ def test_log_holds_no_value_of_a_row_or_statement(store: Path) -> None:
             kill(connection.info.backend_pid)
             until(lambda: "terminated by signal 9" in (store / "postgres.log").read_text())
     assert "Canary" not in (store / "postgres.log").read_text()
+
+
+def test_server_that_recovers_is_stopped_at_once(store: Path) -> None:
+    """Its own shutdown would wait for ever: its processes for input and output never end."""
+    with EmbeddedPostgres(store) as dsn:
+        with closing(psycopg.connect(dsn)) as connection:
+            kill(connection.info.backend_pid)
+            until(lambda: "reinitializing" in (store / "postgres.log").read_text())
+        start_s = time.monotonic()
+    assert time.monotonic() - start_s < 20  # far below the 60 s of a shutdown
+    assert not at_work_below(store)
+    with EmbeddedPostgres(store) as dsn:
+        assert show(dsn, "fsync") == "on"
 
 
 def test_log_over_ten_megabytes_is_set_aside_at_the_next_start(store: Path) -> None:

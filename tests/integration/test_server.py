@@ -17,8 +17,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.integration.processes import children, command_of, open_files
 from tests.integration.serving import LIMIT_S, Running, running
-from tests.integration.test_api import CANARY, SETTINGS, SPEND, children, new_project, order, until
+from tests.integration.test_api import CANARY, SETTINGS, SPEND, new_project, order, until
 from tillage.pipelines.run import run
 from tillage.wiring import open_house, store_dsn
 
@@ -97,8 +98,9 @@ def _holds(pid: int, port: int, connection: HTTPConnection) -> bool:
     """Whether the process has the other end. Source: proc(5), net/tcp: addresses in hex, field 9 the inode."""
     mine = connection.sock.getsockname()[1]
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    (inode,) = [row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[2].endswith(f":{mine:04X}")]
-    return any(str(one.readlink()) == f"socket:[{inode}]" for one in Path(f"/proc/{pid}/fd").iterdir())
+    # One that was opened or closed meanwhile makes the kernel list others twice.
+    (inode,) = {row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[2].endswith(f":{mine:04X}")}
+    return f"socket:[{inode}]" in open_files(pid)
 
 
 def test_processes_end_with_the_first_one_however_it_ended(root: Path) -> None:
@@ -128,15 +130,7 @@ def test_process_that_was_killed_is_replaced_and_the_others_answer(root: Path) -
 
 def workers_of(pid: int) -> list[int]:
     """The processes that answer, which are those that were spawned with the server's loader."""
-    return [child for child in children(pid) if b"spawn_main" in _command_of(child)]
-
-
-def _command_of(pid: int) -> bytes:
-    """What was started; nothing where it has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return b""
+    return [child for child in children(pid) if b"spawn_main" in command_of(child)]
 
 
 def test_what_is_asked_before_the_server_is_told_to_stop_is_answered(root: Path) -> None:

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import yaml
 
+from tests.integration.processes import children
 from tests.integration.shops import CONTRACT, TEMPLATE, Shop, customer, order
 from tillage.cli.children import outcome_of
 from tillage.cli.watch import ProjectJobs, jobs_of
@@ -67,8 +68,7 @@ class Watcher:
             return
 
     def children(self) -> list[int]:
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in path.read_text().split()]
+        return children(self.process.pid)
 
     def tell(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
