@@ -65,7 +65,7 @@ def bring_up(folder: StoreFolder, deadline: Deadline, *, is_alone: bool) -> Path
 
 
 def stop(folder: StoreFolder) -> None:
-    """Returns when no process of the server is left: shut down, if it is ready and that takes 60 s at most, or ended."""
+    """Returns when no process of the server is left: shut down if it is ready, and ended if that takes over 60 s."""
     is_ready = any(_ping(place) == pq.Ping.OK for place in _socket_dirs(folder))
     _end(folder, _STOP_STEPS if is_ready else _UNREADY_STEPS)
     folder.remove_short_socket_dir()
