@@ -42,7 +42,7 @@ class Landing:
         return path
 
     def look(self, known: Known | None = None) -> Arrivals:
-        return self.door.arrivals(self.feed, known or Known({}, {}))
+        return self.door.arrivals(self.feed, known or Known())
 
     def paths(self) -> list[str]:
         return [source.path.removeprefix("landing/shop/") for source in self.look().sources]
@@ -57,5 +57,5 @@ class Landing:
     def known(self, arrived: Arrivals) -> Known:
         return Known(
             {source.path: source.signature for source in arrived.sources},
-            {source.path: {source.digest} for source in arrived.sources},
+            {(source.path, source.digest) for source in arrived.sources},
         )

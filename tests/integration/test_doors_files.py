@@ -267,7 +267,7 @@ def test_the_same_content_under_another_name_is_left_out_where_asked(landing: La
     landing.feed = replace(landing.feed, is_same_content_loaded=False)
     assert landing.paths() == ["a.jsonl"]
     digest = hashlib.sha256(LINE).hexdigest()
-    known = Known({}, {"landing/shop/b.jsonl": {digest}}, contents={digest: "landing/shop/b.jsonl"})
+    known = Known({}, {("landing/shop/b.jsonl", digest)}, contents={digest: "landing/shop/b.jsonl"})
     arrived = landing.look(known)
     assert [source.path for source in arrived.sources] == ["landing/shop/b.jsonl"]
     assert [left.reason for left in arrived.left_alone] == ["has the same content as landing/shop/b.jsonl"] * 2

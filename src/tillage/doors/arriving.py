@@ -25,7 +25,7 @@ from tillage.ports.store import Known
 
 def arrivals(root: Path, feed: Feed, known: Known) -> Arrivals:
     """What `Door.arrivals` promises."""
-    found, alone = candidates(root, feed)
+    found, alone = candidates(root, feed, known.signatures)
     looking = _Looking(feed, known, (root / feed.folder).resolve(), form=known.form, left_alone=alone)
     for candidate in found:
         looking.take(candidate)
@@ -43,7 +43,7 @@ def unknown(root: Path, feed: Feed, known: Known) -> list[str]:
     zipped = {found for path, found in known.signatures.items() if ".zip/" in path.lower()}
     return [
         one.name
-        for one in candidates(root, feed)[0]
+        for one in candidates(root, feed, known.signatures)[0]
         if not one.doubt and (now := signature(one.found)) != known.signatures.get(one.name) and now not in zipped
     ]
 
@@ -173,7 +173,7 @@ class _Looking:
 
     def _same(self, source: SourceFile) -> str | None:
         """A file with this content, which is loaded or comes before: another, or the same one packed otherwise."""
-        if source.digest in self.known.digests.get(source.path, ()):
+        if (source.path, source.digest) in self.known.digests:
             return None
         content = source.content or source.digest
         for found in (self.known.contents.get(content), self.known.contents.get(source.digest)):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote
 
 from tillage.contracts.project import Feed
+from tillage.doors.opening import signature
 from tillage.errors import OperatorError
 from tillage.ports.door import LeftAlone
 
@@ -50,8 +51,14 @@ class Candidate:
         return self.folder / self.last
 
 
-def candidates(root: Path, feed: Feed) -> tuple[list[Candidate], list[LeftAlone]]:
+def candidates(
+    root: Path, feed: Feed, known: Mapping[str, str] | None = None
+) -> tuple[list[Candidate], list[LeftAlone]]:
     """The feed's files in order of name, and what was left alone though it does not hide.
+
+    Args:
+        known: By name, signatures of files that nothing more is asked of. A feed of some years has tens of thousands,
+            and every run looks at each: all it costs is to be listed and its times to be read.
 
     Raises:
         OperatorError: the folder is missing, one in it may not be read, or a name is no text.
@@ -59,15 +66,19 @@ def candidates(root: Path, feed: Feed) -> tuple[list[Candidate], list[LeftAlone]
     folder = refuse_missing(root, feed)
     inside = folder.resolve()
     pattern = feed.path.split("/")
+    known = known or {}
     taken: list[Candidate] = []
     alone: list[LeftAlone] = []
     for directory, names in walk(folder, root):
-        # Once for all files in it: a feed of some years has tens of thousands, looked at by every run.
         prefix, real = directory.relative_to(root).as_posix(), directory.resolve()
-        for name in (f"{prefix}/{last}" for last in names):
+        for last in names:
+            name = f"{prefix}/{last}"
+            found = _looked_at(f"{root}/{name}")
+            if found and name in known and known[name] == signature(found):
+                continue
             if not fits(name.split("/"), pattern):
                 continue
-            candidate = _candidate(name, root, real, feed, inside)
+            candidate = _candidate(directory / last, name, feed, found, directory=real, inside=inside)
             if isinstance(candidate, LeftAlone):
                 alone.append(candidate)
             elif candidate:
@@ -169,26 +180,32 @@ def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return fnmatchcase(parts[0], pattern[0]) and fits(parts[1:], pattern[1:])
 
 
-def _candidate(name: str, root: Path, directory: Path, feed: Feed, inside: Path) -> Candidate | LeftAlone | None:
-    """What is made of one name; None if it is gone since it was listed. `directory` is where it lies, links followed.
+def _looked_at(place: str) -> os.stat_result | None:
+    try:
+        return os.lstat(place)
+    except OSError:
+        return None
+
+
+def _candidate(
+    place: Path, name: str, feed: Feed, found: os.stat_result | None, *, directory: Path, inside: Path
+) -> Candidate | LeftAlone | None:
+    """What is made of one name; None if it is gone since it was listed. `directory` is its own, links followed.
 
     Raises:
         OperatorError: the name is no text.
     """
-    place = f"{root}/{name}"
-    try:
-        found = os.lstat(place)
-    except OSError:
+    if found is None:
         return LeftAlone(_shown(name), _NOWHERE)
-    last = name.rpartition("/")[2]
+    last = place.name
     is_link = stat.S_ISLNK(found.st_mode)
     no_file = None if stat.S_ISREG(found.st_mode) else _NO_FILE
     doubt = suffix_reason(last, feed) or ""
-    reason = (_link_reason(Path(place), inside) if is_link else no_file) or ("" if is_data(last) else doubt)
+    reason = (_link_reason(place, inside) if is_link else no_file) or ("" if is_data(last) else doubt)
     if reason:
         return LeftAlone(_shown(name), reason)
     try:
-        candidate = _linked(name, Path(place), doubt) if is_link else Candidate(name, directory, last, found, doubt)
+        candidate = _linked(name, place, doubt) if is_link else Candidate(name, directory, last, found, doubt)
     except OSError:
         return None
     _refuse_odd_name(name)

@@ -157,7 +157,7 @@ def _sources(door: Door, feed: Feed, given: Sequence[Given]) -> tuple[SourceFile
     Raises:
         OperatorError, FileRejectedError: the door does not take one of the files.
     """
-    arrived = door.arrivals(feed, Known({}, {}))
+    arrived = door.arrivals(feed, Known())
     for rejected in arrived.rejected:
         raise rejected
     for alone in arrived.left_alone:

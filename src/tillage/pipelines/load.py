@@ -51,10 +51,10 @@ def look(house: House, contract: FeedContract, lease: Lease) -> Found:
     feed = contract.feed
     known = house.ledger.known(feed.name)
     arrived = house.door.arrivals(feed, known)
-    touched = [source for source in arrived.sources if source.digest in known.digests.get(source.path, ())]
+    touched = [source for source in arrived.sources if (source.path, source.digest) in known.digests]
     if touched:
         house.ledger.refresh(feed.name, touched, lease)
-    unknown = [source for source in arrived.sources if source.digest not in known.digests.get(source.path, ())]
+    unknown = [source for source in arrived.sources if (source.path, source.digest) not in known.digests]
     refused = [(source, refused_before(known, contract, source)) for source in unknown]
     return Found(
         fresh=tuple(source for source, wrong in refused if wrong is None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,10 +43,14 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Known:
-    """What loads that are not voided cover: by path the newest signature, and every digest."""
+    """What loads that are not voided cover: by path the newest signature, and every digest.
 
-    signatures: dict[str, str]
-    digests: dict[str, set[str]]
+    A feed of some years has tens of thousands, and each run asks for all: plain texts, and no more than these.
+    """
+
+    signatures: Mapping[str, str] = field(default_factory=dict)
+    digests: Set[tuple[str, str]] = frozenset()
+    """With the path before it."""
     form: str = ""
     """As `SourceFile.form`: what was found out about the feed's files."""
     rejected: Mapping[str, Rejection] = field(default_factory=dict)

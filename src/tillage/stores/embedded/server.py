@@ -130,7 +130,7 @@ def _ask(folder: StoreFolder, place: Path) -> _Answer:
 
 def _ping(place: Path) -> pq.Ping:
     """REJECT while it starts, recovers or shuts down."""
-    return pq.PGconn.ping(_dsn(place).encode())
+    return pq.Ping(pq.PGconn.ping(_dsn(place).encode()))
 
 
 def _dsn(place: Path) -> str:

@@ -72,7 +72,7 @@ class Ledger:
 
     def known(self, feed: str) -> Known:
         signatures: dict[str, str] = {}
-        digests: dict[str, set[str]] = {}
+        digests: set[tuple[str, str]] = set()
         contents: dict[str, str] = {}
         form = ""
         for path, digest, signature, found, is_content, _ in self._database.rows("known_sources", feed=feed):
@@ -80,7 +80,7 @@ class Ledger:
             if is_content:
                 continue
             signatures[path] = signature
-            digests.setdefault(path, set()).add(digest)
+            digests.add((path, digest))
             form = found or form
         rejected = {row[0]: Rejection(*row) for row in self._database.rows("rejected", feed=feed)}
         return Known(signatures, digests, form, rejected, contents)
