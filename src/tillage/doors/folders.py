@@ -70,15 +70,14 @@ def candidates(
     taken: list[Candidate] = []
     alone: list[LeftAlone] = []
     for directory, names in walk(folder, root):
-        prefix, real = directory.relative_to(root).as_posix(), directory.resolve()
+        place, prefix, real = str(directory), directory.relative_to(root).as_posix(), directory.resolve()
         for last in names:
             name = f"{prefix}/{last}"
-            found = _looked_at(f"{root}/{name}")
-            if found and name in known and known[name] == signature(found):
+            if name in known and _signature(f"{place}/{last}") == known[name]:
                 continue
-            if not fits(name.split("/"), pattern):
+            if is_hidden(last) or not fits(name.split("/"), pattern):
                 continue
-            candidate = _candidate(directory / last, name, feed, found, directory=real, inside=inside)
+            candidate = _candidate(directory / last, name, feed, directory=real, inside=inside)
             if isinstance(candidate, LeftAlone):
                 alone.append(candidate)
             elif candidate:
@@ -149,7 +148,7 @@ def folder_members(path: str, feed: Feed) -> dict[str, str]:
 
 
 def walk(folder: Path, root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder with everything in it that is no real folder and does not hide; links to folders are not followed.
+    """Each folder that does not hide, with everything in it that is no real folder; links to folders are not followed.
 
     Raises:
         OperatorError: a folder may not be read; else its files would be left out without a word.
@@ -166,7 +165,7 @@ def walk(folder: Path, root: Path) -> Iterator[tuple[Path, list[str]]]:
     for directory, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         links = [name for name in folders if Path(directory, name).is_symlink()]
-        yield Path(directory), [name for name in [*files, *links] if not is_hidden(name)]
+        yield Path(directory), [*files, *links]
 
 
 def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
@@ -180,24 +179,25 @@ def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return fnmatchcase(parts[0], pattern[0]) and fits(parts[1:], pattern[1:])
 
 
-def _looked_at(place: str) -> os.stat_result | None:
+def _signature(place: str) -> str | None:
+    """Of what lies there itself, were it a link; None if nothing does."""
     try:
-        return os.lstat(place)
+        return signature(os.lstat(place))
     except OSError:
         return None
 
 
-def _candidate(
-    place: Path, name: str, feed: Feed, found: os.stat_result | None, *, directory: Path, inside: Path
-) -> Candidate | LeftAlone | None:
+def _candidate(place: Path, name: str, feed: Feed, *, directory: Path, inside: Path) -> Candidate | LeftAlone | None:
     """What is made of one name; None if it is gone since it was listed. `directory` is its own, links followed.
 
     Raises:
         OperatorError: the name is no text.
     """
-    if found is None:
-        return LeftAlone(_shown(name), _NOWHERE)
     last = place.name
+    try:
+        found = place.lstat()
+    except OSError:
+        return LeftAlone(_shown(name), _NOWHERE)
     is_link = stat.S_ISLNK(found.st_mode)
     no_file = None if stat.S_ISREG(found.st_mode) else _NO_FILE
     doubt = suffix_reason(last, feed) or ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tillage.contracts.project import Feed
-from tillage.doors.folders import fits, is_data, refuse_missing, suffix_reason, walk
+from tillage.doors.folders import fits, is_data, is_hidden, refuse_missing, suffix_reason, walk
 from tillage.doors.opening import signature
 
 _DIGEST_BYTES = 16
@@ -26,7 +26,11 @@ class LandingFolders:
         pattern = feed.path.split("/")
         for name in self._names(feed):
             last = name.rpartition("/")[2]
-            if not fits(name.split("/"), pattern) or (suffix_reason(last, feed) and not is_data(last)):
+            if (
+                is_hidden(last)
+                or not fits(name.split("/"), pattern)
+                or (suffix_reason(last, feed) and not is_data(last))
+            ):
                 continue
             try:
                 found = signature(os.stat(f"{self._root}/{name}"))  # noqa: PTH116  (ten thousands of them, each second)
