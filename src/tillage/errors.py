@@ -91,7 +91,7 @@ class ModelMemoryError(ModelError):
 
 
 class ModelsChangedError(TransientError):
-    """Another process changed the models while a load was computed: run again, which computes with the new ones."""
+    """Another process changed the models while a load was computed, or a row was served: with the new ones it works."""
 
     code = "models-changed"
 
@@ -118,6 +118,12 @@ class OverloadedError(TransientError):
     """More is asked for at once than can be answered in time."""
 
     code = "overloaded"
+
+
+class ScopeNotHeldError(OperatorError):
+    """A client whose secret is right asks for a scope that it does not have."""
+
+    code = "scope-not-held"
 
 
 class LeaseHeldError(TransientError):

@@ -13,6 +13,7 @@ from tests.integration.shops import Shop
 from tillage.api.app import make_app
 from tillage.api.targets import kept
 from tillage.cli.app import app as commands
+from tillage.models.basis import basis_of
 from tillage.pages.gate import Gate
 from tillage.pages.handlers import page_handlers
 from tillage.settings import Settings, read_settings
@@ -35,9 +36,12 @@ def said(shop: Shop, *words: str) -> Any:
 def client_of(shop: Shop, gate: Gate | None = None) -> TestClient[Any]:
     with shop.open() as house:
         project, outputs = house.project, house.folds.outputs()
+        feeds = {dataset: house.dataset(dataset)[0] for dataset in house.datasets()}
+        bases = {route.model: basis_of(house.models, route.model, feeds) for route in project.routes}
     rest_of = lambda request: kept(request.scope["state"]).rest  # noqa: E731  (as the server gives it)
     pages = page_handlers(shop.root, settings_of(shop), rest_of=rest_of, gate=gate)
-    return TestClient(make_app(project, outputs, Lookups(shop.dsn, outputs, column_kinds(shop.dsn)), pages=pages))
+    lookups = Lookups(shop.dsn, outputs, column_kinds(shop.dsn))
+    return TestClient(make_app(project, outputs, lookups, bases=bases, pages=pages))
 
 
 def page(client: TestClient[Any], path: str) -> PageRead:

@@ -208,7 +208,6 @@ def test_wrong_logins_are_one_answer_and_leave_nothing(served: Served) -> None:
             served.login("careful", secret + "x"),
             served.login("careful", ""),
             served.login("nobody", secret),
-            served.login("careful", secret, scope="orders.read"),
             served.login("caref\0ul", secret),
             served.client.post("/token", data={"grant_type": "client_credentials"}),
         ]
@@ -216,6 +215,10 @@ def test_wrong_logins_are_one_answer_and_leave_nothing(served: Served) -> None:
         assert {one.content for one in answers} == {answers[0].content}
         assert answers[0].json()["error"] == "invalid_client"
         assert answers[0].headers["www-authenticate"] == 'Basic realm="tillage"'
+        more = served.login("careful", secret, scope="orders.read")
+        assert (problem(more), more.json()["error"]) == ((400, "invalid-login"), "invalid_scope")
+        # Who does not have the secret does not learn what the client may.
+        assert problem(served.login("careful", "x", scope="orders.read")) == (401, "invalid-client")
         assert store.execute(count).fetchone() == (0,)
         assert served.login("careful", secret).status_code == 200
         assert store.execute(count).fetchone() == (1,)

@@ -176,6 +176,24 @@ def test_programs_get_the_documents_of_the_commands_and_explanations_by_the_page
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:tillage:problem:unknown-key")
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_explanation_says_of_which_loads_it_is_and_is_not_sent_again(client: TestClient[Any], accept: str) -> None:
+    served = client.get(f"/spend/{MANY}")
+    path = f"/explain/spend/{MANY}"
+    answer = client.get(path, headers={"Accept": accept})
+    assert answer.headers["tillage-as-of"] == served.headers["tillage-as-of"] != ""
+    is_for_a_program = accept == "application/json"
+    assert answer.headers["cache-control"] == ("private, no-cache" if is_for_a_program else "no-store")
+    assert answer.headers["vary"] == "Accept"
+    tags = [answer.headers["etag"], f'"other", W/{answer.headers["etag"]}', '"other"']
+    again = [client.get(path, headers={"Accept": accept, "If-None-Match": tag}) for tag in tags]
+    assert [one.status_code for one in again] == [304, 304, 200]
+    assert [one.content for one in again] == [b"", b"", answer.content]
+    assert {one.headers["etag"] for one in again} == {answer.headers["etag"]}
+    other = client.get(f"{path}?page=2", headers={"Accept": accept})
+    assert other.headers["etag"] != answer.headers["etag"]
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "x", "", "1" * 5000])
 def test_page_that_is_no_number_is_the_first(client: TestClient[Any], number: str) -> None:
     assert f"1 to 100 of {2 * LINES}" in page(client, f"/explain/spend/{MANY}?page={number}").words

@@ -103,6 +103,16 @@ def _holds(pid: int, port: int, connection: HTTPConnection) -> bool:
     return f"socket:[{inode}]" in open_files(pid)
 
 
+def test_client_that_leaves_in_the_middle_of_its_request_is_no_error(root: Path) -> None:
+    with running(root) as server:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S) as connection:
+                connection.sendall(b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\ngrant")
+        assert server.ask("/spend/c1")[0] == 200
+        server.stop()
+        assert server.logged() == []
+
+
 def test_processes_end_with_the_first_one_however_it_ended(root: Path) -> None:
     with running(root, "--workers", "2") as server:
         pids = children(server.process.pid)

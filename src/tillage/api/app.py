@@ -109,7 +109,7 @@ def make_app(
     serving = serving or Serving()
     guard = Guard(Tokens(lookups.reads), servers=serving.servers)
     endpoints = read_endpoints(project, outputs, lookups.kinds, bases or {})
-    description = document(project.name, endpoints)
+    description = document(project.name, endpoints, has_pages=bool(pages))
     metrics = Metrics(lookups.reads, serving.counters)
     return Api(
         Targets(endpoints, (path for page in pages for path in sorted(page.paths))),

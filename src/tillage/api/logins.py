@@ -25,10 +25,10 @@ from tillage.api import problems
 from tillage.api.problems import Problem
 from tillage.contracts.project import SCOPE
 from tillage.domain.clients import Token
-from tillage.errors import OverloadedError
+from tillage.errors import OverloadedError, ScopeNotHeldError
 
 Issue = Callable[[str, str, list[str]], Token | None]
-"""By name, secret and scopes: a token, or None if they are not right."""
+"""By name, secret and scopes: a token, None if the secret is wrong; or ScopeNotHeldError."""
 MOST_BODY_BYTES = 8192
 # Each costs some 15 ms of a core. One is worked on at a time, and the thread rests four times as long as it has
 # worked: whoever tries secrets takes a fifth of a core from those who read.
@@ -78,7 +78,10 @@ class Logins:
             login = read_login(body, authorization)
         except WrongLoginError as wrong:
             return _refused(wrong.error, instance)
-        token = await self._token(login)
+        try:
+            token = await self._token(login)
+        except ScopeNotHeldError:
+            return _refused("invalid_scope", instance)
         if token is None:
             return _refused("invalid_client", instance)
         said = {

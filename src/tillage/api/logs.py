@@ -6,12 +6,17 @@ import json
 import logging
 import sys
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tillage.api.problems import describe
 
 _ACCESS = logging.getLogger("tillage.access")
 _FIELDS = "fields"
+_AGAIN_AFTER_S = 1.0
+# There are as many as routes and causes; a filter that has more forgets them all.
+_MOST_TEXTS = 1000
 
 
 class JsonLines(logging.Formatter):
@@ -21,10 +26,10 @@ class JsonLines(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        created = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         is_ours = record.name == "tillage" or record.name.startswith("tillage.")
         said = {
-            "time": time.replace("+00:00", "Z"),
+            "time": created.replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage() if is_ours else "a library has something to say",
@@ -33,9 +38,30 @@ class JsonLines(logging.Formatter):
         return json.dumps(said, ensure_ascii=False)
 
 
+class Seldom(logging.Filter):
+    """Lets an error through once in a while: with the store away, each of thousands of requests a second says so."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now_s = now_s
+        self._said_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.ERROR:
+            return True
+        text, now_s = record.getMessage(), self._now_s()
+        if now_s - self._said_s.get(text, -_AGAIN_AFTER_S) < _AGAIN_AFTER_S:
+            return False
+        if len(self._said_s) >= _MOST_TEXTS:
+            self._said_s.clear()
+        self._said_s[text] = now_s
+        return True
+
+
 def log_as_json() -> None:
     """From now on what this process logs, and errors of its threads, go to standard error as JSON."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Seldom())
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]

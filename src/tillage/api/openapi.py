@@ -14,6 +14,7 @@ from tillage import __version__
 from tillage.api.answers import Field
 from tillage.api.endpoints import LOGIN, Endpoint
 from tillage.api.problems import MEDIA_TYPE
+from tillage.contracts.project import HOUSE_SCOPE
 from tillage.domain.money import exponent
 from tillage.models.scope import is_by_column
 
@@ -28,8 +29,14 @@ _TEXTS = {
 }
 
 
-def document(name: str, endpoints: Sequence[Endpoint]) -> Json:
-    """The document of the project `name`; made of fresh objects, so that YAML needs no anchors."""
+def document(name: str, endpoints: Sequence[Endpoint], *, has_pages: bool = False) -> Json:
+    """The document of the project `name`; made of fresh objects, so that YAML needs no anchors.
+
+    Args:
+        has_pages: Each route has its explanation beside it.
+    """
+    operations = {endpoint.route.path: {"get": _operation(endpoint)} for endpoint in endpoints}
+    explained = {f"/explain{endpoint.route.path}": {"get": _explanation(endpoint)} for endpoint in endpoints}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -38,17 +45,18 @@ def document(name: str, endpoints: Sequence[Endpoint]) -> Json:
             "description": "Look-ups in the models of this project. Amounts are JSON numbers in major units, exact to "
             "the last decimal; read them as decimals, not as binary floating point.",
         },
-        "paths": {endpoint.route.path: {"get": _operation(endpoint)} for endpoint in endpoints} | _login(endpoints),
+        "paths": operations | (explained if has_pages else {}) | _login(endpoints),
         "security": [],
-        "components": {"schemas": {"Problem": _problem_schema()}, **_schemes(endpoints)},
+        "components": {"schemas": {"Problem": _problem_schema()}, **_schemes(endpoints, has_pages=has_pages)},
     }
 
 
-def _schemes(endpoints: Sequence[Endpoint]) -> Json:
+def _schemes(endpoints: Sequence[Endpoint], *, has_pages: bool) -> Json:
     """How to come by a token, if a route asks for one."""
     scopes = sorted({endpoint.route.scope for endpoint in endpoints if endpoint.route.scope})
     if not scopes:
         return {}
+    scopes += [HOUSE_SCOPE] if has_pages else []
     flow = {"tokenUrl": LOGIN, "scopes": dict.fromkeys(scopes, "Given by `tillage client add`.")}
     described = "A token for an hour, for a client's id and secret."
     return {
@@ -96,9 +104,9 @@ def _login(endpoints: Sequence[Endpoint]) -> Json:
                         "description": "A token.",
                         "content": {"application/json": {"schema": token}},
                     },
-                    "400": _problem("The form is not a request for a token."),
+                    "400": _problem("It is no request for a token, or asks for a scope that the client lacks."),
                     "401": _problem(
-                        "Client or secret is wrong, or it lacks a scope.",
+                        "Client or secret is wrong.",
                         {"WWW-Authenticate": {"schema": {"type": "string"}}},
                     ),
                     "413": _problem("The body has more than 8,192 bytes."),
@@ -139,22 +147,7 @@ def _operation(endpoint: Endpoint) -> Json:
         "summary": f"One row of {route.model}, by its {route.parameter}",
         "tags": [route.model],
         **_security(endpoint),
-        "parameters": [
-            {
-                "name": route.parameter,
-                "in": "path",
-                "required": True,
-                "description": "Percent-encoded UTF-8, at most 1,024 bytes when decoded; a slash is written %2F.",
-                "schema": _type(endpoint.key.kind),
-            },
-            {
-                "name": "If-None-Match",
-                "in": "header",
-                "required": False,
-                "description": "The ETag of an answer that the caller has; the same one is not sent again.",
-                "schema": {"type": "string"},
-            },
-        ],
+        "parameters": [_key(endpoint), _known_tag()],
         "responses": {
             "200": {
                 "description": "What is known under this key.",
@@ -174,6 +167,68 @@ def _operation(endpoint: Endpoint) -> Json:
             **_refusals(endpoint),
             "default": _problem("Any other problem."),
         },
+    }
+
+
+def _explanation(endpoint: Endpoint) -> Json:
+    """What `tillage explain --json` prints, a hundred parts at a time."""
+    route = endpoint.route
+    page = {"name": "page", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 1}}
+    every = {"type": "object"}
+    count = {"type": "integer", "minimum": 1}
+    schema = {
+        "type": "object",
+        "required": ["served", "sums", "adds_up", "files", "parts", "as_of", "page", "pages"],
+        "properties": {
+            "served": {**every, "description": "What the route serves, amounts in minor units."},
+            "sums": {**every, "description": "What all parts add up to, of all pages."},
+            "adds_up": {"type": "boolean", "description": "Whether both are the same."},
+            "files": {"type": "array", "items": {**every}, "description": "What each file adds."},
+            "parts": {"type": "array", "items": {**every}, "maxItems": 100, "description": "Where each line stands."},
+            "as_of": {**every, "description": "By feed, the last visible load."},
+            "page": {**count},
+            "pages": {**count},
+        },
+    }
+    return {
+        "operationId": f"explain{route.prefix.replace('/', '.')}",
+        "summary": f"Which lines of which files make one row of {route.model}",
+        "description": "At most two are made at a time in a process. From another machine, and where a token is sent, "
+        f"the scope {HOUSE_SCOPE} is asked for.",
+        "tags": [route.model],
+        **({"security": [{}, {_SCHEME: [HOUSE_SCOPE]}]} if route.scope else {}),
+        "parameters": [_key(endpoint), page, _known_tag()],
+        "responses": {
+            "200": {
+                "description": "The lines; a page for people where HTML is asked for.",
+                "headers": _headers(),
+                "content": {"application/json": {"schema": schema}, "text/html": {"schema": {"type": "string"}}},
+            },
+            "304": {"description": "The caller has this answer.", "headers": _headers()},
+            "404": _problem("Nothing is known under this key, or it is not added up line by line."),
+            "503": _problem("Too many are being made, it takes too long, or the store is away.", _retry_after()),
+            "default": _problem("Any other problem."),
+        },
+    }
+
+
+def _key(endpoint: Endpoint) -> Json:
+    return {
+        "name": endpoint.route.parameter,
+        "in": "path",
+        "required": True,
+        "description": "Percent-encoded UTF-8, at most 1,024 bytes when decoded; a slash is written %2F.",
+        "schema": _type(endpoint.key.kind),
+    }
+
+
+def _known_tag() -> Json:
+    return {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETag of an answer that the caller has; the same one is not sent again.",
+        "schema": {"type": "string"},
     }
 
 
@@ -237,5 +292,6 @@ def _problem_schema() -> Json:
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": {"type": "string", "description": "What to do about it."},
             "instance": {"type": "string", "description": "The path as it is declared here, without the key."},
+            "error": {"type": "string", "description": "Of POST /token: the error code of RFC 6749."},
         },
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from litestar import HttpMethod, Response
+from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
 
 from tillage.api import problems
@@ -64,6 +65,8 @@ def _token_handler(logins: Logins) -> HTTPRouteHandler:
             body = await asyncio.wait_for(_body(request), _BODY_S)
         except TimeoutError:
             return problems.respond(problems.SLOW_BODY, LOGIN, {"Connection": "close"})
+        except InternalServerException:  # whoever sent it is gone, and hears no answer
+            return problems.respond(problems.BAD_REQUEST, LOGIN)
         if body is None:
             return problems.respond(problems.LARGE_BODY, LOGIN, {"Connection": "close"})
         sent = [value for name, value in request.scope["headers"] if name == b"authorization"]

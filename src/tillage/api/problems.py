@@ -17,6 +17,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from tillage.errors import (
+    ModelsChangedError,
     NotExplainedError,
     OverloadedError,
     StoreAwayError,
@@ -70,13 +71,14 @@ MISSING_SCOPE = Problem(
     403, "missing-scope", "The token lacks the scope", "The header WWW-Authenticate names the scope that is needed."
 )
 INVALID_CLIENT = Problem(
-    401, "invalid-client", "No such client", "Client or secret is wrong, the client was revoked, or it lacks the scope."
+    401, "invalid-client", "No such client", "Client or secret is wrong, or the client was revoked."
 )
 INVALID_LOGIN = Problem(
     400,
     "invalid-login",
     "Not a request for a token",
-    "POST a form with grant_type=client_credentials; client and secret by HTTP Basic, or as client_id, client_secret.",
+    "POST a form with grant_type=client_credentials; client and secret by HTTP Basic, or as client_id, client_secret. "
+    "`error` says what is wrong, as RFC 6749 names it: invalid_scope is one that the client does not have.",
 )
 LARGE_BODY = Problem(413, "large-body", "Body too large", "A request for a token has at most 8,192 bytes.")
 SLOW_BODY = Problem(408, "slow-body", "Body too slow", "A request's body is to be sent within 10 seconds.")
@@ -152,7 +154,7 @@ _OF_PAGES: Mapping[type[TillageError], Problem] = {
     NotExplainedError: NOT_EXPLAINED,
     TooManyLinesError: TOO_MANY_LINES,
 }
-_PASSING: Mapping[type[TillageError], Problem] = {TimeLimitError: TIME_LIMIT}
+_PASSING: Mapping[type[TillageError], Problem] = {TimeLimitError: TIME_LIMIT, ModelsChangedError: NOT_READY}
 
 
 def respond_to(error: Exception, instance: str | None) -> Response[bytes]:

@@ -5,8 +5,7 @@ A framework's own work for a request would cost several times what the look-up c
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Request, Response
@@ -19,15 +18,13 @@ from tillage.api.endpoints import Endpoint
 from tillage.api.guard import Guard
 from tillage.contracts.project import Route
 from tillage.errors import StoreAwayError
+from tillage.pages.copies import AS_OF, CACHE_CONTROL, is_known, tag_of
 from tillage.stores.postgres.lookups import Lookups
 
-AS_OF = "tillage-as-of"
 _ALLOWED = {"Allow": "GET, HEAD, OPTIONS"}
 # Ids are far shorter, and an entry of a PostgreSQL index ends at some 2,700 bytes anyway.
 _MOST_KEY_BYTES = 1024
-# The next load changes the figures, so a copy is to be asked about; and what one caller may read is not for a cache
-# that others share.
-_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"private, no-cache"))
+_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", CACHE_CONTROL.encode()))
 
 
 class Rows:
@@ -88,27 +85,14 @@ class Rows:
             as_of = {AS_OF: found.as_of} if found else None
             return problems.respond(problems.UNKNOWN_KEY, endpoint.route.path, as_of)
         body = as_json(endpoint.fields, found.row)
-        tag = b'"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode()
+        tag = tag_of(body)
         headers = [*_HEADERS, (b"etag", tag), (AS_OF.encode(), found.as_of.encode())]
-        if _is_known(scope, tag):
+        if is_known(scope["headers"], tag):
             await _send(send, 304, headers[1:], b"")
             return 304
         headers.append((b"content-length", str(len(body)).encode()))
         await _send(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
         return 200
-
-
-def _is_known(scope: Mapping[str, Any], tag: bytes) -> bool:
-    """Whether the caller has this answer already.
-
-    Source: RFC 9110, 13.1.2; the comparison is the weak one.
-    """
-    for name, value in scope["headers"]:
-        if name == b"if-none-match":
-            known = {one.strip().removeprefix(b"W/") for one in value.split(b",")}
-            if tag in known or b"*" in known:
-                return True
-    return False
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

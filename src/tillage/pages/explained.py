@@ -88,7 +88,14 @@ def explained(house: House, asked: Asked) -> Page:
             "as_of": found.as_of,
         },
         _document(document, asked.page()),
+        _as_of(house, found),
     )
+
+
+def _as_of(house: House, found: Explanation) -> str:
+    """As a look-up says it: of the feeds that the model is made of."""
+    feeds = {house.dataset(name)[0] for name in house.models.datasets_of(found.model)}
+    return ", ".join(f"{feed}={found.as_of[feed]}" for feed in sorted(feeds & found.as_of.keys()))
 
 
 def _document(document: Document, number: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from litestar import HttpMethod, Request, Response
 from litestar.handlers import HTTPRouteHandler
 
 from tillage.errors import TillageError
+from tillage.pages.copies import AS_OF, CACHE_CONTROL, is_known, tag_of
 from tillage.pages.dataset import dataset
 from tillage.pages.explained import explained
 from tillage.pages.gate import Gate
@@ -68,24 +70,44 @@ def page_handlers(
             asked = Asked(rest_of(request), dict(request.query_params))
             is_json = _is_for_a_program(request)
             try:
-                body, media_type = await through(partial(_made, root, settings, view, asked, is_json=is_json))
+                made = await through(partial(_made, root, settings, view, asked, is_json=is_json))
             except TillageError as wrong:
                 if not _is_for_a_person(request):
                     raise
                 return _refuse(wrong, paths[0])
-            return Response(body, media_type=media_type, headers=_HEADERS)
+            return made.answer(request)
 
         return HTTPRouteHandler(list(paths), http_method=_READS)(show)
 
     return [*(page(view, paths) for view, paths in VIEWS.items()), _style()]
 
 
-def _made(root: Path, settings: Settings, view: View, asked: Asked, *, is_json: bool) -> tuple[bytes, str]:
-    """The page, or the JSON of its command where that is asked for and there is some; and which of them it is."""
+@dataclass(frozen=True)
+class _Made:
+    """The bytes of an answer."""
+
+    body: bytes
+    media_type: str
+    as_of: str | None
+
+    def answer(self, request: AnyRequest) -> Response[bytes]:
+        """What is of certain loads says so, and a program may keep it and ask again; a browser keeps nothing."""
+        headers = {**_HEADERS, "Vary": "Accept"}
+        if self.as_of is not None:
+            tag = tag_of(self.body)
+            headers |= {AS_OF: self.as_of, "ETag": tag.decode()}
+            headers |= {"Cache-Control": CACHE_CONTROL} if self.media_type != _HTML else {}
+            if is_known(request.scope["headers"], tag):
+                return Response(b"", status_code=304, headers=headers)
+        return Response(self.body, media_type=self.media_type, headers=headers)
+
+
+def _made(root: Path, settings: Settings, view: View, asked: Asked, *, is_json: bool) -> _Made:
+    """The page, or the JSON of its command where that is asked for and there is some."""
     page = look(root, settings, view, asked)
     if is_json and page.document is not None:
-        return as_json(page.document).encode(), "application/json"
-    return render(page.template, page.values), _HTML
+        return _Made(as_json(page.document).encode(), "application/json", page.as_of)
+    return _Made(render(page.template, page.values), _HTML, page.as_of)
 
 
 def _style() -> HTTPRouteHandler:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -39,6 +39,8 @@ class Page:
     values: Mapping[str, Any]
     document: Any = None
     """What a program gets instead: the JSON of the command whose figures are shown; None: there is none."""
+    as_of: str | None = None
+    """By feed, the last load that all of it holds, as in `orders=7`, where it says nothing that is of no load."""
 
 
 View = Callable[[House, Asked], Page]
@@ -60,7 +62,7 @@ def look(root: Path, settings: Settings, view: View, asked: Asked, *, most_s: fl
         finally:
             clock.cancel()
         about = {"project": house.project.name, "environment": _environment(house)}
-        return Page(page.template, {**about, **page.values}, page.document)
+        return replace(page, values={**about, **page.values})
 
 
 def _environment(house: House) -> str | None:

@@ -30,7 +30,10 @@ class Clients(Protocol):
     def issue(self, name: str, secret: str, scopes: Iterable[str]) -> Token | None:
         """A token for the client of that name and secret, with `scopes` or, if there are none, all of its own.
 
-        None if there is no such client, its secret is another, it was revoked, or it lacks one of the scopes. It takes
-        as long either way. Old tokens of the client that have expired are forgotten.
+        None if there is no such client, its secret is another, or it was revoked. It takes as long either way. Old
+        tokens of the client that have expired are forgotten.
+
+        Raises:
+            ScopeNotHeldError: the secret is right, and the client lacks one of the scopes.
         """
         ...

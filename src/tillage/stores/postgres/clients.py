@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from tillage.domain.clients import CLIENT_NAME, Client, Token
 from tillage.domain.load import CommitPoint
-from tillage.errors import OperatorError
+from tillage.errors import OperatorError, ScopeNotHeldError
 from tillage.stores.postgres.database import Database
 
 LIVES_S = 3600
@@ -55,8 +55,10 @@ class Clients:
         found = self._database.rows("client_secret", client=name) if CLIENT_NAME.fullmatch(name) else []
         kept, own = found[0] if found else (_nobodys(), [])
         wanted = sorted(set(scopes)) or own
-        if not _is(kept, secret) or not found or not set(wanted) <= set(own):
+        if not _is(kept, secret) or not found:
             return None
+        if not set(wanted) <= set(own):
+            raise ScopeNotHeldError(f"client '{name}' does not have all of these scopes: tillage client list")
         text = _PREFIX_TOKEN + secrets.token_urlsafe(_RANDOM_BYTES)
         values = {"client": name, "digest": digest(text), "scopes": wanted, "lives_s": LIVES_S}
         with self._database.transaction(CommitPoint.CLIENT) as transaction:

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import sql
 
-from tillage.errors import StoreError, TillageError
+from tillage.errors import ModelsChangedError, StoreError, TillageError
 from tillage.models.basis import Basis
 from tillage.models.output import Output
 from tillage.stores.postgres.coalescing import Coalescing
@@ -130,7 +130,7 @@ class Lookups:
         Raises:
             StoreAwayError: the store does not answer, or not in time; a later request may succeed.
             OverloadedError: too many wait already.
-            StoreError: the model has other columns than when this object was made, or none.
+            ModelsChangedError: the model has other columns than when this object was made, or none.
         """
         kind = self._kind(wanted)
         if kind.read(key) is None:
@@ -166,7 +166,9 @@ class Lookups:
     async def _rows(self, wanted: LookUp, kind: KeyKind, statement: bytes, keys: Sequence[str]) -> dict[str, Found]:
         found = await self.reads.fetch(statement, self.parameters(wanted, keys))
         if not found or not found[0][0]:
-            raise StoreError(f"model {wanted.model} was changed since this server started; restart it: tillage serve")
+            raise ModelsChangedError(
+                f"model {wanted.model} was changed since this server started; restart it: tillage serve"
+            )
         as_of = found[0][1] or ""
         rows: dict[Hashable, tuple[Any, ...]] = {row[2]: row[3:] for row in found}
         return {key: Found(rows.get(kind.read(key)), as_of) for key in keys}

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from tillage.errors import StoreAwayError
+from tillage.errors import ModelsChangedError, StoreAwayError
 from tillage.stores.postgres.database import translated
 
 _Connection = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -74,6 +74,7 @@ class Reads:
 
         Raises:
             StoreAwayError: the store does not answer, or not in time.
+            ModelsChangedError: what is asked for is not there any more, or not of these columns.
             StoreError: it refused the statement.
         """
         if self._pool is None:
@@ -93,6 +94,10 @@ class Reads:
         with translated():
             try:
                 return await _executed(pool, statement, values)
+            except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+                raise ModelsChangedError(
+                    "a model was changed since this server started; restart it: tillage serve"
+                ) from None
             except psycopg.OperationalError as wrong:
                 if not _is_broken(wrong):
                     raise
