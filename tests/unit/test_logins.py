@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillage.api.guard import Rates
 from tillage.api.logins import Login, WrongLoginError, read_login
-from tillage.domain.clients import Grant
 
 GRANT = {"grant_type": "client_credentials"}
 
@@ -55,36 +53,3 @@ def test_anything_else_is_refused_with_the_code_of_the_standard(case: str) -> No
     with pytest.raises(WrongLoginError) as refused:
         read_login(body, headers)
     assert refused.value.error == error
-
-
-@given(
-    per_s=st.integers(1, 50),
-    servers=st.integers(1, 8),
-    steps=st.lists(st.floats(0, 0.5, allow_nan=False), min_size=1, max_size=200),
-)
-def test_a_client_gets_its_rate_and_never_more_than_one_second_of_it_at_once(
-    per_s: int, servers: int, steps: list[float]
-) -> None:
-    now_s = [0.0]
-    rates = Rates(servers, lambda: now_s[0])
-    grant = Grant("c", frozenset(), per_s)
-    each = per_s / servers
-    answered = []
-    for step in steps:
-        now_s[0] += step
-        wait_s = rates.wait_s(grant)
-        if wait_s == 0:
-            answered.append(now_s[0])
-        else:
-            assert wait_s <= 1 / each + 1e-9
-    for index, first in enumerate(answered):
-        for count, last in enumerate(answered[index:], 1):
-            assert count <= max(1.0, each) + (last - first) * each + 1 + 1e-6
-
-
-def test_a_client_without_a_rate_and_others_are_not_held_up() -> None:
-    rates = Rates(1, lambda: 0.0)
-    slow, other = Grant("slow", frozenset(), 2), Grant("other", frozenset(), 2)
-    assert [rates.wait_s(slow) for _ in range(3)] == [0, 0, 0.5]
-    assert rates.wait_s(other) == 0
-    assert all(rates.wait_s(Grant("free", frozenset(), None)) == 0 for _ in range(100))

@@ -20,6 +20,7 @@ from tillage.api.logs import log_access
 from tillage.api.metrics import NOT_SERVED, Metrics
 from tillage.api.openapi import document
 from tillage.api.own_paths import own_handlers
+from tillage.api.rates import Rates
 from tillage.api.rows import Rows
 from tillage.api.serving import Answered, AnyRequest, Reach, Serving, Traced, gatekeeper
 from tillage.api.swagger import swagger_handlers
@@ -107,7 +108,7 @@ def make_app(
         OperatorError: a route cannot be served from what the store has; the message says what to do.
     """
     serving = serving or Serving()
-    guard = Guard(Tokens(lookups.reads), servers=serving.servers)
+    guard = Guard(Tokens(lookups.reads), Rates(serving.counters))
     endpoints = read_endpoints(project, outputs, lookups.kinds, bases or {})
     description = document(project.name, endpoints, has_pages=bool(pages))
     metrics = Metrics(lookups.reads, serving.counters)

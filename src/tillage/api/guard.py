@@ -6,15 +6,13 @@ Source: RFC 6750, OAuth 2.0 bearer tokens.
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response
 
 from tillage.api import problems
-from tillage.domain.clients import Grant
+from tillage.api.rates import Rates
 from tillage.stores.postgres.tokens import Tokens
 
 # What the header may hold by RFC 6750, up to a length that no token of ours has.
@@ -25,9 +23,8 @@ _CHALLENGE = 'Bearer realm="tillage"'
 class Guard:
     """Decides before anything is looked up."""
 
-    def __init__(self, tokens: Tokens, *, servers: int = 1, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._tokens = tokens
-        self._rates = Rates(servers, now_s)
+    def __init__(self, tokens: Tokens, rates: Rates) -> None:
+        self._tokens, self._rates = tokens, rates
 
     async def refused(
         self, scope: Mapping[str, Any], wanted: str | None, instance: str | None
@@ -54,33 +51,3 @@ class Guard:
         if wait_s > 0:
             return problems.respond(problems.TOO_FAST, instance, problems.retry_after(wait_s))
         return None
-
-
-@dataclass
-class _Bucket:
-    """What a client may still ask at a moment: a bucket that fills at its rate and holds what comes in one second."""
-
-    left: float
-    at_s: float
-
-
-class Rates:
-    """How fast clients ask one server, of which this process is one of `servers` that share the requests."""
-
-    def __init__(self, servers: int, now_s: Callable[[], float]) -> None:
-        self._servers, self._now_s = servers, now_s
-        self._buckets: dict[str, _Bucket] = {}
-
-    def wait_s(self, grant: Grant) -> float:
-        """Takes one request from what the client may ask; otherwise how long it has to wait for the next."""
-        if grant.per_s is None:
-            return 0.0
-        now_s, per_s = self._now_s(), grant.per_s / self._servers
-        most = max(1.0, per_s)
-        bucket = self._buckets.setdefault(grant.client, _Bucket(most, now_s))
-        bucket.left = min(most, bucket.left + (now_s - bucket.at_s) * per_s)
-        bucket.at_s = now_s
-        if bucket.left < 1:
-            return (1 - bucket.left) / per_s
-        bucket.left -= 1
-        return 0.0

@@ -97,7 +97,7 @@ def serve(
         ):
             tell_libraries("PROMETHEUS_MULTIPROC_DIR", counters)
             reach = Reach.LOOPBACK if is_loopback(host) else Reach.NETWORK
-            serving = Serving(reach, servers=workers, counters=counters, is_access_logged=is_access_logged)
+            serving = Serving(reach, counters=counters, is_access_logged=is_access_logged)
             _run(partial(application, root, settings, serving), address, workers, stop, say)
 
 

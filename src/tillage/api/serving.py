@@ -40,10 +40,8 @@ class Serving:
     """How an application is one of several that answer, and what it says of it."""
 
     reach: Reach = Reach.UNCHECKED
-    servers: int = 1
-    """Processes that share the requests, and with them what a client may ask in a second."""
     counters: str | None = None
-    """The folder of the counters that they share; None: there is only this one."""
+    """The folder of what the processes count together; None: there is only this one."""
     is_access_logged: bool = False
     """Whether each request is logged, with its route and without the key."""
     traced: Traced | None = None
