@@ -7,6 +7,7 @@ import zipfile
 from dataclasses import replace
 from datetime import UTC, timedelta
 
+from tests.integration.page_reading import spoken
 from tests.integration.paged import client_of, page
 from tests.integration.shops import Shop, customer, order
 from tillage.pages.looking import Asked
@@ -29,7 +30,9 @@ def test_feed_is_late_when_nothing_came_since_its_tick_and_a_quarter_of_an_hour(
             assert feed.is_late is is_late, moment
         assert feed.due_at == tick
         late = replace(house, now=lambda: tick + GRACE)
-        assert f"orders: late: nothing came since {tick:%Y-%m-%d %H:%M}Z" in overview(late, Asked()).values["answer"]
+        assert f"orders: late: nothing came since {tick:%Y-%m-%d %H:%M}Z" in spoken(
+            overview(late, Asked()).values["answer"]
+        )
 
 
 def test_files_at_the_door_are_counted_without_being_opened(shop: Shop) -> None:
@@ -45,7 +48,7 @@ def test_files_at_the_door_are_counted_without_being_opened(shop: Shop) -> None:
     with shop.open() as house:
         (feed,) = arrival(house).feeds
         assert (feed.new_files, feed.refused_files) == (1, 1)
-        assert "orders: 1 file refused" in overview(house, Asked()).values["answer"]
+        assert "orders: 1 file refused" in spoken(overview(house, Asked()).values["answer"])
 
 
 def test_members_of_known_zip_files_are_known_and_what_only_reading_could_tell_is_not_said(shop: Shop) -> None:

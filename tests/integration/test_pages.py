@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from litestar.testing import TestClient
 
-from tests.integration.page_reading import check_figures, read_page
+from tests.integration.page_reading import check_figures, loose_figures, read_page
 from tests.integration.paged import HTML, client_of, page, said, settings_of
 from tests.integration.shops import CONTRACT, Shop, customer, make_shop, order
 from tillage.errors import OperatorError, OverloadedError, TimeLimitError
@@ -99,6 +99,25 @@ def test_every_figure_is_that_of_the_command_that_it_names(
     check_figures(found.figures, known)
 
 
+@pytest.mark.parametrize("path", [*PATHS, "/loads/99", f"/explain/spend/{CANARY}"])
+def test_every_number_stands_in_a_figure(
+    client: TestClient[Any], filled: Shop, documents: dict[str, Any], path: str
+) -> None:
+    explained = [said(filled, "explain", served) for served in EXPLAINED.values()]
+    described = [said(filled, "data", name) for name in ("orders", "customers")]
+    shown = read_page(client.get(path, headers=HTML).text)
+    assert shown.loose
+    assert loose_figures(shown, [documents, explained, described]) == []
+
+
+@pytest.mark.parametrize(
+    "html", ["<p>3 orders</p>", "<p>of load 7<b>, 1 file</b></p>", '<svg aria-label="1.00"></svg>']
+)
+def test_number_outside_of_a_figure_is_found(html: str) -> None:
+    assert loose_figures(read_page(html), [{"file": "a/3.csv", "n": "3", "at": "1.00"}])
+    assert not loose_figures(read_page("<p>3.csv of load 7<code>x 3</code><time>1</time></p>"), [{"file": "a/3.csv"}])
+
+
 def test_first_page_has_the_whole_law_of_each_dataset(client: TestClient[Any], documents: dict[str, Any]) -> None:
     found = page(client, "/")
     parts = ("read", "accepted", "waiting", "duplicate", "suppressed", "discarded", "difference")
@@ -153,7 +172,8 @@ def test_explanation_shows_a_hundred_lines_a_page_and_sums_of_all(client: TestCl
     assert first.places("explain") & second.places("explain") >= {"/sums/net_minor", "/served/net_minor"}
     assert second.figures == beyond.figures
     assert f"/explain/spend/{MANY}?page=2" in first.links
-    assert f"1 to 100 of {2 * LINES}" in first.words
+    assert document["made_of"] == {"units": LINES, "lines": LINES, "files": 1}
+    assert f"is made of {LINES} units, {LINES} lines and 1 file: " in first.words
 
 
 def test_programs_get_the_documents_of_the_commands_and_explanations_by_the_page(
@@ -196,7 +216,7 @@ def test_explanation_says_of_which_loads_it_is_and_is_not_sent_again(client: Tes
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "", "1" * 5000])
 def test_page_that_is_no_number_is_the_first(client: TestClient[Any], number: str) -> None:
-    assert f"1 to 100 of {2 * LINES}" in page(client, f"/explain/spend/{MANY}?page={number}").words
+    assert page(client, f"/explain/spend/{MANY}?page={number}").words == page(client, f"/explain/spend/{MANY}").words
 
 
 def test_key_may_come_from_the_form(client: TestClient[Any]) -> None:

@@ -20,10 +20,9 @@ def show_explanation(found: Explanation, *, show_all: bool) -> None:
     """Records in order, each with the lines that it adds, and the sum beside what is served."""
     out = console()
     records = found.units()
-    files = {parts[0].file for parts in records}
-    elements = sum(part.element_no is not None for part in found.parts)
+    extent = found.made_of()
     path = f"{found.route.rsplit('/', 1)[0]}/{found.key}"
-    out.print(f"{path}   {len(records):,} units, {elements:,} lines, {len(files):,} files", soft_wrap=True)
+    out.print(f"{path}   {extent.units:,} units, {extent.lines:,} lines, {extent.files:,} files", soft_wrap=True)
     rows = []
     for parts in records if show_all else records[:_FIRST]:
         first = parts[0]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tillage.pages.figures import Document, Figure
-from tillage.pipelines.for_people import amount
+from tillage.pipelines.for_people import by_currency
 
 PARTS = ("accepted", "quarantined", "duplicate", "suppressed")
 HEIGHT = 100.0
@@ -36,34 +36,51 @@ class DayRow:
 
 @dataclass(frozen=True)
 class Chart:
-    """One dataset, in rows or in money."""
+    """One dataset, in rows or in one currency."""
 
     dataset: str
     unit: str
     bars: tuple[Bar, ...]
     width: float
-    most: str
-    """What the highest column stands for."""
+    most: Figure | None
+    """What the highest column stands for; None where an amount below nothing is part of it, and has no column."""
     rows: tuple[DayRow, ...]
     parts: tuple[str, ...]
     """Those of which there is anything."""
 
 
-def days_chart(document: Document, places: Sequence[int], dataset: str, unit: str, currency: str | None) -> Chart:
-    """The days at these places of the document, oldest first; amounts below nothing have no column."""
-    values = [{part: max(0, document.at("days", place, f"{part}_{unit}") or 0) for part in PARTS} for place in places]
+def days_charts(document: Document, dataset: str, currency: str | None) -> list[Chart]:
+    """The dataset's days in rows, and in each currency that occurs; none before anything came of it."""
+    places = [place for place, day in enumerate(document.at("days")) if day["dataset"] == dataset]
+    amounts = [document.at("days", place, f"{part}_minor") for place in places for part in ("read", *PARTS)]
+    units = (None, *by_currency(amounts, currency)) if places else ()
+    return [days_chart(document, places, dataset, unit) for unit in units]
+
+
+def days_chart(document: Document, places: Sequence[int], dataset: str, currency: str | None) -> Chart:
+    """The days at these places of the document, oldest first, in rows or in a currency."""
+    values = [{part: _height(document, place, part, currency) for part in PARTS} for place in places]
     parts = tuple(part for part in PARTS if any(value[part] for value in values)) or PARTS[:1]
-    most = max(sum(value.values()) for value in values) or 1
-    bars = [bar for column, value in enumerate(values) for bar in _column(column, value, parts, most)]
+    sums = [sum(value.values()) for value in values]
+    most = max(sums)
+    bars = [bar for column, value in enumerate(values) for bar in _column(column, value, parts, most or 1)]
     rows = tuple(
         DayRow(
             document.at("days", place, "day"),
-            tuple(_figure(document, place, part, unit, currency) for part in ("read", *parts)),
+            tuple(_figure(document, place, part, currency) for part in ("read", *parts)),
         )
         for place in places
     )
-    shown = f"{most:,}" if currency is None else amount(most, currency)
-    return Chart(dataset, currency or "rows", tuple(bars), max(len(places), _FEWEST) * _WIDTH, shown, rows, parts)
+    highest = _figure(document, places[sums.index(most)], "read", currency)
+    return Chart(
+        dataset,
+        currency or "rows",
+        tuple(bars),
+        max(len(places), _FEWEST) * _WIDTH,
+        highest if highest and highest.value == str(most) else None,
+        rows,
+        parts,
+    )
 
 
 def _column(column: int, value: dict[str, int], parts: Sequence[str], most: int) -> list[Bar]:
@@ -76,6 +93,12 @@ def _column(column: int, value: dict[str, int], parts: Sequence[str], most: int)
     return bars
 
 
-def _figure(document: Document, place: int, part: str, unit: str, currency: str | None) -> Figure | None:
-    path = ("days", place, f"{part}_{unit}")
-    return document.count(*path) if currency is None else document.amount(*path, currency=currency)
+def _height(document: Document, place: int, part: str, currency: str | None) -> int:
+    figure = _figure(document, place, part, currency)
+    return max(0, int(figure.value)) if figure else 0
+
+
+def _figure(document: Document, place: int, part: str, currency: str | None) -> Figure | None:
+    if currency is None:
+        return document.count("days", place, f"{part}_rows")
+    return document.amount("days", place, f"{part}_minor", currency=currency)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tillage.pages.figures import Document, counted
+from tillage.pages.figures import Document
 from tillage.pages.looking import Asked, Page
+from tillage.pages.words import listed, words
 from tillage.pipelines.dictionary import meaning
 from tillage.pipelines.documents import meaning_document
 from tillage.pipelines.house import House
@@ -17,13 +18,13 @@ def dataset(house: House, asked: Asked) -> Page:
     """
     if not asked.rest:
         every = [meaning_document(meaning(house, name)) for name in house.datasets()]
-        answer = f"{counted(len(every), 'dataset')} in {counted(len(house.feeds), 'feed')}."
-        return Page("datasets.html", {"answer": answer, "is_well": True, "rows": every})
+        names = listed([one["dataset"] for one in every])
+        here = words("Here ", "is " if len(every) == 1 else "are ", names, ".")
+        return Page("datasets.html", {"answer": here, "is_well": True, "rows": every})
     name = "/".join(asked.rest)
     document = Document(f"data {name}", meaning_document(meaning(house, name)))
     found = document.at()
-    columns = counted(len(found["columns"]), "column")
     served = f", and answers {', '.join(found['routes'])}" if found["routes"] else ""
     models = f"; {', '.join(found['models'])} {'is' if len(found['models']) == 1 else 'are'} made of it{served}"
-    answer = f"{name} has {columns} from {found['path']}{models if found['models'] else ''}."
+    answer = f"{name} comes from {found['path']}{models if found['models'] else ''}."
     return Page("dataset.html", {"answer": answer, "is_well": True, "data": found}, found)

@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from tillage.contracts.project import Route
 from tillage.errors import UnknownRouteError
-from tillage.pages.figures import Document, Figure, counted
+from tillage.pages.figures import Document, Figure
 from tillage.pages.flow import Flow, flow
 from tillage.pages.looking import Asked, Page
+from tillage.pages.words import Words, counted, listed, words
 from tillage.pipelines.documents import explanation_document
 from tillage.pipelines.explain import Explanation, explain_row
 from tillage.pipelines.house import House
@@ -38,8 +39,8 @@ class Line:
     file: str
     line: Figure
     offset: Figure
-    what: str
-    details: tuple[tuple[str, Figure | str], ...]
+    what: Words
+    details: tuple[tuple[str, Figure], ...]
     adds: tuple[Figure, ...]
     forgotten: str | None
 
@@ -49,8 +50,6 @@ class Lines:
     """One page of the lines."""
 
     shown: tuple[Line, ...]
-    first: int
-    every: int
     number: int
     last_number: int
 
@@ -122,16 +121,14 @@ def _route(house: House, asked: Asked) -> tuple[Route, str]:
     raise UnknownRouteError("nothing is served under this path")
 
 
-def _answer(document: Document, found: Explanation, path: str) -> str:
-    units, lines = len(found.units()), sum(part.element_no is not None for part in found.parts)
-    files = document.at("files")
-    made = [counted(units, "unit"), *([counted(lines, "line")] if lines else []), counted(len(files), "file")]
-    sums = "; ".join(_equation(_total(document, found, column)) for column in found.currencies)
-    return f"{path} is made of {', '.join(made)}: {sums}."
+def _answer(document: Document, found: Explanation, path: str) -> Words:
+    every = [counted(document.count("made_of", f"{what}s"), what) for what in ("unit", "line", "file")]
+    sums = listed([_equation(_total(document, found, column)) for column in found.currencies])
+    return words(f"{path} is made of ", listed([made for made in every if made[0].value != "0"]), ": ", sums, ".")
 
 
-def _equation(total: Total) -> str:
-    return f"{total.column} {total.total.text} {'=' if total.is_equal else '<>'} {total.served.text} served"
+def _equation(total: Total) -> Words:
+    return words(f"{total.column} ", total.total, " = " if total.is_equal else " <> ", total.served, " served")
 
 
 def _total(document: Document, found: Explanation, column: str) -> Total:
@@ -163,18 +160,19 @@ def _lines(document: Document, found: Explanation, number: int) -> Lines:
     number = min(number, last)
     first = (number - 1) * LINES_A_PAGE
     shown = tuple(_line(document, found, place) for place in places[first : first + LINES_A_PAGE])
-    return Lines(shown, first + 1, len(places), number, last)
+    return Lines(shown, number, last)
 
 
 def _line(document: Document, found: Explanation, place: int) -> Line:
     at = ("parts", place)
     part = document.at(*at)
-    what = part["dataset"] if part["element_no"] is None else f"{part['dataset']}, line {part['element_no']}"
+    element = words(", line ", document.count(*at, "element_no")) if part["element_no"] is not None else ()
+    unit = words(" of unit ", document.count(*at, "unit")) if part["unit"] else ()
     return Line(
         file=part["file"],
         line=document.count(*at, "line"),
         offset=document.count(*at, "offset"),
-        what=f"{what} of unit {part['unit']}" if part["unit"] else what,
+        what=words(part["dataset"], element, unit),
         details=tuple(_details(document, found, at, part)),
         adds=tuple(document.sum(*at, "adds", column, currency=found.currencies[column]) for column in found.currencies),
         forgotten=part["forgotten_at"] and part["forgotten_at"][:10],
@@ -183,18 +181,18 @@ def _line(document: Document, found: Explanation, place: int) -> Line:
 
 def _details(
     document: Document, found: Explanation, at: tuple[str, int], part: dict[str, Any]
-) -> Iterator[tuple[str, Figure | str]]:
+) -> Iterator[tuple[str, Figure]]:
     """The fields of a list element; minor units in the currency that its column adds up in."""
     element = part["element"]
     currency = next((currency for currency in found.currencies.values() if currency), None)
     if element is not None and not isinstance(element, dict):
-        yield "", str(element)
+        yield "", document.text(*at, "element")
     for name, value in element.items() if isinstance(element, dict) else ():
         if name.endswith("_minor") and currency and isinstance(value, int):
             yield name.removesuffix("_minor"), document.sum(*at, "element", name, currency=currency)
         elif name.endswith("_bp") and isinstance(value, int):
-            yield name.removesuffix("_bp"), f"{value / 100:g} %"
+            yield name.removesuffix("_bp"), document.rate(*at, "element", name)
         elif value is not None:
-            yield name, str(value)
-    for name, rate in part["rate_bp"].items() if element is None else ():
-        yield f"{name} at", f"{rate / 100:g} %"
+            yield name, document.text(*at, "element", name)
+    for name in part["rate_bp"] if element is None else ():
+        yield f"{name} at", document.rate(*at, "rate_bp", name)

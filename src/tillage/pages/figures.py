@@ -13,7 +13,7 @@ from tillage.pipelines.for_people import age, amount, by_currency
 
 @dataclass(frozen=True)
 class Figure:
-    """A number for people, with where it comes from for programs."""
+    """A number for people, or a text with numbers in it, with where it comes from for programs."""
 
     of: str
     """The command without its options, as `status`."""
@@ -46,12 +46,26 @@ class Document:
         """A number of things."""
         return self._figure(path, f"{self.at(*path):,}")
 
-    def money(self, *path: str | int, currency: str | None) -> list[Figure]:
-        """The amounts at that place: one for each currency, none where there is no money."""
+    def text(self, *path: str | int) -> Figure:
+        """What stands there as it is: a text, or anything else as JSON writes it."""
+        found = self.at(*path)
+        return self._figure(path, found if isinstance(found, str) else json.dumps(found, ensure_ascii=False))
+
+    def rate(self, *path: str | int) -> Figure:
+        """Basis points as a percentage."""
+        return self._figure(path, f"{self.at(*path) / 100:g} %")
+
+    def size(self, *path: str | int) -> Figure | None:
+        """Bytes in a unit that leaves few digits; None where nothing is said."""
+        found = self.at(*path)
+        return None if found is None else self._figure(path, size(found))
+
+    def money(self, *path: str | int, currency: str | None) -> dict[str, Figure]:
+        """The amounts at that place by their currency; none where there is no money."""
         found = self.at(*path)
         if isinstance(found, dict):
-            return [self._figure((*path, code), amount(found[code], code)) for code in sorted(found)]
-        return [self._figure(path, amount(found, code)) for code in by_currency([found], currency)]
+            return {code: self._figure((*path, code), amount(found[code], code)) for code in sorted(found)}
+        return {code: self._figure(path, amount(found, code)) for code in by_currency([found], currency)}
 
     def amount(self, *path: str | int, currency: str) -> Figure | None:
         """The one amount in that currency; None where the place has none in it."""
@@ -93,21 +107,9 @@ def moment(iso: str | None, now: datetime) -> Moment | None:
     return Moment(iso, f"{found:%Y-%m-%d %H:%M}", f"{age((now - found).total_seconds())} ago")
 
 
-def size(bytes_: int | None) -> str:
+def size(bytes_: int) -> str:
     """Bytes in a unit that leaves few digits."""
-    if bytes_ is None:
-        return ""
     for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if bytes_ >= length:
             return f"{bytes_ / length:,.1f} {unit}"
     return f"{bytes_:,} bytes"
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def listed(names: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillage.pages.figures import Document, Figure, counted
+from tillage.pages.figures import Document, Figure
+from tillage.pages.words import Words, counted, words
 
 MOST_FILES = 8
 ROW = 40.0
@@ -25,7 +26,7 @@ class End:
     """Where a band begins."""
 
     name: str
-    what: str
+    what: Words
     adds: Figure | None
     """None of the files that are drawn as one."""
 
@@ -53,14 +54,14 @@ def flow(document: Document, column: str, currency: str | None, *, model: str, p
     ends = [
         End(
             files[place]["file"].rsplit("/", 1)[-1],
-            counted(files[place]["lines"], "line") if files[place]["lines"] else counted(files[place]["units"], "unit"),
+            _holds(document, place),
             document.sum("files", place, "adds", column, currency=currency),
         )
         for place in shown
     ]
     weights = [_weight(files[place]["adds"][column]) for place in shown]
     if rest:
-        ends.append(End(f"{counted(len(rest), 'more file')}", "listed below", None))
+        ends.append(End("the other files", words("listed below"), None))
         weights.append(sum(_weight(files[place]["adds"][column]) for place in rest))
     height, most = len(ends) * ROW, max(weights) or 1.0
     bands = [
@@ -69,6 +70,11 @@ def flow(document: Document, column: str, currency: str | None, *, model: str, p
     ]
     served = document.sum("served", column, currency=currency)
     return Flow(column, tuple(ends), tuple(bands), height, model, served, path)
+
+
+def _holds(document: Document, place: int) -> Words:
+    what = "line" if document.at("files", place, "lines") else "unit"
+    return counted(document.count("files", place, f"{what}s"), what)
 
 
 def _weight(adds: int | str | None) -> float:

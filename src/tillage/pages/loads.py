@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from tillage.errors import UnknownLoadError
-from tillage.pages.figures import Document, Figure, counted, moment, size
+from tillage.pages.figures import Document, Figure, moment
 from tillage.pages.law import OF_A_LOAD, Account, account
 from tillage.pages.looking import Asked, Page
-from tillage.pages.reasons import reason_rows
+from tillage.pages.reasons import reason_charts, reason_rows
+from tillage.pages.words import Words, counted, listed, words
 from tillage.pipelines import failing
 from tillage.pipelines.documents import load_document
 from tillage.pipelines.house import House
@@ -25,7 +25,7 @@ class FileRow:
     """One file of the load, and one dataset in it."""
 
     file: str
-    size: str
+    size: Figure | None
     records: Figure
     dataset: str | None
     figures: tuple[Figure, ...]
@@ -46,19 +46,22 @@ def load(house: House, asked: Asked) -> Page:
     accounts = [
         account(document, (0, "datasets", name), name, currencies.get(name), OF_A_LOAD) for name in found["datasets"]
     ]
+    rows = reason_rows(document, (0, "outcome", "reasons"), currencies, house.now())
     files = [_file(document, place) for place in range(min(len(found["outcome"]["files"]), _MOST_FILES))]
     return Page(
         "load.html",
         {
-            "answer": _answer(found, accounts),
+            "answer": _answer(document, accounts),
             "load": found,
             "is_well": found["state"] == "sealed" and all(one.balances for one in accounts),
-            "size": size(found["size_bytes"]),
+            "size": document.size(0, "size_bytes"),
+            "broken": [document.text(0, "broken_rules", place, "found") for place in range(len(found["broken_rules"]))],
             "planned_at": moment(found["planned_at"], house.now()),
             "accounts": accounts,
             "files": files,
-            "files_left_out": len(found["outcome"]["files"]) - len(files),
-            "reason_rows": reason_rows(document, (0, "outcome", "reasons"), currencies, house.now()),
+            "is_cut": len(found["outcome"]["files"]) > len(files),
+            "reason_rows": rows,
+            "charts": reason_charts(rows),
         },
         document.at(),
     )
@@ -78,24 +81,26 @@ def _list(house: House) -> Page:
     now = house.now()
     rows = [
         (every[place], moment(every[place]["planned_at"], now), document.count(place, "files"),
-         size(every[place]["size_bytes"]))
+         document.size(place, "size_bytes"))
         for place in places
     ]  # fmt: skip
-    unfinished = [one["load"] for one in every if one["state"] in {"open", "failed"}]
-    amiss = f"load {unfinished[0]} is not finished" if len(unfinished) == 1 else f"{len(unfinished)} are not finished"
-    answer = f"{counted(len(every), 'load')}, and {amiss if unfinished else 'all are finished'}."
-    return Page("loads.html", {"answer": answer, "rows": rows, "left_out": len(every) - len(rows),
+    unfinished = [f"load {one['load']}" for one in every if one["state"] in {"open", "failed"}]
+    answer = words("Not finished: ", listed(unfinished), ".") if unfinished else "All loads are finished."
+    if not every:
+        answer = "There is no load yet."
+    return Page("loads.html", {"answer": answer, "rows": rows, "is_cut": len(rows) < len(every),
                                "is_well": not unfinished})  # fmt: skip
 
 
-def _answer(found: dict[str, Any], accounts: list[Account]) -> str:
+def _answer(document: Document, accounts: list[Account]) -> Words:
+    found = document.at(0)
     number, state = found["load"], found["state"]
-    what = counted(found["files"], "file") if found["kind"] == "read" else _TOOK[found["kind"]]
+    what = counted(document.count(0, "files"), "file") if found["kind"] == "read" else _TOOK[found["kind"]]
     whose = f" of {found['feed']}" if found["feed"] else ""
     if state == "sealed":
         law = ", and every record is accounted for" if accounts and all(one.balances for one in accounts) else ""
-        return f"Load {number} took {what}{whose}{law}."
-    return f"Load {number} of {what}{whose} is {state}: {_STATES[state]}."
+        return words(f"Load {number} took ", what, f"{whose}{law}.")
+    return words(f"Load {number} of ", what, f"{whose} is {state}: {_STATES[state]}.")
 
 
 _TOOK = {
@@ -119,7 +124,7 @@ def _file(document: Document, place: int) -> FileRow:
     parts = OF_A_LOAD[1:] if found["dataset"] else ()
     return FileRow(
         found["file"],
-        size(found["size_bytes"]),
+        document.size(*at, "size_bytes"),
         document.count(*at, "records"),
         found["dataset"],
         tuple(document.count(*at, f"{part}_rows") for part in parts),

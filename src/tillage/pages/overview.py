@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from tillage.pages.chart import Chart, days_chart
-from tillage.pages.figures import Document, Figure, Moment, counted, listed, moment
+from tillage.pages.chart import days_charts
+from tillage.pages.figures import Document, Figure, Moment, moment
 from tillage.pages.law import FOR_ALL_TIME, account
 from tillage.pages.looking import Asked, Page
+from tillage.pages.words import Words, listed, words
 from tillage.pipelines.arrival import arrival
 from tillage.pipelines.documents import status_document
 from tillage.pipelines.findings import findings
@@ -23,13 +23,13 @@ class FeedRow:
 
     name: str
     is_well: bool
-    state: str
+    state: str | Figure
     last_load: int | None
     last_at: Moment | None
     new_files: Figure | None
     schedule: str | None
     frequency: str | None
-    wrong: str | None
+    wrong: Figure | None
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DatasetRow:
 
     name: str
     is_well: bool
-    state: str
+    state: str | Figure
     newest: Moment | None
     day: str | None
     """In place of the moment, where the event has only a date."""
@@ -64,7 +64,11 @@ def overview(house: House, _: Asked) -> Page:
             "datasets": [_dataset(document, place, now) for place in range(len(document.at("freshness")))],
             "accounts": accounts,
             "balances": document.at("balances"),
-            "charts": list(_charts(document)),
+            "charts": [
+                chart
+                for name, found in document.at("datasets").items()
+                for chart in days_charts(document, name, found["currency"])
+            ],
             "zone": house.project.zone,
             "sealed": document.count("sealed_loads"),
             "open_loads": document.at("open_loads"),
@@ -87,7 +91,7 @@ def _feed(document: Document, place: int, now: datetime) -> FeedRow:
         new_files=None if found["new_files"] is None else document.count("feeds", place, "new_files"),
         schedule=found["schedule"],
         frequency=found["frequency"],
-        wrong=found["wrong"],
+        wrong=document.text("feeds", place, "wrong") if found["wrong"] else None,
     )
 
 
@@ -105,32 +109,26 @@ def _dataset(document: Document, place: int, now: datetime) -> DatasetRow:
     )
 
 
-def _amiss(document: Document, about: str, name: str) -> str:
-    """The first that was found about it; empty: it is well."""
-    found = (one["text"] for one in document.at("findings") if (one["about"], one["name"]) == (about, name))
-    return next(found, "")
+def _amiss(document: Document, about: str, name: str) -> Figure | None:
+    """The first that was found about it; None: it is well."""
+    every = enumerate(document.at("findings"))
+    places = (place for place, one in every if (one["about"], one["name"]) == (about, name))
+    return next((document.text("findings", place, "text") for place in places), None)
 
 
-def _answer(document: Document, feeds: list[FeedRow]) -> str:
+def _answer(document: Document, feeds: list[FeedRow]) -> Words:
     """The whole page in one sentence."""
-    amiss = [f"{feed.name}: {feed.state}" for feed in feeds if not feed.is_well]
-    others = [one for one in document.at("findings") if one["about"] in {"dataset", "load"}]
-    amiss += [f"{one['about']} {one['name']}: {one['text']}" for one in others]
+    amiss = [words(f"{feed.name}: ", feed.state) for feed in feeds if not feed.is_well]
+    amiss += [
+        words(f"{one['about']} {one['name']}: ", document.text("findings", place, "text"))
+        for place, one in enumerate(document.at("findings"))
+        if one["about"] in {"dataset", "load"}
+    ]
     law = "the law balances" if document.at("balances") else "THE LAW DOES NOT BALANCE"
+    all_in = "All feeds are in" if len(feeds) > 1 else f"Feed {feeds[0].name} is in"
     if not amiss:
-        all_in = f"All {len(feeds)} feeds are in" if len(feeds) > 1 else f"Feed {feeds[0].name} is in"
         on_time = " and on time" if any(feed.schedule or feed.frequency for feed in feeds) else ""
-        return f"{all_in}{on_time}, and {law}."
-    well = sum(feed.is_well for feed in feeds)
-    in_ = f"{well} of {counted(len(feeds), 'feed')} {'is' if well == 1 else 'are'} in"
-    return f"{in_}: {listed(amiss)}. As far as it went, {law}."
-
-
-def _charts(document: Document) -> Iterator[Chart]:
-    """For each dataset its rows by day, and where it has money in one currency that too."""
-    for name, found in document.at("datasets").items():
-        places = [place for place, day in enumerate(document.at("days")) if day["dataset"] == name]
-        if places:
-            yield days_chart(document, places, name, "rows", None)
-        if places and found["currency"]:
-            yield days_chart(document, places, name, "minor", found["currency"])
+        return words(f"{all_in}{on_time}, and {law}.")
+    well = [feed.is_well for feed in feeds]
+    in_ = f"{all_in}, but" if all(well) else "Not every feed is in:" if any(well) else "No feed is in:"
+    return words(f"{in_} ", listed(amiss), f". As far as it went, {law}.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tillage.pages.figures import Document, Figure, counted, listed
+from tillage.pages.figures import Document, Figure
 from tillage.pages.looking import Asked, Page
-from tillage.pages.reasons import reason_rows
+from tillage.pages.reasons import reason_charts, reason_rows
+from tillage.pages.words import Words, listed, words
 from tillage.pipelines.arrival import Arrival
 from tillage.pipelines.documents import reasons_document, status_document
 from tillage.pipelines.house import House
@@ -20,11 +22,13 @@ class Stuck:
 
     dataset: str
     rows: Figure
-    amounts: tuple[Figure, ...]
+    amounts: Mapping[str, Figure]
+    """By currency."""
 
-    def money(self) -> str:
-        """` with 1.00 EUR`, or nothing."""
-        return f" with {listed([figure.text for figure in self.amounts])}" if self.amounts else ""
+    def said(self) -> Words:
+        """`2 orders with 1.00 EUR`."""
+        money = words(" with ", listed([*self.amounts.values()])) if self.amounts else ()
+        return words(self.rows, f" {self.dataset}", money)
 
 
 def quarantine(house: House, _: Asked) -> Page:
@@ -38,7 +42,7 @@ def quarantine(house: House, _: Asked) -> Page:
         Stuck(
             name,
             totals.count("datasets", name, "waiting_rows"),
-            tuple(totals.money("datasets", name, "waiting_minor", currency=found.currencies[name])),
+            totals.money("datasets", name, "waiting_minor", currency=found.currencies[name]),
         )
         for name in totals.at("datasets")
         if totals.at("datasets", name, "waiting_rows")
@@ -47,18 +51,12 @@ def quarantine(house: House, _: Asked) -> Page:
     return Page(
         "quarantine.html",
         {
-            "answer": _answer(waiting, len(rows)),
+            "answer": words(listed([one.said() for one in waiting]), " wait.") if waiting else "Nothing waits.",
             "is_well": not rows,
             "waiting": waiting,
             "rows": rows,
+            "charts": reason_charts(rows),
             "discards": any(" discard " in (row.frees or "") for row in rows),
         },
         reasons.at(),
     )
-
-
-def _answer(waiting: list[Stuck], reasons: int) -> str:
-    if not waiting:
-        return "Nothing waits."
-    stuck = [f"{one.rows.text} {one.dataset}{one.money()}" for one in waiting]
-    return f"{listed(stuck)} wait, for {counted(reasons, 'reason')}."

@@ -1,8 +1,8 @@
-"""Why units were not accepted, by reason, as rows of a table with a bar in each."""
+"""Why units were not accepted, by reason: as a table, and as bars of rows and of money."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,12 +35,30 @@ class Row:
     code: str
     means: str
     rows: Figure
-    bar: float
-    """Of 100: its share of the longest."""
-    amounts: tuple[Figure, ...]
+    amounts: Mapping[str, Figure]
+    """By currency."""
     not_countable: Figure | None
     oldest: Moment | None
     frees: str | None
+
+
+@dataclass(frozen=True)
+class ReasonBar:
+    """One reason in one unit."""
+
+    dataset: str
+    code: str
+    figure: Figure
+    width: float
+    """Of 100: its share of the longest."""
+
+
+@dataclass(frozen=True)
+class ReasonChart:
+    """The reasons in rows, or in one currency."""
+
+    unit: str
+    bars: tuple[ReasonBar, ...]
 
 
 def reason_rows(
@@ -48,15 +66,13 @@ def reason_rows(
 ) -> list[Row]:
     """In the document's order."""
     found = document.at(*place)
-    most = max((one["rows"] for one in found), default=1)
     return [
         Row(
             dataset=one["dataset"],
             code=one["code"],
             means=means(one["code"]),
             rows=document.count(*place, index, "rows"),
-            bar=round(_WIDTH * one["rows"] / most, 2),
-            amounts=tuple(amounts := document.money(*place, index, "minor", currency=currencies.get(one["dataset"]))),
+            amounts=(amounts := document.money(*place, index, "minor", currency=currencies.get(one["dataset"]))),
             not_countable=document.count(*place, index, "not_countable_rows")
             if amounts and one["not_countable_rows"]
             else None,
@@ -65,6 +81,22 @@ def reason_rows(
         )
         for index, one in enumerate(found)
     ]
+
+
+def reason_charts(rows: Sequence[Row]) -> list[ReasonChart]:
+    """One in rows, and one in each currency that occurs; none without rows."""
+    currencies = sorted({code for row in rows for code in row.amounts})
+    by_unit = {"rows": [(row, row.rows) for row in rows]} | {
+        code: [(row, row.amounts[code]) for row in rows if code in row.amounts] for code in currencies
+    }
+    return [ReasonChart(unit, tuple(_bars(figures))) for unit, figures in by_unit.items() if figures]
+
+
+def _bars(figures: Sequence[tuple[Row, Figure]]) -> Iterator[ReasonBar]:
+    """Amounts below nothing have no bar."""
+    lengths = [max(0, int(figure.value)) for _, figure in figures]
+    for (row, figure), length in zip(figures, lengths, strict=True):
+        yield ReasonBar(row.dataset, row.code, figure, round(_WIDTH * length / (max(lengths) or 1), 2))
 
 
 def means(code: str) -> str:

@@ -82,5 +82,6 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
     return asdict(found) | {
         "sums": found.sums(),
         "adds_up": found.adds_up(),
+        "made_of": asdict(found.made_of()),
         "files": [asdict(one) for one in found.files()],
     }

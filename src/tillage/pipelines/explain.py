@@ -57,6 +57,15 @@ class FileShare:
 
 
 @dataclass(frozen=True)
+class Extent:
+    """How much a served row is made of."""
+
+    units: int
+    lines: int
+    files: int
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A served row and everything behind it."""
 
@@ -86,6 +95,12 @@ class Explanation:
             if part.element_no is not None or any(part.adds.values()):
                 units.setdefault((part.load_seq, part.dataset, part.file, part.line, part.unit), []).append(part)
         return list(units.values())
+
+    def made_of(self) -> Extent:
+        """How many units add something or have lines, of how many files, and their lines."""
+        units = self.units()
+        lines = sum(part.element_no is not None for parts in units for part in parts)
+        return Extent(len(units), lines, len({parts[0].file for parts in units}))
 
     def files(self) -> list[FileShare]:
         """What each file adds, in order of its name."""
