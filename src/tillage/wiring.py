@@ -19,7 +19,7 @@ from tillage.contracts.compiler.check import Check, compile_check
 from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.environments import DEFAULT_STORE, Environment
 from tillage.contracts.odcs.contract_file import read_contract
-from tillage.contracts.project import Project, in_environment, read_project
+from tillage.contracts.project import Feed, Project, in_environment, read_project
 from tillage.domain.export import Form
 from tillage.domain.load import CommitPoint
 from tillage.doors.files import FilesDoor
@@ -31,6 +31,7 @@ from tillage.exports.folder import Folder as ExportFolder
 from tillage.exports.stream import Stream
 from tillage.lake.delta import DeltaLake
 from tillage.lake.gold import DeltaSnapshots
+from tillage.lake.modes import read_by
 from tillage.lake.paths import check_folder
 from tillage.models.project import Models, read_models
 from tillage.pipelines.belonging import join
@@ -38,6 +39,7 @@ from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.restore import Restored, proved, restore
 from tillage.ports.commit import Commits
 from tillage.ports.export import ExportTarget
+from tillage.ports.places import Place
 from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (asked for here by who opens a house too)
 from tillage.settings import Crash, Settings
 from tillage.settings import find_project as find_project  # noqa: PLC0414
@@ -279,7 +281,20 @@ def open_house(
             compile=compile_kept,
             say=say,
             now=ledger.now,
+            places=lambda feed: places(root, project.environment, settings, feed),
         )
+
+
+def places(root: Path, of: Environment, settings: Settings, feed: Feed) -> tuple[Place, ...]:
+    """Where what came of the feed lies in that environment, and who may read it there as modes are now."""
+    lake, store = f"{of.data}/lake", f"{of.data}/store"
+    figures = "rows of models, and of what waits places and amounts"
+    by_role = Place(of.store or DEFAULT_STORE, figures, "the roles that this PostgreSQL lets read them")
+    return (
+        Place(feed.path, "files as they came", read_by(root / feed.folder)),
+        Place(lake, "records as they came, and the rows of those that were accepted", read_by(root / lake)),
+        by_role if given_dsn(of, settings) else Place(store, figures, read_by(root / store)),
+    )
 
 
 @contextmanager

@@ -15,11 +15,14 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from litestar.testing import TestClient
+from typer.testing import CliRunner
 
 from tests.integration.page_reading import check_figures, loose_figures, read_page
 from tests.integration.paged import HTML, client_of, page, said, settings_of
 from tests.integration.shops import CONTRACT, Shop, customer, make_shop, order
+from tillage.cli.app import app as commands
 from tillage.errors import OperatorError, OverloadedError, TimeLimitError
+from tillage.lake.modes import OWNER
 from tillage.pages import ROOTS
 from tillage.pages import explained as module
 from tillage.pages.gate import Gate
@@ -30,6 +33,7 @@ from tillage.pages.rendering import style
 from tillage.pipelines.explain import explain
 from tillage.pipelines.house import House
 from tillage.pipelines.quarantine import replay
+from tillage.pipelines.readers import ANYBODY, THIS_MACHINE
 
 HOSTILE = '<script>alert("k&1")</script>'
 HOSTILE_FILE = "2<img src=x onerror=alert(2)>.jsonl"
@@ -235,10 +239,64 @@ def test_page_of_a_dataset_says_what_the_command_says(client: TestClient[Any], f
         f"lines.{name}" for name in ("gross_minor", "net_minor", "vat_bp")
     ]
     assert "VAT by product_type: hot food 15 %, cold food 7 %, beverage 9 %" in columns["lines.gross"]["rules"]
-    assert (document["models"], document["routes"]) == (["customer_spend"], ["/spend/{customerId}"])
+    assert document["models"] == ["customer_spend"]
     for column in document["columns"]:
         for text in (column["name"], column["description"], *column["comes_from"], *column["rules"]):
             assert text in words, text
+
+
+def seen(shop: Shop, dataset: str) -> dict[str, tuple[str | None, str]]:
+    """By method and template of an address its auth, and who may ask."""
+    document = said(shop, "data", dataset)
+    return {f"{one['method']} {one['path']}": (one["auth"], one["who"])
+            for one in [*document["routes"], *document["pages"]]}  # fmt: skip
+
+
+def test_who_may_see_a_dataset_follows_from_the_project_file_and_the_models(shop: Shop) -> None:
+    (shop.root / "models/ranks.sql").write_text(
+        "select customer_id, net_minor, rank() over (order by net_minor desc) as place from customer_spend"
+    )
+    (shop.root / "models/visits.sql").write_text(
+        "select count(*) as n, customer_id from customers group by customer_id"
+    )
+    with (shop.root / "tillage.yaml").open("a") as file:
+        file.write("\n  /rank/{id}: {from: ranks, fields: {id: customer_id, place: place}, auth: rank:read}\n")
+        file.write("  /visits/{id}: {from: visits, fields: {id: customer_id, n: n}, auth: none}\n")
+    shop.run()
+    here = "who asks on this machine while the server listens on no other address"
+    lines = ("house:read", f"{here}, or who sends a token of a client with the scope house:read")
+    orders = {
+        "GET /spend/{customerId}": (None, THIS_MACHINE),
+        "GET /rank/{id}": ("rank:read", "who sends a token of a client with the scope rank:read"),
+        "GET /explain/spend/{customerId}": lines,
+    }
+    assert seen(shop, "orders") == orders
+    visits = {"GET /visits/{id}": ("none", ANYBODY), "GET /explain/visits/{id}": lines}
+    assert seen(shop, "customers") == orders | visits
+    with client_of(shop) as client:
+        words = page(client, "/data/customers").words
+    for address, (auth, who) in seen(shop, "customers").items():
+        assert address in words
+        assert f"{auth or 'left out'} {who}" in words
+
+
+def test_places_of_a_dataset_are_readable_by_whom_their_folders_let_in(shop: Shop) -> None:
+    shop.land("1.jsonl", customer("c1"))
+    shop.run()
+    lake = shop.root / "data/lake"
+    lake.chmod(0o700)
+    places = said(shop, "data", "orders")["places"]
+    assert [one["path"] for one in places] == ["landing/orders", "data/lake", "TILLAGE_STORE_DSN"]
+    assert places[1]["read_by"] == OWNER
+    printed = CliRunner().invoke(
+        commands, ["data", "orders", "-C", str(shop.root)], env={"TILLAGE_STORE_DSN": shop.dsn}
+    )
+    with client_of(shop) as client:
+        words = page(client, "/data/orders").words
+    for place in places:
+        assert f"{place['path']} {place['holds']} {place['read_by']}" in words
+        assert place["path"] in printed.output
+    assert "GET /spend/{customerId}" in printed.output
 
 
 def test_load_that_took_up_what_waited_names_the_files_that_it_came_from(shop: Shop) -> None:

@@ -42,5 +42,8 @@ def _print(found: Meaning) -> None:
     put(out, grid(("column", "type", "comes from", "rules", "means"), rows))
     for rule in found.rules:
         out.print(f"{rule.severity} {rule.name}: {rule.words}", soft_wrap=True)
-    out.print(f"models made of it: {', '.join(found.models) or 'none'}; served: {', '.join(found.routes) or 'nowhere'}")
-    out.print(f"seen by {found.visible_to}", soft_wrap=True)
+    out.print(f"models made of it: {', '.join(found.models) or 'none'}")
+    seen = [(f"{one.method} {one.path}", f"rows of {one.model}", one.who) for one in found.routes]
+    seen += [(f"{one.method} {one.path}", f"the lines behind a row of {one.model}", one.who) for one in found.pages]
+    seen += [(one.path, one.holds, one.read_by) for one in found.places]
+    put(out, grid(("seen at", "what", "by whom"), seen))

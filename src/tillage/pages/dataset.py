@@ -24,7 +24,8 @@ def dataset(house: House, asked: Asked) -> Page:
     name = "/".join(asked.rest)
     document = Document(f"data {name}", meaning_document(meaning(house, name)))
     found = document.at()
-    served = f", and answers {', '.join(found['routes'])}" if found["routes"] else ""
+    paths = ", ".join(route["path"] for route in found["routes"])
+    served = f", and answers {paths}" if paths else ""
     models = f"; {', '.join(found['models'])} {'is' if len(found['models']) == 1 else 'are'} made of it{served}"
     answer = f"{name} comes from {found['path']}{models if found['models'] else ''}."
     return Page("dataset.html", {"answer": answer, "is_well": True, "data": found}, found)

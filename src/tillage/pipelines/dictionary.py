@@ -10,8 +10,8 @@ from tillage.contracts.tools.words import kind_of, rules_of, rules_of_dataset, s
 from tillage.contracts.types import stored
 from tillage.errors import UnknownDatasetError
 from tillage.pipelines.house import House
-
-EVERYONE = "everyone who may open this project: no column is marked personal, and a contract that marks one is refused"
+from tillage.pipelines.readers import Address, pages_of, routes_of
+from tillage.ports.places import Place
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,20 @@ class Meaning:
     contract: str
     unit: str
     """The path of the units in a record; of the record itself `$`."""
-    visible_to: str
     columns: tuple[ColumnMeaning, ...]
     rules: tuple[UnitRule, ...]
     models: tuple[str, ...]
     """Those made of it, by whatever models in between."""
-    routes: tuple[str, ...]
-    """Served paths that answer from one of them."""
+    routes: tuple[Address, ...]
+    """Served paths that answer from one of them; which of its columns are in an answer nothing tells yet."""
+    pages: tuple[Address, ...]
+    """Pages that show the lines behind such an answer."""
+    places: tuple[Place, ...]
+    """Where its records and what is made of them lie."""
 
 
 def meaning(house: House, dataset: str) -> Meaning:
-    """From contracts, models and project file alone.
+    """From contracts, models and project file, and from the modes of folders.
 
     Raises:
         UnknownDatasetError: none is called that.
@@ -86,11 +89,12 @@ def meaning(house: House, dataset: str) -> Meaning:
         path=house.feeds[feed].feed.path,
         contract=f"contracts/{feed}.odcs.yaml",
         unit=".".join(["$", *found.unit_path]) + ("[*]" if found.unit_path else ""),
-        visible_to=EVERYONE,
         columns=tuple(one for column in found.columns for one in _columns(column, found.key)),
         rules=tuple(UnitRule(*rule) for rule in rules_of_dataset(found)),
         models=models,
-        routes=tuple(route.path for route in house.project.routes if route.model in models),
+        routes=routes_of(house, models),
+        pages=pages_of(house, models),
+        places=house.places(house.feeds[feed].feed),
     )
 
 

@@ -19,6 +19,7 @@ from tillage.ports.door import Door
 from tillage.ports.engine import Engine, Folders, Silver
 from tillage.ports.export import ExportEngine, Snapshots
 from tillage.ports.lake import Lake, LakeTable
+from tillage.ports.places import Place
 from tillage.ports.store import Folds, Gold, Leases, Ledger, Tables
 
 
@@ -56,6 +57,8 @@ class House:
     """One line of progress for a person."""
     now: Callable[[], datetime]
     """The store's clock, which also says when loads were sealed."""
+    places: Callable[[Feed], tuple[Place, ...]]
+    """Where what came of a feed lies, from its files to the rows of models."""
 
     def dataset(self, name: str) -> tuple[str, Dataset]:
         """The feed and the dataset of that name, which must exist."""
