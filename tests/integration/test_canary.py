@@ -159,9 +159,11 @@ def serve(house: House, dsn: str, collector: Collector) -> None:
                 assert status == 404, path
                 house.seen.add("pages", body)
         with changed(dsn, "alter view gold.customer_spend rename to gone"):
-            assert house.ask(server, f"/open/{KNOWN_KEY}")[0] == 500
+            assert house.ask(server, f"/open/{KNOWN_KEY}")[0] == 503
+            with failing(dsn):
+                assert house.ask(server, f"/open/{KNOWN_KEY}")[0] == 500
         with changed(dsn, "update tillage.models set name = 'gone' where name = 'customer_spend'"):
-            assert house.ask(server, f"/open/{KNOWN_KEY}")[0] == 500
+            assert house.ask(server, f"/open/{KNOWN_KEY}")[0] == 503
             assert house.ask(server, "/readyz")[0] == 503
         with psycopg.connect(dsn) as store:
             store.execute("lock table folds.customer_spend in access exclusive mode")
@@ -239,6 +241,17 @@ def changed(dsn: str, change: LiteralString) -> Iterator[None]:
             yield
         finally:
             store.execute(back)
+
+
+@contextmanager
+def failing(dsn: str) -> Iterator[None]:
+    """A view under the model's name whose every row fails, while the model has another name."""
+    with psycopg.connect(dsn, autocommit=True) as store:
+        store.execute("create view gold.customer_spend as select * from gold.gone where 1 / (orders - orders) = 1")
+        try:
+            yield
+        finally:
+            store.execute("drop view gold.customer_spend")
 
 
 def look_at_files(house: House) -> None:
