@@ -84,10 +84,14 @@ def reason_rows(
 
 
 def reason_charts(rows: Sequence[Row]) -> list[ReasonChart]:
-    """One in rows, and one in each currency that occurs; none without rows."""
-    currencies = sorted({code for row in rows for code in row.amounts})
+    """One in rows, and one in each currency that occurs; none without rows.
+
+    Nobody knows how much money lies in a reason none of whose amounts can be counted, so it has no bar of it.
+    """
+    counted = [row for row in rows if row.not_countable is None or row.not_countable.value != row.rows.value]
+    currencies = sorted({code for row in counted for code in row.amounts})
     by_unit = {"rows": [(row, row.rows) for row in rows]} | {
-        code: [(row, row.amounts[code]) for row in rows if code in row.amounts] for code in currencies
+        code: [(row, row.amounts[code]) for row in counted if code in row.amounts] for code in currencies
     }
     return [ReasonChart(unit, tuple(_bars(figures))) for unit, figures in by_unit.items() if figures]
 
