@@ -32,7 +32,8 @@ class Settings:
     """Settings with their environment variables."""
 
     store_dsn: str | None
-    """TILLAGE_STORE_DSN: a libpq connection string, of the default environment; without it its store is embedded."""
+    """TILLAGE_STORE_DSN: a libpq connection string of the default environment, or `${file:PATH}` of one; without it its
+    store is embedded."""
     memory_bytes: int
     """TILLAGE_MEMORY_MB: what the compute engine may hold before it spills to disk; default 2048."""
     threads: int

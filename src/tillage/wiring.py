@@ -22,6 +22,7 @@ from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import Feed, Project, in_environment, read_project
 from tillage.domain.export import Form
 from tillage.domain.load import CommitPoint
+from tillage.domain.secret import read_reference
 from tillage.doors.files import FilesDoor
 from tillage.engines.duckdb import DuckEngine
 from tillage.engines.exporting import DuckExports
@@ -40,6 +41,7 @@ from tillage.pipelines.restore import Restored, proved, restore
 from tillage.ports.commit import Commits
 from tillage.ports.export import ExportTarget
 from tillage.ports.places import Place
+from tillage.secrets import read_secret
 from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (asked for here by who opens a house too)
 from tillage.settings import Crash, Settings
 from tillage.settings import find_project as find_project  # noqa: PLC0414
@@ -189,20 +191,17 @@ def lake_folder(root: Path, settings: Settings) -> Path:
     return data_folder(root, settings) / "lake"
 
 
-def given_dsn(of: Environment, settings: Settings) -> str | None:
-    """The DSN that the environment's variable holds; None: its store is the embedded one.
+def given_dsn(root: Path, of: Environment, settings: Settings) -> str | None:
+    """The DSN of the environment's store; None: its store is the embedded one.
 
     Raises:
-        OperatorError: the variable is not set.
+        OperatorError: what holds it does not.
     """
-    if of.is_default or of.store is None:
-        return settings.store_dsn if of.is_default else None
-    if not (dsn := settings.variables.get(of.store)):
-        raise OperatorError(
-            f"the store of environment {of.name} is in {of.store}, which is not set: set it to the DSN, like "
-            f"{of.store}='host=db dbname=shop user=tillage'"
-        )
-    return dsn
+    if of.is_default:
+        given = settings.store_dsn
+        named = read_reference(given or "")
+        return given if named is None else read_secret(root, named, settings, f"what {DEFAULT_STORE} refers to")
+    return None if of.store is None else read_secret(root, of.store, settings, f"the DSN of environment {of.name}")
 
 
 @contextmanager
@@ -221,7 +220,7 @@ def store_dsn(root: Path, settings: Settings) -> Iterator[str]:
 @contextmanager
 def _any_store_dsn(root: Path, settings: Settings) -> Iterator[str]:
     here = environment(root, settings)
-    if given := given_dsn(here, settings):
+    if given := given_dsn(root, here, settings):
         yield given
         return
     with EmbeddedPostgres(root / here.data / "store") as dsn:
@@ -289,11 +288,11 @@ def places(root: Path, of: Environment, settings: Settings, feed: Feed) -> tuple
     """Where what came of the feed lies in that environment, and who may read it there as modes are now."""
     lake, store = f"{of.data}/lake", f"{of.data}/store"
     figures = "rows of models, and of what waits places and amounts"
-    by_role = Place(of.store or DEFAULT_STORE, figures, "the roles that this PostgreSQL lets read them")
+    by_role = Place(str(of.store or DEFAULT_STORE), figures, "the roles that this PostgreSQL lets read them")
     return (
         Place(feed.path, "files as they came", read_by(root / feed.folder)),
         Place(lake, "records as they came, and the rows of those that were accepted", read_by(root / lake)),
-        by_role if given_dsn(of, settings) else Place(store, figures, read_by(root / store)),
+        by_role if given_dsn(root, of, settings) else Place(store, figures, read_by(root / store)),
     )
 
 
@@ -309,7 +308,7 @@ def open_clients(root: Path, settings: Settings) -> Iterator[Clients]:
 def _database(stack: ExitStack, dsn: str, project: Project, settings: Settings, commits: Commits) -> Database:
     """One more session of the store, closed with the stack."""
     house = project.environment.house(project.name)
-    variable = project.environment.store or DEFAULT_STORE
+    variable = str(project.environment.store or DEFAULT_STORE)
     limit_s = commits.statement_s if isinstance(commits, NoCommits) else None
     database = Database(dsn, house, commits, lease_ttl_s=settings.lease_ttl_s, variable=variable, statement_s=limit_s)
     stack.callback(database.close)

@@ -20,7 +20,7 @@ from tillage.cli.doctor import examine
 from tillage.cli.doctor.finding import Level
 from tillage.cli.signals import taking_signals
 from tillage.cli.watch import ProjectJobs
-from tillage.errors import BackupError, OperatorError, StoreError
+from tillage.errors import BackupError, OperatorError, StoreAwayError, StoreError
 from tillage.pipelines.backup import backup
 from tillage.pipelines.house import House
 from tillage.pipelines.maintain import maintain
@@ -88,6 +88,25 @@ def shops(tmp_path: Path, server: str) -> Shops:
     made.land("a.jsonl", "samples/orders", customer("sample", order("s1")))
     made.land("a.jsonl", "landing/orders", customer("c1", order("o1"), order("o2")))
     return made
+
+
+def test_dsn_may_lie_in_a_file_as_secrets_are_mounted(shops: Shops) -> None:
+    shops.run("prod")
+    shops.run()
+    for variable, name in (("SHOP_PROD_DSN", "prod_dsn"), ("TILLAGE_STORE_DSN", "default_dsn")):
+        (shops.root / name).write_text(shops.variables[variable] + "\n")
+    text = (shops.root / "tillage.yaml").read_text()
+    (shops.root / "tillage.yaml").write_text(text.replace("${env:SHOP_PROD_DSN}", "${file:prod_dsn}"))
+    before = shops.spend("prod"), shops.spend()
+    shops.variables = {"TILLAGE_STORE_DSN": "${file:default_dsn}"}
+    assert (shops.spend("prod"), shops.spend()) == before == ({"c1": 200}, {"c1": 200})
+    (shops.root / "prod_dsn").write_text("host=/nowhere password=Quince-7 connect_timeout=1")
+    with pytest.raises(StoreAwayError) as away:
+        shops.spend("prod")
+    assert "Quince" not in str(away.value)
+    (shops.root / "prod_dsn").unlink()
+    with pytest.raises(OperatorError, match="the DSN of environment prod is in file prod_dsn, which does not exist"):
+        shops.spend("prod")
 
 
 def test_one_project_has_lake_store_and_numbers_of_its_own_in_each_environment(shops: Shops) -> None:
@@ -229,8 +248,9 @@ def test_the_doctor_looks_at_the_chosen_environment_and_names_the_others(
         "environment: TILLAGE_STORE_DSN is set, and is that of the environment default alone -> None"
     ]
     (wrong,) = findings(shops, "prod", Level.WRONG)
-    assert "SHOP_PROD_DSN, which its store is in, is not set" in wrong
-    with pytest.raises(OperatorError, match="store of environment prod is in SHOP_PROD_DSN, which is not set: set it"):
+    says = "the DSN of environment prod is in SHOP_PROD_DSN, which is not set: set it"
+    assert says in wrong
+    with pytest.raises(OperatorError, match=says):
         tillage.open(shops.root, env="prod")
     (unknown,) = findings(shops, "stage", Level.WRONG)
     assert "no environment 'stage'" in unknown

@@ -9,14 +9,14 @@ from typing import Any
 
 from tillage.contracts.document import Document, Path
 from tillage.contracts.feed_path import read_feed_path
+from tillage.domain.secret import Kept, Secret, read_reference
 
 DEFAULT = "default"
-DEFAULT_STORE = "TILLAGE_STORE_DSN"
+DEFAULT_STORE = Secret(Kept.ENV, "TILLAGE_STORE_DSN")
 ENVIRONMENT_NAMES = {"store", "feeds"}
 OVERRIDDEN_NAMES = {"path"}
 # Not what lies in `data` itself, beside the folders of the environments.
 ENVIRONMENT_NAME = re.compile(r"(?!(?:default|lake|store|tmp)$)[a-z][a-z0-9_-]{0,30}")
-REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]{0,99})\}")
 _PLACE = ("environments",)
 
 
@@ -25,8 +25,8 @@ class Environment:
     """One lake and one store of a project, which no other environment shares; that of no name is the default."""
 
     name: str = DEFAULT
-    store: str | None = DEFAULT_STORE
-    """The variable that holds the DSN of its store; None: the store is embedded."""
+    store: Secret | None = DEFAULT_STORE
+    """What holds the DSN of its store; None: the store is embedded."""
     paths: Mapping[str, str] = field(default_factory=dict)
     """By feed, the path that its files have here instead."""
 
@@ -83,23 +83,23 @@ def _mapping(document: Document, path: Path, value: Any) -> Mapping[Any, Any]:
     return value
 
 
-def _holder(environments: Collection[Environment], store: str) -> str | None:
-    """Whose store that variable holds already."""
+def _holder(environments: Collection[Environment], store: Secret) -> str | None:
+    """Whose store that is already."""
     return next((one.name for one in (Environment(), *environments) if one.store == store), None)
 
 
-def _store(document: Document, path: Path, value: Any) -> str | None:
+def _store(document: Document, path: Path, value: Any) -> Secret | None:
     if value is None:
         return None
-    match = REFERENCE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    found = read_reference(value) if isinstance(value, str) else None
+    if found is None:
         # Never the text itself: it may be a DSN with its password.
         raise document.wrong(
             path,
-            '`store` names the variable that holds the DSN, "${env:SHOP_PROD_DSN}", since a DSN is a secret; without '
-            "`store` it is embedded",
+            '`store` names what holds the DSN, a variable, "${env:SHOP_PROD_DSN}", or a file, '
+            '"${file:/run/secrets/shop_dsn}", since a DSN is a secret; without `store` it is embedded',
         )
-    return match[1]
+    return found
 
 
 def _paths(document: Document, path: Path, value: Any, feeds: Collection[Any]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def examine(start: Path, env: str | None = None) -> Iterator[Finding]:
     if texts.project is None and settings.env:
         return  # where lake and store of an environment are is not known
     if texts.project is not None:
-        yield from examine_environment(texts.project, settings)
+        yield from examine_environment(root, texts.project, settings)
     yield from examine_places(root, texts.project)
     is_store_used = False
     for finding in examine_store(root, settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from tillage.cli.doctor.finding import Finding, Level
 from tillage.contracts.environments import DEFAULT, DEFAULT_STORE
@@ -14,17 +15,17 @@ from tillage.wiring import given_dsn
 _AREA = "environment"
 
 
-def examine_environment(project: Project, settings: Settings) -> Iterator[Finding]:
+def examine_environment(root: Path, project: Project, settings: Settings) -> Iterator[Finding]:
     """Nothing of a project that has none beside the default."""
     if not project.environments:
         return
     here = project.environment
     others = [name for name in (DEFAULT, *(one.name for one in project.environments)) if name != here.name]
     try:
-        store = f"store by {here.store}" if given_dsn(here, settings) else "embedded store"
+        store = f"store by {here.store}" if given_dsn(root, here, settings) else "embedded store"
         level, mend = Level.OK, None
-    except TillageError:
-        store, level, mend = f"{here.store}, which its store is in, is not set", Level.WRONG, f"export {here.store}=..."
+    except TillageError as wrong:
+        store, level, mend = str(wrong), Level.WRONG, None
     text = f"{here.name}: lake in {here.data}/lake, {store}; others: {', '.join(others)}"
     yield Finding(level, _AREA, text, mend)
     if settings.store_dsn and not here.is_default:

@@ -26,7 +26,7 @@ def examine_store(root: Path, settings: Settings) -> Iterator[Finding]:
     data = root / here.data
     folder = StoreFolder(data / "store")
     try:
-        is_given = given_dsn(here, settings) is not None
+        is_given = given_dsn(root, here, settings) is not None
     except TillageError:
         return  # that is said of the environment
     if not is_given:
@@ -38,7 +38,7 @@ def examine_store(root: Path, settings: Settings) -> Iterator[Finding]:
             yield Finding(Level.NOTE, "store", text, "tillage status")
     try:
         with store_dsn(root, settings) as dsn:
-            yield _answering(here, data, dsn, (is_given and here.store) or "embedded")
+            yield _answering(here, data, dsn, str(here.store) if is_given else "embedded")
     except StoreAwayError as wrong:
         yield Finding(Level.WRONG, "store", str(wrong), "start that PostgreSQL, then: tillage doctor")
     except TillageError as wrong:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tillage.contracts import encodings, environments, project
+from tillage.domain import secret
 from tillage.domain.bound import PERCENT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -151,10 +152,10 @@ _ROUTE: Mapping[str, Schema] = {
 _OVERRIDDEN: Mapping[str, Schema] = {"path": _FEED["path"]}
 _ENVIRONMENT: Mapping[str, Schema] = {
     "store": {
-        "description": "The variable that holds the DSN of its PostgreSQL. Left out: an embedded one in data/<name>.",
+        "description": "The variable or file that holds the DSN of its PostgreSQL. Left out: embedded, in data/<name>.",
         "type": ["string", "null"],
-        "pattern": f"^{environments.REFERENCE.pattern}$",
-        "examples": ["${env:SHOP_PROD_DSN}"],
+        "pattern": f"^{secret.REFERENCE.pattern}$",
+        "examples": ["${env:SHOP_PROD_DSN}", "${file:/run/secrets/shop_dsn}"],
     },
     "feeds": {
         "description": "By feed, where its files arrive in this environment.",
