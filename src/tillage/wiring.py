@@ -24,6 +24,7 @@ from tillage.domain.export import Form
 from tillage.domain.load import CommitPoint
 from tillage.domain.secret import read_reference
 from tillage.doors.files import FilesDoor
+from tillage.doors.putting_away import LandedFiles
 from tillage.engines.duckdb import DuckEngine
 from tillage.engines.exporting import DuckExports
 from tillage.errors import BackupError, ContractError, ExportError, ModelError, OperatorError
@@ -266,6 +267,7 @@ def open_house(
             feeds=feeds,
             models=models,
             door=FilesDoor(root, on_bytes=on_bytes),
+            landed=LandedFiles(root, commits),
             lake=lake,
             engine=engine,
             leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),

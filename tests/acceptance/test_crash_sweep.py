@@ -29,7 +29,7 @@ pytestmark = pytest.mark.accept("2.4")
 
 AT_ONCE = 2
 # No run passes these: tests/integration/test_backup.py kills backup and restore there, and test_export.py exports.
-KILLED_BY_TESTS_OF_THEIR_OWN = {"backup", "restore", "export", "snapshot", "client"}
+KILLED_BY_TESTS_OF_THEIR_OWN = {"backup", "restore", "export", "snapshot", "client", "put-away"}
 
 
 @pytest.fixture(scope="module")

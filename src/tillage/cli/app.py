@@ -186,6 +186,7 @@ def _plain_run(report: RunReport) -> dict[str, object]:
         "stopped": {feed: str(wrong) for feed, wrong in report.stopped.items()},
         "left_out": {path: str(wrong) for path, wrong in report.left_out.items()},
         "left_alone": report.left_alone,
+        "put_away": report.put_away,
         "is_more_coming": report.is_more_coming,
         "broken_warnings": report.broken_warnings,
         "maintained": [one.load_seq for one in report.maintained],

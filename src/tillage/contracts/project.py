@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from tillage.contracts import json_path
@@ -20,10 +21,11 @@ FORMATS = ("jsonl", "json", "csv", "parquet", "xml")
 SAME_CONTENT = ("load", "skip")
 WHITESPACE = "whitespace"
 PROJECT_NAMES = {"project", "feeds", "serve", "timezone", "maintain", "environments"}
-FEED_NAMES = {"path", "format", "records", "csv", "sameContent", "maxQuarantine", "schedule"}
+FEED_NAMES = {"path", "format", "records", "csv", "sameContent", "maxQuarantine", "schedule", "after"}
 CSV_NAMES = {"delimiter", "quote", "header", "columns", "encoding", "skip"}
 ROUTE_NAMES = {"from", "fields", "auth"}
 MAINTAIN_NAMES = {"schedule"}
+ARCHIVE = "archive"  # the folder of the project where loaded files go
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 QUOTES = tuple("!\"#$%&'()*+,-./:;<=>?@[]^`{|}~")
 JSON_RECORDS = re.compile(rf"\$|\$(?:{json_path.STEP})*\[\*\]")
@@ -33,6 +35,14 @@ SCOPE = re.compile(r"[a-z][a-z0-9_.:-]{0,62}")
 OPEN = "none"
 HOUSE_SCOPE = "house:read"  # of pages and metrics
 ROUTE = re.compile(r"(?:/[A-Za-z0-9_-]+)+/\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class After(StrEnum):
+    """What becomes of a landed file once all of it is loaded."""
+
+    KEEP = "keep"
+    ARCHIVE = "archive"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,7 @@ class Feed:
     """A load with more in quarantine fails."""
     schedule: Schedule | None = None
     """When `tillage run --watch` runs it; None: when files arrive."""
+    after: After = After.KEEP
 
     @property
     def folder(self) -> str:
@@ -142,14 +153,49 @@ def read_project(name: str, text: str) -> Project:
         raise document.wrong(("timezone",), "`timezone` is a name like UTC or Europe/Berlin, which this machine knows")
     maintain = _mapping(document, ("maintain",))
     document.check_names(("maintain",), maintain, MAINTAIN_NAMES)
+    read = tuple(_feed(document, ("feeds", key), key, value, zone=zone) for key, value in feeds.items())
+    environments = read_environments(document, feeds)
+    _refuse_shared(document, read, environments)
     return Project(
         project,
-        tuple(_feed(document, ("feeds", key), key, value, zone=zone) for key, value in feeds.items()),
+        read,
         tuple(_route(document, ("serve", key), key, value) for key, value in _mapping(document, ("serve",)).items()),
         _schedule(document, ("maintain", "schedule"), maintain.get("schedule"), zone=zone),
         zone,
-        read_environments(document, feeds),
+        environments,
     )
+
+
+def _refuse_shared(document: Document, feeds: Sequence[Feed], environments: Sequence[Environment]) -> None:
+    """A feed whose files are moved away may have them in no folder of another feed, or of another environment."""
+    folders = {
+        (feed.name, one.name): folder_of(one.paths.get(feed.name, feed.path))
+        for feed in feeds
+        for one in (Environment(), *environments)
+    }
+    for feed in feeds:
+        if feed.after is After.KEEP:
+            continue
+        own = [place for place in folders if place[0] == feed.name]
+        pairs = [(mine, other) for mine in own for other in folders if other != mine]
+        for mine, (name, environment) in pairs:
+            if _is_inside(folders[mine], folders[name, environment]) or _is_inside(
+                folders[name, environment], folders[mine]
+            ):
+                whose = f"environment {environment}" if name == feed.name else f"feed {name}"
+                raise document.wrong(
+                    ("feeds", feed.name, "after"),
+                    f"`after: {feed.after}` would take files from {whose}, which has them in the same folder; give "
+                    "each a folder of its own",
+                )
+        if any(_is_inside(folders[place], ARCHIVE) for place in own):
+            raise document.wrong(
+                ("feeds", feed.name, "path"), f"{ARCHIVE}/ is where loaded files go; land them in another folder"
+            )
+
+
+def _is_inside(folder: str, other: str) -> bool:
+    return f"{folder}/".startswith(f"{other}/")
 
 
 def in_environment(project: Project, name: str | None) -> Project:
@@ -200,6 +246,8 @@ def _feed(document: Document, path: Path, name: Any, value: Any, *, zone: str) -
     document.check_names((*path, "sameContent"), [same], SAME_CONTENT)
     if "csv" in value and kind != "csv":
         raise document.wrong((*path, "csv"), f"`csv` describes CSV files, but the format is {kind}: set `format: csv`")
+    after = value.get("after", After.KEEP)
+    document.check_names((*path, "after"), [after], tuple(After))
     return Feed(
         name,
         read_feed_path(document, (*path, "path"), value.get("path")),
@@ -209,6 +257,7 @@ def _feed(document: Document, path: Path, name: Any, value: Any, *, zone: str) -
         is_same_content_loaded=same == "load",
         max_quarantine=_bound(document, (*path, "maxQuarantine"), value.get("maxQuarantine")),
         schedule=_schedule(document, (*path, "schedule"), value.get("schedule"), zone=zone),
+        after=After(after),
     )
 
 

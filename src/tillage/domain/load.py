@@ -62,6 +62,7 @@ class CommitPoint(StrEnum):
     EXPORT = "export"
     SNAPSHOT = "snapshot"
     CLIENT = "client"
+    PUT_AWAY = "put-away"
 
 
 @dataclass(frozen=True)

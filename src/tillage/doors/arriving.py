@@ -48,6 +48,17 @@ def unknown(root: Path, feed: Feed, known: Known) -> list[str]:
     ]
 
 
+def sources_in(feed: Feed, name: str, descriptor: int) -> tuple[list[SourceFile], list[LeftAlone]]:
+    """What an open file would be loaded as, and the members of it that would be left alone.
+
+    Raises:
+        RefusedStreamError: nothing of it could be loaded.
+    """
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    looking = _Looking(feed, Known(), Path(), form="", left_alone=[])
+    return looking.hashed(name, descriptor, ""), looking.left_alone
+
+
 def rejected(path: str, wrong: RefusedStreamError) -> FileRejectedError:
     """The error that names the file."""
     mend = "Correct tillage.yaml or the contract" if isinstance(wrong, MisdescribedError) else "Replace it"
@@ -110,7 +121,7 @@ class _Looking:
             self.left_alone.append(LeftAlone(name, "is still being written; the next run takes it", is_passing=True))
             return
         try:
-            added = self._hashed(name, descriptor, before)
+            added = self.hashed(name, descriptor, before)
         except RefusedStreamError as wrong:
             self.rejected.append(rejected(name, wrong))
             return
@@ -129,7 +140,7 @@ class _Looking:
         finally:
             os.lseek(descriptor, 0, os.SEEK_SET)
 
-    def _hashed(self, name: str, descriptor: int, now: str) -> list[SourceFile]:
+    def hashed(self, name: str, descriptor: int, now: str) -> list[SourceFile]:
         """The file itself, or the members of it that are new."""
         start = os.read(descriptor, 4)
         if packing(start) == "zip" and self.feed.format != "parquet":

@@ -19,6 +19,7 @@ from tillage.ports.door import Door
 from tillage.ports.engine import Engine, Folders, Silver
 from tillage.ports.export import ExportEngine, Snapshots
 from tillage.ports.lake import Lake, LakeTable
+from tillage.ports.landed import Landed
 from tillage.ports.places import Place
 from tillage.ports.store import Folds, Gold, Leases, Ledger, Tables
 
@@ -40,6 +41,7 @@ class House:
     feeds: Mapping[str, FeedContract]
     models: Models
     door: Door
+    landed: Landed
     lake: Lake
     engine: Engine
     leases: Leases

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from tillage.contracts.project import After
 from tillage.domain.conservation import Counts
 from tillage.domain.load import Lease, Load, LoadKind
 from tillage.errors import (
@@ -42,6 +43,8 @@ class RunReport:
     """What lies at the doors and is not taken up, with the reason."""
     is_more_coming: bool = False
     """Some of that is being written, so the next run will find it."""
+    put_away: list[str] = field(default_factory=list)
+    """Files that are loaded and were archived or deleted, as their feed asks for."""
     failed: dict[int, LoadFailedError] = field(default_factory=dict)
     """Loads that wait for a person; their feeds stand still."""
     stopped: dict[str, TillageError] = field(default_factory=dict)
@@ -99,6 +102,7 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
                 report.stopped[contract.feed.name] = wrong
                 house.say(str(wrong))
                 continue
+            _put_away(house, contract, report)
             if maintained := maintain_if_due(house, contract, lease):
                 report.maintained.append(maintained)
     try:
@@ -149,6 +153,23 @@ def _load_new(house: House, contract: FeedContract, lease: Lease, report: RunRep
         else:
             report.broken_warnings += len(warnings)
             return
+
+
+def _put_away(house: House, contract: FeedContract, report: RunReport) -> None:
+    """Moves away what is loaded and durable, where the feed asks for it."""
+    feed = contract.feed
+    if feed.after is After.KEEP:
+        return
+    found = house.landed.put_away(feed, house.ledger.sealed(feed.name))
+    if found.done:
+        house.say(f"feed {feed.name}: {len(found.done):,} loaded files {_WHERE[feed.after]}")
+    report.put_away += found.done
+    for one in found.left_alone:
+        report.left_alone[one.path] = one.reason
+        house.say(f"{one.path} {one.reason}")
+
+
+_WHERE = {After.ARCHIVE: "moved to archive", After.DELETE: "deleted"}
 
 
 def _plan(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> Load | None:

@@ -60,6 +60,16 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Sealed:
+    """What sealed loads of a feed cover."""
+
+    sources: Set[tuple[str, str]] = frozenset()
+    """Path and digest."""
+    cut: Set[str] = frozenset()
+    """Paths of those that hold a record too large to be kept in bronze."""
+
+
+@dataclass(frozen=True)
 class Standing:
     """The last load of a feed that stands (open or sealed), or of one dataset of it that was published."""
 
@@ -143,6 +153,10 @@ class Ledger(Protocol):
 
     def known(self, feed: str) -> Known:
         """What need not be read again."""
+        ...
+
+    def sealed(self, feed: str) -> Sealed:
+        """What is durable in every stage."""
         ...
 
     def plan(

@@ -107,6 +107,11 @@ _FEED: Mapping[str, Schema] = {
         "examples": ["1%", 100],
     },
     "schedule": _CRON,
+    "after": {
+        "description": "What becomes of a landed file once all of it is loaded and durable.",
+        "enum": list(project.After),
+        "default": str(project.After.KEEP),
+    },
 }
 _CSV: Mapping[str, Schema] = {
     "delimiter": {

@@ -23,6 +23,7 @@ from tillage.ports.store import (
     Reason,
     Rejection,
     RuleFound,
+    Sealed,
     Standing,
     Waiting,
 )
@@ -84,6 +85,10 @@ class Ledger:
             form = found or form
         rejected = {row[0]: Rejection(*row) for row in self._database.rows("rejected", feed=feed)}
         return Known(signatures, digests, form, rejected, contents)
+
+    def sealed(self, feed: str) -> Sealed:
+        rows = self._database.rows("sealed_sources", feed=feed)
+        return Sealed({(path, digest) for path, digest, _ in rows}, {path for path, _, is_cut in rows if is_cut})
 
     def plan(
         self, feed: str, contract_digest: str, contract_text: str, sources: Iterable[SourceFile], lease: Lease

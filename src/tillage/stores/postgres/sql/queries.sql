@@ -78,6 +78,14 @@ from tillage.loads l cross join jsonb_each_text(l.manifest -> 'contents') c
 where l.feed = %(feed)s and l.state <> 'voided'
 order by load_seq
 
+-- name: sealed_sources
+select s.path, s.digest, exists (
+    select from tillage.quarantine q
+    where q.load_seq = s.load_seq and q.source = s.source and 'too_large' = any(q.codes)
+)
+from tillage.sources s join tillage.loads l using (load_seq)
+where l.feed = %(feed)s and l.state = 'sealed'
+
 -- name: refresh_signature
 update tillage.sources s set signature = %(signature)s from tillage.loads l
 where l.load_seq = s.load_seq and l.feed = %(feed)s and s.path = %(path)s and s.digest = %(digest)s
