@@ -25,7 +25,9 @@ from tests.integration.shops import Shop, customer, make_shop, order
 from tillage.api.app import make_app
 from tillage.api.logins import Logins
 from tillage.api.serving import Reach, Serving
+from tillage.api.targets import kept
 from tillage.errors import OperatorError
+from tillage.pages.handlers import page_handlers
 from tillage.pipelines.clients import add_client, revoke_client
 from tillage.settings import read_settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds
@@ -88,7 +90,8 @@ def reached(shop: Shop, reach: Reach) -> Iterator[Served]:
     with open_clients(shop.root, settings) as clients:
         logins = Logins(clients.issue)
         lookups = Lookups(shop.dsn, outputs, column_kinds(shop.dsn))
-        app = make_app(project, outputs, lookups, logins=logins, serving=Serving(reach))
+        pages = page_handlers(shop.root, settings, rest_of=lambda request: kept(request.scope["state"]).rest)
+        app = make_app(project, outputs, lookups, logins=logins, serving=Serving(reach), pages=pages)
         with TestClient(app, base_url="http://127.0.0.1") as client:
             yield Served(shop, client)
         logins.close()
@@ -116,6 +119,28 @@ def test_every_route_with_every_scope_and_id(served: Served) -> None:
                 else:
                     assert problem(answer) == (401, "no-token")
                     assert answer.headers["www-authenticate"] == 'Bearer realm="tillage"'
+
+
+@pytest.mark.accept("6.3")
+@pytest.mark.parametrize("reach", [Reach.LOOPBACK, Reach.NETWORK])
+def test_every_page_with_every_scope_and_id(served: Served, reach: Reach) -> None:
+    """From elsewhere the house is for its own scope alone; on this machine, under its name, nobody is asked."""
+    held = {"none": (), "spend": ("spend:read",), "house": ("house:read",)}
+    tokens = {name: served.token(f"{reach}-{name}", *scopes) for name, scopes in held.items() if scopes}
+    keys = [f"/explain{prefix}/{key}" for prefix in NEEDED for key in ("c1", "c99")]
+    paths = ["/", "/loads", "/loads/1", "/quarantine", "/explain", "/data", "/data/orders", "/metrics", "/docs", *keys]
+    with reached(served.shop, reach) as far:
+        for path in paths:
+            for name in held:
+                for host in ("127.0.0.1", "shop.example"):
+                    answer = far.get(path, *([tokens[name]] if name in tokens else []), host=host)
+                    if (reach is Reach.LOOPBACK and host == "127.0.0.1") or name == "house":
+                        assert answer.status_code == (404 if path.endswith("c99") else 200), (path, name)
+                    elif name == "spend":
+                        assert problem(answer) == (403, "missing-scope"), path
+                    else:
+                        no_token = (421, "other-host") if reach is Reach.LOOPBACK else (401, "no-token")
+                        assert problem(answer) == no_token, path
 
 
 def broken_tokens(token: str) -> dict[str, list[str]]:

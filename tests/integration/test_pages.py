@@ -32,8 +32,9 @@ from tillage.pages.overview import overview
 from tillage.pages.rendering import style
 from tillage.pipelines.explain import explain
 from tillage.pipelines.house import House
-from tillage.pipelines.quarantine import replay
+from tillage.pipelines.quarantine import discard, replay
 from tillage.pipelines.readers import ANYBODY, THIS_MACHINE
+from tillage.ports.store import Waiting
 
 HOSTILE = '<script>alert("k&1")</script>'
 HOSTILE_FILE = "2<img src=x onerror=alert(2)>.jsonl"
@@ -216,6 +217,42 @@ def test_explanation_says_of_which_loads_it_is_and_is_not_sent_again(client: Tes
     assert {one.headers["etag"] for one in again} == {answer.headers["etag"]}
     other = client.get(f"{path}?page=2", headers={"Accept": accept})
     assert other.headers["etag"] != answer.headers["etag"]
+
+
+ACCEPT = {
+    "application/json": "json",
+    "APPLICATION/JSON; charset=utf-8": "json",
+    "text/html;q=0, application/json": "json",
+    "text/html;q=0.3,application/json;q=0.4": "json",
+    "application/json;q=0.9,text/html": "html",
+    "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8": "html",
+    "*/*": "html",
+    "image/png;q=x": "html",
+}
+
+
+@pytest.mark.parametrize("accept", ACCEPT)
+def test_what_is_wanted_more_is_given(client: TestClient[Any], accept: str) -> None:
+    kind = client.get("/quarantine", headers={"Accept": accept}).headers["content-type"]
+    assert kind.partition(";")[0].endswith(ACCEPT[accept])
+
+
+def test_discard_says_what_it_gave_up(shop: Shop) -> None:
+    shop.land("1.jsonl", customer("c1", order("1", "much"), order("2", "more")), {"orders": []})
+    shop.run()
+    with shop.open() as house:
+        assert discard(house, Waiting(code="type"), reason="not ours", wait_s=1) == {2: 2}
+    (document,) = said(shop, "load", "show", "2")
+    files = [
+        (one["file"], one["dataset"], one["records"], one["discarded_rows"]) for one in document["outcome"]["files"]
+    ]
+    assert files == [("landing/orders/1.jsonl", "orders", 1, 2)]
+    reasons = [(one["dataset"], one["code"], one["rows"]) for one in document["outcome"]["reasons"]]
+    assert reasons == [("orders", "type", 2)]
+    with client_of(shop) as client:
+        found = page(client, "/loads/2")
+    assert {"/0/outcome/files/0/discarded_rows", "/0/outcome/reasons/0/rows"} <= found.places("load show 2")
+    assert "Load 2 took what waited in quarantine out of it for good of orders." in found.words
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "", "1" * 5000])

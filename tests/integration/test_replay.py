@@ -200,7 +200,7 @@ def test_list_says_what_is_not_countable_and_the_command_that_works(
     here = ["-C", str(small.root)]
     listed = json.loads(CliRunner().invoke(app, ["list", "--json", *here]).stdout)
     assert [(one["dataset"], one["not_countable_rows"], one["frees"]) for one in listed] == [
-        ("a_seen", 1, "tillage quarantine replay --dataset a_seen --code unreadable"),
+        ("a_seen", 1, "tillage quarantine discard --dataset a_seen --code unreadable --reason TEXT"),
         ("b_seen", 1, "tillage quarantine discard --dataset b_seen --code unreadable --reason TEXT"),
     ]
     shown = CliRunner().invoke(app, ["list", *here]).stdout

@@ -20,6 +20,8 @@ import pytest
 from tests.integration.processes import children, command_of, open_files
 from tests.integration.serving import LIMIT_S, Running, running
 from tests.integration.test_api import CANARY, SETTINGS, SPEND, new_project, order, until
+from tillage.api.serve import serve
+from tillage.errors import OperatorError
 from tillage.pipelines.run import run
 from tillage.wiring import open_house, store_dsn
 
@@ -101,6 +103,28 @@ def _holds(pid: int, port: int, connection: HTTPConnection) -> bool:
     # One that was opened or closed meanwhile makes the kernel list others twice.
     (inode,) = {row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[2].endswith(f":{mine:04X}")}
     return f"socket:[{inode}]" in open_files(pid)
+
+
+def test_more_processes_than_the_store_has_connections_for_are_refused(root: Path) -> None:
+    with pytest.raises(OperatorError, match="40 workers take up to 440 connections of the store, which has 97 for all"):
+        serve(root, SETTINGS, port=0, workers=40)
+
+
+def test_what_killed_servers_counted_is_removed_and_what_others_count_is_not(root: Path) -> None:
+    counters = root / "data/tmp"
+    with running(root) as other:
+        (own,) = counters.glob("counters-*")
+        left = counters / "counters-left"
+        left.mkdir()
+        (left / "counter_1.db").write_bytes(b"x")
+        with running(root) as server:
+            assert own.is_dir()
+            assert not left.exists()
+            assert server.ask("/metrics")[0] == other.ask("/metrics")[0] == 200
+            for folder in counters.glob("counters-*"):
+                shutil.rmtree(folder)
+            assert server.ask("/metrics")[0] == 200
+            assert server.ask("/metrics")[2]["content-type"].count("charset") == 1
 
 
 def test_client_that_leaves_in_the_middle_of_its_request_is_no_error(root: Path) -> None:

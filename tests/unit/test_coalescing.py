@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tillage.errors import OverloadedError, StoreAwayError
+from tillage.errors import OverloadedError, StoreAwayError, StoreError
 from tillage.stores.postgres.coalescing import Coalescing
 
 
@@ -44,6 +44,27 @@ def test_what_is_asked_at_once_is_one_call_and_each_key_once() -> None:
         answers = await asyncio.gather(*(asked.get(key) for key in "abab"))
         assert answers == [("a", 0), ("b", 0), ("a", 0), ("b", 0)]
         assert store.calls == [["a", "b"]]
+
+    asyncio.run(ask())
+
+
+def test_a_key_that_cannot_be_answered_spoils_no_other_key() -> None:
+    async def fetch(keys: Sequence[str]) -> dict[str, str]:
+        calls.append([*keys])
+        await asyncio.sleep(0)
+        if "bad" in keys:
+            raise StoreError("no value that a program could hold")
+        return {key: key for key in keys}
+
+    calls: list[list[str]] = []
+
+    async def ask() -> None:
+        asked = Coalescing(fetch, at_once=1, most_keys=8, most_waiting=100)
+        answers = await asyncio.gather(*(asked.get(key) for key in ("a", "bad", "b", "bad")), return_exceptions=True)
+        assert [answers[0], answers[2]] == ["a", "b"]
+        assert [type(answers[1]), type(answers[3])] == [StoreError, StoreError]
+        assert calls == [["a", "bad", "b"], ["a"], ["bad"], ["b"]]
+        assert await asked.get("a") == "a"
 
     asyncio.run(ask())
 

@@ -56,6 +56,15 @@ def test_a_client_without_a_rate_and_others_are_not_held_up() -> None:
     assert all(rates.wait_s(Grant("free", frozenset(), None)) == 0 for _ in range(100))
 
 
+def test_folder_that_was_cleaned_away_stops_nobody(tmp_path: Path) -> None:
+    rates = Rates(str(tmp_path / "counters"), lambda: 0.0)
+    assert [rates.wait_s(Grant("c", frozenset(), 1)) for _ in range(2)] == [0, 1]
+    (tmp_path / "counters/c.rate").unlink()
+    (tmp_path / "counters").rmdir()
+    assert rates.wait_s(Grant("c", frozenset(), 1)) == 1
+    assert rates.wait_s(Grant("other", frozenset(), 1)) == 0
+
+
 def test_processes_count_together(tmp_path: Path) -> None:
     """As many as ask at the same time: together they get the rate, and nearly all of it."""
     running = [

@@ -51,7 +51,7 @@ def is_loopback(host: str) -> bool:
 
 @lru_cache(maxsize=64)
 def is_for_loopback(host_header: str | None) -> bool:
-    """Whether a request was addressed to this machine by a name that only this machine has, or by none.
+    """Whether a request was addressed to this machine by a name that only this machine has, or by none at all.
 
     A page of another site can have its own name resolve to 127.0.0.1 (DNS rebinding) and would then read all that is
     served here; the browser still sends that name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -59,6 +60,8 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | Decimal):
         return _digits(value)
+    if isinstance(value, float):  # the shortest digits that read back as it; JSON has no others
+        return repr(value) if math.isfinite(value) else "null"
     if isinstance(value, datetime):
         return _text(value.isoformat().replace("+00:00", "Z"))
     if isinstance(value, date):

@@ -13,6 +13,7 @@ from tillage.errors import ModelError, OperatorError, ProjectFileError
 from tillage.models.basis import Basis
 from tillage.models.output import Output
 from tillage.pages import ROOTS
+from tillage.stores.postgres.keys import KINDS
 from tillage.stores.postgres.lookups import ColumnKinds, LookUp
 
 HEALTH, READY, OPENAPI_JSON, OPENAPI_YAML = "/healthz", "/readyz", "/openapi.json", "/openapi.yaml"
@@ -46,7 +47,7 @@ def read_endpoints(
     Raises:
         OperatorError: a model has no table in the store yet, or not with these columns; the message says what to run.
         ProjectFileError: two routes have the same path, or one has the path of a page of the server's own.
-        ModelError: a route selects by an amount.
+        ModelError: a route selects by an amount, or by what no key equals exactly.
     """
     endpoints: dict[Segments, Endpoint] = {}
     for route in project.routes:
@@ -80,6 +81,11 @@ def _fields(route: Route, outputs: Mapping[str, tuple[Output, ...]], kinds: Colu
             )
         output = columns[column]
         fields.append(Field(name, column, stored[column], output.currency, output.is_key))
+        if name == route.parameter and stored[column].partition("(")[0] not in KINDS:
+            raise ModelError(
+                f"tillage.yaml: {route.path} selects by '{column}', whose type {stored[column]} no key equals exactly; "
+                "select by another column"
+            )
         if name == route.parameter and output.currency is not None:
             raise ModelError(
                 f"tillage.yaml: {route.path} selects by '{column}', which is an amount; select by another column"

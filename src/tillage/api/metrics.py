@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -20,7 +21,8 @@ from tillage.errors import TransientError
 from tillage.stores.postgres.coalescing import Coalescing
 from tillage.stores.postgres.reads import Reads
 
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_1_0_0
+# The framework adds the charset of every text.
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_1_0_0.removesuffix("; charset=utf-8")
 NOT_SERVED = "none"
 """The label of requests for what is not there."""
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -77,6 +79,7 @@ class Metrics:
             shown = self._registry
         else:
             shown = CollectorRegistry()
+            Path(self._folder).mkdir(exist_ok=True)  # else what a person cleaned away would be an error for ever
             MultiProcessCollector(shown, path=self._folder)  # type: ignore[no-untyped-call]
         return generate_latest(shown) + generate_latest(_registry(house))
 

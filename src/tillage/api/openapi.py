@@ -33,10 +33,14 @@ def document(name: str, endpoints: Sequence[Endpoint], *, has_pages: bool = Fals
     """The document of the project `name`; made of fresh objects, so that YAML needs no anchors.
 
     Args:
-        has_pages: Each route has its explanation beside it.
+        has_pages: Each route whose rows are added up from records has its explanation beside it.
     """
     operations = {endpoint.route.path: {"get": _operation(endpoint)} for endpoint in endpoints}
-    explained = {f"/explain{endpoint.route.path}": {"get": _explanation(endpoint)} for endpoint in endpoints}
+    explained = {
+        f"/explain{endpoint.route.path}": {"get": _explanation(endpoint)}
+        for endpoint in endpoints
+        if has_pages and not endpoint.look_up.basis.by_build
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -45,18 +49,21 @@ def document(name: str, endpoints: Sequence[Endpoint], *, has_pages: bool = Fals
             "description": "Look-ups in the models of this project. Amounts are JSON numbers in major units, exact to "
             "the last decimal; read them as decimals, not as binary floating point.",
         },
-        "paths": operations | (explained if has_pages else {}) | _login(endpoints),
+        "paths": operations | explained | _login(endpoints, is_needed=bool(explained)),
         "security": [],
-        "components": {"schemas": {"Problem": _problem_schema()}, **_schemes(endpoints, has_pages=has_pages)},
+        "components": {
+            "schemas": {"Problem": _problem_schema()},
+            **_schemes(endpoints, has_explanations=bool(explained)),
+        },
     }
 
 
-def _schemes(endpoints: Sequence[Endpoint], *, has_pages: bool) -> Json:
-    """How to come by a token, if a route asks for one."""
+def _schemes(endpoints: Sequence[Endpoint], *, has_explanations: bool) -> Json:
+    """How to come by a token, if anything asks for one."""
     scopes = sorted({endpoint.route.scope for endpoint in endpoints if endpoint.route.scope})
-    if not scopes:
+    if not scopes and not has_explanations:
         return {}
-    scopes += [HOUSE_SCOPE] if has_pages else []
+    scopes += [HOUSE_SCOPE] if has_explanations else []
     flow = {"tokenUrl": LOGIN, "scopes": dict.fromkeys(scopes, "Given by `tillage client add`.")}
     described = "A token for an hour, for a client's id and secret."
     return {
@@ -64,9 +71,9 @@ def _schemes(endpoints: Sequence[Endpoint], *, has_pages: bool) -> Json:
     }
 
 
-def _login(endpoints: Sequence[Endpoint]) -> Json:
-    """The path that gives tokens, if a route asks for one."""
-    if not any(endpoint.route.scope for endpoint in endpoints):
+def _login(endpoints: Sequence[Endpoint], *, is_needed: bool) -> Json:
+    """The path that gives tokens, if anything asks for one."""
+    if not is_needed and not any(endpoint.route.scope for endpoint in endpoints):
         return {}
     text = {"type": "string"}
     form = {
@@ -193,10 +200,10 @@ def _explanation(endpoint: Endpoint) -> Json:
     return {
         "operationId": f"explain{route.prefix.replace('/', '.')}",
         "summary": f"Which lines of which files make one row of {route.model}",
-        "description": "At most two are made at a time in a process. From another machine, and where a token is sent, "
-        f"the scope {HOUSE_SCOPE} is asked for.",
+        "description": "At most two are made at a time in a process. A server that listens for other machines asks for "
+        f"a token with the scope {HOUSE_SCOPE}; one for this machine alone asks for none.",
         "tags": [route.model],
-        **({"security": [{}, {_SCHEME: [HOUSE_SCOPE]}]} if route.scope else {}),
+        "security": [{}, {_SCHEME: [HOUSE_SCOPE]}],
         "parameters": [_key(endpoint), page, _known_tag()],
         "responses": {
             "200": {

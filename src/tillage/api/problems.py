@@ -89,7 +89,7 @@ OTHER_HOST = Problem(
     421,
     "other-host",
     "Not served under this name",
-    "This server answers requests to 127.0.0.1, localhost or ::1 only; send one of them as Host.",
+    "This is for requests from this machine: to 127.0.0.1, localhost or ::1 as Host, and not passed on by a proxy.",
 )
 STORE_AWAY = Problem(
     503, StoreAwayError.code, "Store away", "The store does not answer. Retry after the seconds that Retry-After names."

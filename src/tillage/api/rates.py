@@ -60,6 +60,7 @@ class Rates:
         if self._folder is None:
             with tempfile.TemporaryFile() as file:
                 return os.dup(file.fileno())
+        Path(self._folder).mkdir(exist_ok=True)  # else what a person cleaned away would stop all requests
         return os.open(Path(self._folder, f"{client}.rate"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 

@@ -7,9 +7,11 @@ embedded store up, starts another process for one that ended, and stops them all
 from __future__ import annotations
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import socket
 import threading
@@ -32,7 +34,7 @@ from tillage.api.serving import Reach, Serving, is_open_to_this_machine
 from tillage.api.worker import application, checked, spans_class
 from tillage.errors import OperatorError
 from tillage.settings import Settings, tell_libraries
-from tillage.stores.postgres.lookups import column_kinds
+from tillage.stores.postgres.lookups import column_kinds, most_connections
 from tillage.wiring import project_file, store_dsn
 
 HOST = "127.0.0.1"
@@ -48,6 +50,10 @@ _HEAD_S = 30
 # The longest key, percent-encoded, and a browser's headers fit many times.
 _HEAD_BYTES = 64 * 1024
 _READY_S = 60
+# Of the store, for each process: 8 to look up, one for logins, and one for each page that is being made. What commands
+# take is left over.
+_CONNECTIONS = 11
+_LEFT_OVER = 8
 _REFUSALS = {
     errno.EADDRINUSE: "another program listens there",
     errno.EACCES: "this account may not use it",
@@ -69,7 +75,7 @@ def serve(
 
     Args:
         port: 0 takes a free one.
-        workers: Processes that answer; each takes up to 8 connections of the store.
+        workers: Processes that answer; each takes up to 11 connections of the store.
         is_access_logged: Write a line for each request, with its route and without the key.
         say: Is told the address as soon as it answers.
 
@@ -88,12 +94,13 @@ def serve(
         spans_class()  # what is missing is told here, and not by processes that end again and again
     _allow_open_files()
     with _stop_signals() as stop, store_dsn(root, settings) as dsn:
+        _refuse_too_many(workers, most_connections(dsn))
         served = checked(root, settings)
         # What is wrong is told here, once, and before anything listens.
         read_endpoints(served.project, served.outputs, column_kinds(dsn), served.bases)
         with (
             _reserved(HOST if host == "localhost" else host, port) as address,
-            TemporaryDirectory(prefix="counters-", dir=_folder(root / served.project.environment.data)) as counters,
+            _counters(root / served.project.environment.data / "tmp") as counters,
         ):
             tell_libraries("PROMETHEUS_MULTIPROC_DIR", counters)
             reach = Reach.LOOPBACK if is_loopback(host) else Reach.NETWORK
@@ -107,11 +114,44 @@ def _allow_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _folder(data: Path) -> Path:
-    """For files of this process alone, where the engine's are too."""
-    folder = data / "tmp"
+def _refuse_too_many(workers: int, connections: int) -> None:
+    """What is left over is for commands, like `tillage run`."""
+    if (needed := workers * _CONNECTIONS) > connections - _LEFT_OVER:
+        raise OperatorError(
+            f"{workers} workers take up to {needed} connections of the store, which has {connections} for all: start "
+            "fewer, with --workers, or give it a larger max_connections"
+        )
+
+
+@contextmanager
+def _counters(folder: Path) -> Iterator[str]:
+    """A folder of its own for what the processes count together; those of servers that were killed are removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    for left in folder.glob("counters-*"):
+        if not _is_held(left):
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix="counters-", dir=folder, ignore_cleanup_errors=True) as counters:
+        descriptor = os.open(counters, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield counters
+        finally:
+            os.close(descriptor)
+
+
+def _is_held(counters: Path) -> bool:
+    """Whether the server that made the folder lives: the kernel frees the lock with its holder."""
+    try:
+        descriptor = os.open(counters, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextmanager

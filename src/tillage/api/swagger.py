@@ -45,7 +45,7 @@ def swagger_handlers() -> list[HTTPRouteHandler]:
     """The page and what it loads."""
     files = resources.files("swagger_ui") / "static"
     return [
-        _handler(PAGE, "text/html; charset=utf-8", _SHELL),
+        _handler(PAGE, "text/html", _SHELL),
         _handler(SCRIPT, "text/javascript", files.joinpath("swagger-ui-bundle.js").read_bytes()),
         _handler(STYLE, "text/css", files.joinpath("swagger-ui.css").read_bytes()),
         _handler(START, "text/javascript", _STARTED),

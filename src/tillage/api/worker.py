@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from tillage.api.spans import Spans
 
 
+# How long a thread that makes a page may keep those waiting who answer; the interpreter's own 5 ms are ten answers.
+_SWITCH_S = 0.0005
+
+
 @dataclass(frozen=True)
 class Served:
     """A project, and by model what its routes answer from."""
@@ -78,6 +82,7 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
         StoreAwayError: the store does not answer.
     """
     log_as_json()
+    sys.setswitchinterval(_SWITCH_S)
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     served = checked(root, settings)
     with ExitStack() as stack:

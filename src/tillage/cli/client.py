@@ -27,7 +27,9 @@ def add(
     name: Name,
     *,
     scope: Annotated[list[str], typer.Option("--scope", metavar="SCOPE", help="That it may have; may be repeated.")],
-    per_second: Annotated[int | None, typer.Option(min=1, help="Requests that one server answers it.")] = None,
+    per_second: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Requests that one server answers it.")
+    ] = None,
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from tillage.pages.flow import Flow, flow
 from tillage.pages.looking import Asked, Page
 from tillage.pages.words import Words, counted, listed, words
 from tillage.pipelines.documents import explanation_document
-from tillage.pipelines.explain import Explanation, explain_row
+from tillage.pipelines.explain import Explanation, explain_row, is_explained
 from tillage.pipelines.house import House
 
 LINES_A_PAGE = 100
@@ -63,10 +63,11 @@ def explained(house: House, asked: Asked) -> Page:
         TooManyLinesError: there are more than `MOST_LINES`.
     """
     if not asked.rest:
-        return Page("explain.html", {"answer": _choice(house), "is_well": True, "routes": house.project.routes})
+        routes = [route for route in house.project.routes if is_explained(house, route)]
+        return Page("explain.html", {"answer": _choice(routes), "is_well": True, "routes": routes})
     route, key = _route(house, asked)
     if not key:
-        return Page("explain.html", {"answer": _choice(house), "is_well": True, "routes": [route]})
+        return Page("explain.html", {"answer": _choice([route]), "is_well": True, "routes": [route]})
     found = explain_row(house, route, key, most=MOST_LINES)
     document = Document("explain", explanation_document(found))
     columns = list(found.currencies)
@@ -106,8 +107,8 @@ def _document(document: Document, number: int) -> dict[str, Any]:
     return {**document.at(), "parts": shown, "page": number, "pages": last}
 
 
-def _choice(house: House) -> str:
-    return "Give the key of a served number." if house.project.routes else "tillage.yaml serves nothing to explain."
+def _choice(routes: Sequence[Route]) -> str:
+    return "Give the key of a served number." if routes else "Nothing is served that is added up line by line."
 
 
 def _route(house: House, asked: Asked) -> tuple[Route, str]:

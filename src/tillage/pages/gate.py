@@ -36,6 +36,7 @@ class Gate:
         """
         begun = self._threads.submit(work)
         done = asyncio.wrap_future(begun)
+        done.add_done_callback(lambda late: late.cancelled() or late.exception())  # else nobody hears of a late one
         await asyncio.wait({done}, timeout=self._wait_s)
         if begun.cancel():  # which it refuses as soon as the work has begun
             raise OverloadedError("too many pages are being made; try again in a moment", retry_after_s=RETRY_AFTER_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +39,7 @@ VIEWS: dict[View, tuple[str, ...]] = {
 """Each view with the paths that it answers; what stands in braces is everything behind the path before it."""
 
 _HTML = "text/html"
+_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 _HEADERS = {
@@ -119,12 +121,24 @@ def _style() -> HTTPRouteHandler:
     return HTTPRouteHandler(path, http_method=_READS, sync_to_thread=False)(sheet)
 
 
+def _accepted(request: AnyRequest) -> dict[str, float]:
+    """By media type in lower case, how much it is wanted. Source: RFC 9110, 12.5.1."""
+    every = ",".join(value.decode("latin-1") for name, value in request.scope["headers"] if name == b"accept")
+    found = {}
+    for one in every.lower().split(","):
+        kind, *parameters = (part.strip() for part in one.split(";"))
+        weights = [part[2:] for part in parameters if part.startswith("q=")]
+        found[kind] = float(weights[0]) if weights and _WEIGHT.fullmatch(weights[0]) else 1.0
+    return found
+
+
 def _is_for_a_person(request: AnyRequest) -> bool:
-    return "text/html" in request.headers.get("accept", "")
+    return _accepted(request).get(_HTML, 0.0) > 0
 
 
 def _is_for_a_program(request: AnyRequest) -> bool:
-    return "application/json" in request.headers.get("accept", "") and not _is_for_a_person(request)
+    wanted = _accepted(request)
+    return wanted.get("application/json", 0.0) > wanted.get(_HTML, 0.0)
 
 
 def _refuse(wrong: TillageError, page: str) -> Response[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tillage.errors import UnknownLoadError
@@ -47,7 +48,8 @@ def load(house: House, asked: Asked) -> Page:
         account(document, (0, "datasets", name), name, currencies.get(name), OF_A_LOAD) for name in found["datasets"]
     ]
     rows = reason_rows(document, (0, "outcome", "reasons"), currencies, house.now())
-    files = [_file(document, place) for place in range(min(len(found["outcome"]["files"]), _MOST_FILES))]
+    parts = ("discarded",) if found["kind"] == "discard" else OF_A_LOAD[1:]
+    files = [_file(document, place, parts) for place in range(min(len(found["outcome"]["files"]), _MOST_FILES))]
     return Page(
         "load.html",
         {
@@ -59,6 +61,7 @@ def load(house: House, asked: Asked) -> Page:
             "planned_at": moment(found["planned_at"], house.now()),
             "accounts": accounts,
             "files": files,
+            "parts": parts,
             "is_cut": len(found["outcome"]["files"]) > len(files),
             "reason_rows": rows,
             "charts": reason_charts(rows),
@@ -105,7 +108,7 @@ def _answer(document: Document, accounts: list[Account]) -> Words:
 
 _TOOK = {
     "replay": "up what waited in quarantine",
-    "discard": "what waits in quarantine away for good",
+    "discard": "what waited in quarantine out of it for good",
     "maintain": "care of the tables",
     "build": "all that stands to build tables from",
     "rebuild": "up what stands, to judge it anew",
@@ -118,14 +121,13 @@ _STATES = {
 }
 
 
-def _file(document: Document, place: int) -> FileRow:
+def _file(document: Document, place: int, parts: Sequence[str]) -> FileRow:
     at = (0, "outcome", "files", place)
     found = document.at(*at)
-    parts = OF_A_LOAD[1:] if found["dataset"] else ()
     return FileRow(
         found["file"],
         document.size(*at, "size_bytes"),
         document.count(*at, "records"),
         found["dataset"],
-        tuple(document.count(*at, f"{part}_rows") for part in parts),
+        tuple(document.count(*at, f"{part}_rows") for part in parts if found["dataset"]),
     )

@@ -139,14 +139,25 @@ def explain_row(house: House, route: Route, key: str, *, most: int | None = None
     Raises:
         TooManyLinesError: the model reads more than `most` rows for it.
     """
-    by = house.models.row_by(route.model, route.key_column)
-    fold = house.models.folds.get(by[0]) if by else None
-    if fold is None or by is None:
+    by = _added_up(house, route)
+    if by is None:
         raise NotExplainedError(_WHOLE.format(path=route.path, model=route.model, reads=_reads(house, route.model)))
-    shown = replace(route, model=fold.name, fields=((route.parameter, by[1]),))  # a view shows rows as they are
+    fold, column = by
+    shown = replace(route, model=fold.name, fields=((route.parameter, column),))  # a view shows rows as they are
     return at_one_moment(
         house, lambda published: _explain(house, shown, key, fold=fold, published=published, most=most)
     )
+
+
+def is_explained(house: House, route: Route) -> bool:
+    """Whether rows of the route are added up from records, one by one."""
+    return _added_up(house, route) is not None
+
+
+def _added_up(house: House, route: Route) -> tuple[Fold, str] | None:
+    """The fold whose row a key of the route stands for, and its column."""
+    by = house.models.row_by(route.model, route.key_column)
+    return (house.models.folds[by[0]], by[1]) if by and by[0] in house.models.folds else None
 
 
 _WHOLE = (

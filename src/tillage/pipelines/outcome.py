@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tillage.domain.conservation import Minor, added
-from tillage.domain.load import Load
+from tillage.domain.load import Load, LoadKind
 from tillage.domain.verdict import QUARANTINED, Verdict
 from tillage.pipelines.failing import ShownLoad
 from tillage.pipelines.house import House
@@ -41,11 +41,13 @@ class FileOutcome:
     quarantined_rows: int = 0
     duplicate_rows: int = 0
     suppressed_rows: int = 0
+    discarded_rows: int = 0
+    """Of a discard: units that it gave up."""
 
 
 @dataclass(frozen=True)
 class ReasonOutcome:
-    """Units of one dataset that the load quarantined under one code; a unit counts once under each of its codes."""
+    """Units of one dataset that the load quarantined or gave up under one code; one counts under each of its codes."""
 
     dataset: str
     code: str
@@ -67,7 +69,18 @@ def outcome(house: House, shown: ShownLoad) -> Outcome:
     load = house.ledger.load(shown.summary.load_seq)
     if load is None or load.feed not in house.feeds:
         return Outcome((), ())
+    if load.kind is LoadKind.DISCARD:
+        return _given_up(house, load)
     return Outcome(tuple(_files(house, load)), tuple(_reasons(house, load)))
+
+
+def _given_up(house: House, load: Load) -> Outcome:
+    """From the ledger, since a discard writes no verdicts."""
+    files = (
+        FileOutcome(path, None, records, dataset, discarded_rows=units)
+        for dataset, path, units, records in house.ledger.discarded_files(load.load_seq)
+    )
+    return Outcome(tuple(files), tuple(_joined(house.ledger.discarded_reasons(load.load_seq))))
 
 
 def _files(house: House, load: Load) -> Iterator[FileOutcome]:
@@ -90,19 +103,24 @@ def _files(house: House, load: Load) -> Iterator[FileOutcome]:
 
 
 def _reasons(house: House, load: Load) -> Iterator[ReasonOutcome]:
+    rows = (row for row in _rows(house, load, _BY_CODE) if row["verdict"] in QUARANTINED)
+    return _joined(
+        (row["dataset"], row["code"], int(row["rows"]), _amount(row), int(row["not_countable"])) for row in rows
+    )
+
+
+def _amount(row: Mapping[str, Any]) -> Minor:
+    minor = int(row["minor"] or 0)
+    return {row["currency"]: minor} if row["currency"] else minor
+
+
+def _joined(rows: Iterable[tuple[str, str, int, Minor, int]]) -> Iterator[ReasonOutcome]:
+    """One for each dataset and code, of whatever currencies, those with most units first."""
     found: dict[tuple[str, str], ReasonOutcome] = {}
-    for row in _rows(house, load, _BY_CODE):
-        if row["verdict"] not in QUARANTINED:
-            continue
-        key = (row["dataset"], row["code"])
-        one = found.get(key, ReasonOutcome(*key, 0, 0, 0))
-        minor = int(row["minor"] or 0)
-        amount: Minor = {row["currency"]: minor} if row["currency"] else minor
-        found[key] = ReasonOutcome(
-            *key,
-            one.rows + int(row["rows"]),
-            added([one.minor, amount]),
-            one.not_countable_rows + int(row["not_countable"]),
+    for dataset, code, units, minor, not_countable in rows:
+        one = found.get((dataset, code), ReasonOutcome(dataset, code, 0, 0, 0))
+        found[dataset, code] = ReasonOutcome(
+            dataset, code, one.rows + units, added([one.minor, minor]), one.not_countable_rows + not_countable
         )
     return iter(sorted(found.values(), key=lambda one: (one.dataset, -one.rows, one.code)))
 

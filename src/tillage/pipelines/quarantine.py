@@ -145,13 +145,17 @@ def shown(house: House, wanted: Waiting, *, most: int) -> dict[str, Rows]:
     return {name: query(house, f"from {identifier('quarantine', name)} {tail}") for name in names}
 
 
+# Bytes that were cut, that are no record, or whose key belongs to a unit that stands.
+_FOR_GOOD = (Code.TOO_LARGE, Code.UNREADABLE, Code.KEY_CONFLICT)
+
+
 def way_out(house: House, reason: Reason) -> str:
-    """The command for units that wait for one reason, once it is mended: a replay; a discard where bronze does not keep
-    bytes that could be judged anew, so that they have to be landed again.
+    """The command for units that wait for one reason, once it is mended: a replay; a discard where no judgement of the
+    bytes in bronze could ever be another, so that what is right has to be landed again.
     """
     feed, _ = house.dataset(reason.dataset)
     is_document = house.feeds[feed].feed.format in _DOCUMENTS
-    is_cut = reason.code == Code.TOO_LARGE or (is_document and reason.code in UNREADABLE_CODES)
+    is_cut = reason.code in _FOR_GOOD or (is_document and reason.code in UNREADABLE_CODES)
     what = f"--dataset {reason.dataset} --code {reason.code}"
     return f"tillage quarantine discard {what} --reason TEXT" if is_cut else f"tillage quarantine replay {what}"
 

@@ -359,6 +359,16 @@ class Ledger(Protocol):
         """By dataset, rows and minor units in the quarantine index; 0 where nothing there can be counted."""
         ...
 
+    def discarded_files(self, load_seq: int) -> list[tuple[str, str, int, int]]:
+        """What a discard gave up, by dataset and path: units, and records that they are of."""
+        ...
+
+    def discarded_reasons(self, load_seq: int) -> list[tuple[str, str, int, Minor, int]]:
+        """The same by dataset and code, a unit under each of its own: units, minor units, and how many of the units
+        have no amount that can be counted; by currency where records name theirs.
+        """
+        ...
+
     def kept(self) -> dict[str, Kept]:
         """By dataset, what the quarantine holds, all of one moment."""
         ...

@@ -11,13 +11,14 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-from tillage.errors import StoreError
+from tillage.errors import StoreAwayError, StoreError
 from tillage.stores.embedded import processes, program
 from tillage.stores.embedded.folder import DATABASE, PORT, USER, StoreFolder, socket_file
 from tillage.stores.embedded.locks import Deadline, is_held
 
 # A start can lose its server to a stray kill; a third loss in a row is a fault that another try does not mend.
 _MOST_STARTS = 3
+_TOO_MANY = "53300"  # Source: PostgreSQL, appendix A, too_many_connections
 # Idle backends of a killed postmaster leave within milliseconds; one in the middle of a long query would go on for
 # hours and block the restart.
 _ORPHAN_PATIENCE_S = 2.0
@@ -119,9 +120,11 @@ def _ask(folder: StoreFolder, place: Path) -> _Answer:
                 return _Answer.SILENT
             if not row[1]:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
-    except psycopg.OperationalError:
-        # Gone or shutting down since the ping, or all its connections are taken: ask again.
-        return _Answer.BUSY
+    except psycopg.OperationalError as error:
+        if error.sqlstate == _TOO_MANY:
+            message = "the store has no connection left; end a server or command that uses it, or try again in a moment"
+            raise StoreAwayError(message) from error
+        return _Answer.BUSY  # gone or shutting down since the ping: ask again
     except psycopg.Error as error:
         message = f"The embedded PostgreSQL in {folder.path} is damaged (SQLSTATE {error.sqlstate}): see {folder.log}."
         raise StoreError(message) from error

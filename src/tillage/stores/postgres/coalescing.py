@@ -18,7 +18,8 @@ class Coalescing(Generic[Key, Answer]):
     So an answer is as fresh as if it had been asked for alone: nothing is kept, and nobody joins a call that runs.
 
     Args:
-        fetch: Gives each of the keys an answer, or raises one error for all.
+        fetch: Gives each of the keys an answer, or raises one error for all. They are then asked for one by one, unless
+            it is one that passes.
         at_once: How many calls may run side by side.
         most_keys: Of one call.
         most_waiting: Of questions that have no answer yet; one more is refused.
@@ -62,19 +63,31 @@ class Coalescing(Generic[Key, Answer]):
     async def _call(self) -> None:
         while self._asked:
             asked = self._taken()
-            (found,) = await asyncio.gather(self._fetch([*asked]), return_exceptions=True)
-            if isinstance(found, BaseException):
-                _tell(asked, found)
-                if isinstance(found, TransientError):  # the others would only wait for the same
-                    waiting, self._asked = self._asked, {}
-                    _tell(waiting, found)
+            wrong = await self._ask(asked)
+            if isinstance(wrong, TransientError):  # the others would only wait for the same
+                waiting, self._asked = self._asked, {}
+                _tell(waiting, wrong)
+            elif wrong is not None and len(asked) > 1:  # one key may be at fault, and the others are not
+                for key, answers in asked.items():
+                    one = {key: answers}
+                    if (alone := await self._ask(one)) is not None:
+                        _tell(one, alone)
                 continue
-            for key, answers in asked.items():
-                for answer in answers:
-                    if not answer.done():  # else whoever asked is gone
-                        answer.set_result(found[key])
+            if wrong is not None:
+                _tell(asked, wrong)
         # In the same step as the look at what is asked: whoever asks after it begins another call.
         self._calls.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _ask(self, asked: Mapping[Key, Sequence[asyncio.Future[Answer]]]) -> BaseException | None:
+        """One call; the error that it ended with, of which nobody was told."""
+        (found,) = await asyncio.gather(self._fetch([*asked]), return_exceptions=True)
+        if isinstance(found, BaseException):
+            return found
+        for key, answers in asked.items():
+            for answer in answers:
+                if not answer.done():  # else whoever asked is gone
+                    answer.set_result(found[key])
+        return None
 
     def _taken(self) -> dict[Key, list[asyncio.Future[Answer]]]:
         if len(self._asked) <= self._most_keys:

@@ -206,6 +206,10 @@ def translated() -> Iterator[None]:
         raise LeaseLostError(
             "this process stood still inside a transaction until its lease was over; run again"
         ) from wrong
+    except psycopg.errors.QueryCanceled as wrong:
+        raise StoreAwayError(
+            "the store took longer than this may wait: it computes a model anew, or is busy; try again in a moment"
+        ) from wrong
     except psycopg.OperationalError as wrong:
         if (wrong.sqlstate or "").startswith(_LIMIT_EXCEEDED):
             raise StoreError(
@@ -216,6 +220,8 @@ def translated() -> Iterator[None]:
             f"the store does not answer ({_state(wrong)}); is PostgreSQL up? Then: tillage run"
         ) from wrong
     except psycopg.Error as wrong:
+        if wrong.sqlstate is None:
+            raise StoreError("the store answered with a value that this program cannot hold") from wrong
         raise StoreError(f"the store refused a statement ({_state(wrong)})") from wrong
 
 

@@ -292,6 +292,20 @@ class Ledger:
             found[dataset] = rows + int(count), added([amount, _minor(currency, minor)])
         return found
 
+    def discarded_files(self, load_seq: int) -> list[tuple[str, str, int, int]]:
+        return [
+            (dataset, path, int(units), int(records))
+            for dataset, path, units, records in self._database.rows("discarded_files", load_seq=load_seq)
+        ]
+
+    def discarded_reasons(self, load_seq: int) -> list[tuple[str, str, int, Minor, int]]:
+        return [
+            (dataset, code, int(units), _minor(currency, minor), int(not_countable))
+            for dataset, code, currency, units, minor, not_countable in self._database.rows(
+                "discarded_reasons", load_seq=load_seq
+            )
+        ]
+
     def kept(self) -> dict[str, Kept]:
         found: dict[str, Kept] = {}
         for dataset, currency, is_discarded, rows, minor in self._database.rows("kept"):

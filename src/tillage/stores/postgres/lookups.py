@@ -41,6 +41,10 @@ where a.attnum > 0 and not a.attisdropped and (
     or n.nspname = 'gold' and c.relname in (select name from tillage.models where kind = 'view')
 )
 """
+_MOST_CONNECTIONS = """
+select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+    - coalesce(current_setting('reserved_connections', true), '0')::int
+"""
 _OUTPUTS = b"select name, outputs from tillage.models"
 
 # At least one row if the model is there, with or without a match. The columns are compared in the same statement as
@@ -102,6 +106,17 @@ def column_kinds(dsn: str) -> dict[str, dict[str, str]]:
         for model, column, kind in connection.execute(_COLUMN_KINDS).fetchall():
             kinds.setdefault(model, {})[column] = kind
     return kinds
+
+
+def most_connections(dsn: str) -> int:
+    """Of those that are no superuser's or otherwise reserved.
+
+    Raises:
+        StoreAwayError: the store does not answer.
+    """
+    with translated(), connect(dsn, autocommit=True) as connection:
+        (found,) = connection.execute(_MOST_CONNECTIONS).fetchone() or (0,)
+    return int(found)
 
 
 class Lookups:

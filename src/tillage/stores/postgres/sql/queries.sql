@@ -252,6 +252,16 @@ select q.dataset, q.load_seq, q.source, s.path, q.ordinal, q."offset", q.unit, q
 from tillage.quarantine q join tillage.sources s using (load_seq, source)
 where q.dataset = %(dataset)s and q.discarded_by is null order by q.load_seq, q.source, q.ordinal, q.unit
 
+-- name: discarded_files
+select q.dataset, s.path, count(*), count(distinct (load_seq, source, q.ordinal))
+from tillage.quarantine q join tillage.sources s using (load_seq, source)
+where q.discarded_by = %(load_seq)s group by q.dataset, s.path order by s.path, q.dataset
+
+-- name: discarded_reasons
+select dataset, code, control_currency, count(*), sum(control_minor), count(*) filter (where control_minor is null)
+from tillage.quarantine, unnest(codes) as code
+where discarded_by = %(load_seq)s group by dataset, code, control_currency
+
 -- name: kept
 select dataset, control_currency, discarded_by is not null, count(*), sum(control_minor)
 from tillage.quarantine group by 1, 2, 3
