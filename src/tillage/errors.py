@@ -6,7 +6,7 @@ a record: type, length and position only.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class TillageError(Exception):
@@ -14,6 +14,16 @@ class TillageError(Exception):
 
     exit_code: ClassVar[int] = 1
     code: ClassVar[str] = "error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, whatever it is made from: pages are made in processes of their own."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[TillageError], args: tuple[Any, ...], members: dict[str, Any]) -> TillageError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(members)
+    return error
 
 
 class OperatorError(TillageError):

@@ -519,11 +519,11 @@ def test_third_page_waits_and_is_refused_without_being_begun() -> None:
         return name
 
     async def ask() -> None:
-        gate = Gate(2, wait_s=60)
+        gate = Gate(wait_s=60)
         running = [asyncio.create_task(gate.through(lambda name=name: work(name))) for name in "ab"]
         while len(begun) < 2:
             await asyncio.sleep(0)
-        gate._wait_s = 0.0
+        gate._wait_s = 0.01
         with pytest.raises(OverloadedError):
             await gate.through(lambda: work("c"))
         may_end.set()
@@ -535,14 +535,9 @@ def test_third_page_waits_and_is_refused_without_being_begun() -> None:
     assert sorted(begun) == ["a", "b"]
 
 
-def test_page_that_found_no_thread_is_503_with_retry_after(filled: Shop) -> None:
-    may_end, gate = Event(), Gate(1, wait_s=0.0)
-    gate._threads.submit(may_end.wait)
-    try:
-        with client_of(filled, gate) as client:
-            for_people, for_programs = client.get("/", headers=HTML), client.get("/")
-    finally:
-        may_end.set()
+def test_page_for_which_there_is_no_room_is_503_with_retry_after(filled: Shop) -> None:
+    with client_of(filled, Gate(most=0, wait_s=0.01)) as client:
+        for_people, for_programs = client.get("/", headers=HTML), client.get("/")
     assert (for_people.status_code, for_programs.status_code) == (503, 503)
     assert for_people.headers["retry-after"] == for_programs.headers["retry-after"] == "5"
     assert for_programs.json()["type"] == "urn:tillage:problem:overloaded"

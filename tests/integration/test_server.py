@@ -139,8 +139,11 @@ def test_client_that_leaves_in_the_middle_of_its_request_is_no_error(root: Path)
 
 def test_processes_end_with_the_first_one_however_it_ended(root: Path) -> None:
     with running(root, "--workers", "2") as server:
-        pids = children(server.process.pid)
-        assert len(workers_of(server.process.pid)) == 2
+        assert server.ask("/quarantine")[0] == 200
+        workers = workers_of(server.process.pid)
+        pids = [*children(server.process.pid), *(page for worker in workers for page in page_processes_of(worker))]
+        assert len(workers) == 2
+        assert len(pids) > 3
         server.process.kill()
         server.process.wait(LIMIT_S)
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
@@ -160,6 +163,25 @@ def test_process_that_was_killed_is_replaced_and_the_others_answer(root: Path) -
 
         until(answers)
         server.stop()
+
+
+def test_page_whose_process_is_killed_is_made_by_another(root: Path) -> None:
+    with running(root) as server:
+        assert server.ask("/quarantine")[0] == 200
+        (worker,) = workers_of(server.process.pid)
+        made_by = page_processes_of(worker)
+        for pid in made_by:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: server.ask("/quarantine")[0] == 200)
+        assert page_processes_of(worker)
+        assert not set(page_processes_of(worker)) & set(made_by)
+        assert server.ask("/loads/99")[0] == 404
+        assert server.ask("/spend/c1")[:2] == (200, SPEND["c1"])
+        assert server.stop() < 10
+
+
+def page_processes_of(worker: int) -> list[int]:
+    return [child for child in children(worker) if b"spawn_main" in command_of(child)]
 
 
 def workers_of(pid: int) -> list[int]:

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import atexit
 import gc
-import multiprocessing
 import os
-import signal
 import sys
-import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litestar import Litestar
 
 from tillage.api.app import make_app
+from tillage.api.ending import end_with_parent
 from tillage.api.logins import Logins
 from tillage.api.logs import log_as_json
 from tillage.api.mending import mending
-from tillage.api.serving import Serving
+from tillage.api.page_processes import in_processes
+from tillage.api.serving import AnyRequest, Serving
 from tillage.api.targets import kept
 from tillage.contracts.project import Project
 from tillage.errors import OperatorError
 from tillage.models.basis import Basis, basis_of
 from tillage.models.output import Output
+from tillage.pages.gate import Gate
 from tillage.pages.handlers import page_handlers
 from tillage.pipelines.models import check_routes
 from tillage.settings import Settings
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from tillage.api.spans import Spans
 
 
-# How long a thread that makes a page may keep those waiting who answer; the interpreter's own 5 ms are ten answers.
+# How long another thread may keep those waiting who answer; the interpreter's own 5 ms are ten answers.
 _SWITCH_S = 0.0005
 
 
@@ -83,7 +82,7 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
     """
     log_as_json()
     sys.setswitchinterval(_SWITCH_S)
-    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+    end_with_parent()
     served = checked(root, settings)
     with ExitStack() as stack:
         logins = Logins(stack.enter_context(open_clients(root, settings)).issue)
@@ -95,6 +94,8 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
             serving = replace(serving, traced=spans.answered)
         with store_dsn(root, settings) as dsn:
             lookups = Lookups(dsn, served.outputs, column_kinds(dsn))
+        gate = Gate(in_processes)
+        stack.callback(gate.close)
         app = make_app(
             served.project,
             served.outputs,
@@ -103,7 +104,7 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
             logins=logins,
             serving=serving,
             on_store_away=mend,
-            pages=page_handlers(root, settings, rest_of=lambda request: kept(request.scope["state"]).rest),
+            pages=page_handlers(root, settings, rest_of=_rest_of, gate=gate),
         )
         app.on_shutdown.append(stack.pop_all().close)
     # What is there by now stays; to look through it for garbage would stop all answers for 40 ms, over and over.
@@ -111,6 +112,10 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
     gc.freeze()
     atexit.register(_leave)
     return app
+
+
+def _rest_of(request: AnyRequest) -> tuple[str, ...]:
+    return kept(request.scope["state"]).rest
 
 
 def spans_class() -> type[Spans]:
@@ -144,9 +149,3 @@ def _bring_up(root: Path, settings: Settings) -> None:
     """Starts the embedded server again if it was killed; the share of the first process keeps it running afterwards."""
     with store_dsn(root, settings):
         pass
-
-
-def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
