@@ -125,7 +125,7 @@ def test_any_file_name_that_is_text_will_do(shop: Shop, name: str) -> None:
     shop.land(name, customer("c1", _order("o1", 1)))
     with shop.open() as house:
         run(house, wait_s=1)
-        assert house.ledger.known("orders").digests.keys() == {f"landing/orders/{name}"}
+        assert [path for path, _ in house.ledger.known("orders").digests] == [f"landing/orders/{name}"]
         assert list(dump(house, is_canonical=False))
     assert shop.spend() == {"c1": (1, 87)}
 

@@ -185,7 +185,12 @@ def test_programs_get_the_documents_of_the_commands_and_explanations_by_the_page
     client: TestClient[Any], filled: Shop, documents: dict[str, Any]
 ) -> None:
     as_json = {"Accept": "application/json"}
-    for path, command in (("/", "status"), ("/loads/1", "load show 1"), ("/quarantine", "quarantine list")):
+    for path, command in (
+        ("/", "status"),
+        ("/loads", "load show"),
+        ("/loads/1", "load show 1"),
+        ("/quarantine", "quarantine list"),
+    ):
         answer = client.get(path, headers=as_json)
         assert answer.headers["content-type"] == "application/json"
         assert answer.json() == documents[command]

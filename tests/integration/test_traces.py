@@ -89,10 +89,10 @@ def described(method: str, route: str | None, status: int) -> dict[str, str | in
 def test_what_the_server_is_to_blame_for_is_an_error(shop: Shop) -> None:
     with collecting() as collector:
         with running(shop.root, **settings(shop, collector.url)) as server, without_model(shop):
-            assert server.ask("/spend/c1")[0] == 500
+            assert server.ask("/spend/c1")[0] == 503
             server.stop()
         (span,) = collector.spans()
-    assert attributes(span) == described("GET", ROUTE, 500) | {"error.type": "500"}
+    assert attributes(span) == described("GET", ROUTE, 503) | {"error.type": "503"}
     assert (span.status.code, span.status.message) == (Status.STATUS_CODE_ERROR, "")
 
 

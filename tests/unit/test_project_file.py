@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tillage.contracts.project import WHITESPACE, Csv, Feed, Route, in_environment, read_project
+from tillage.domain.secret import Kept, Secret
 from tillage.errors import ProjectFileError
 
 _TEXT = resources.files("tillage").joinpath("templates/food-orders/tillage.yaml").read_text()
@@ -127,7 +128,12 @@ def test_environments_of_the_guide_are_read_as_it_says() -> None:
     (text,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
     project = read_project("tillage.yaml", text)
     dev, prod = project.environments
-    assert (dev.data, dev.store, prod.data, prod.store) == ("data/dev", None, "data/prod", "SHOP_PROD_DSN")
+    assert (dev.data, dev.store, prod.data, prod.store) == (
+        "data/dev",
+        None,
+        "data/prod",
+        Secret(Kept.ENV, "SHOP_PROD_DSN"),
+    )
     assert in_environment(project, "dev").feeds == (Feed("orders", "samples/orders", "jsonl"),)
     assert in_environment(project, "prod").feeds == in_environment(project, None).feeds == project.feeds
     assert in_environment(project, "default").environment.data == "data"
@@ -137,7 +143,7 @@ def test_environments_of_the_guide_are_read_as_it_says() -> None:
 @pytest.mark.parametrize(
     ("environments", "says"),
     [
-        ("{dev: {store: host=db password=hush}}", "line 6: `store` names the variable that holds the DSN"),
+        ("{dev: {store: host=db password=hush}}", "line 6: `store` names what holds the DSN"),
         ('{dev: {store: "${env:A}"}, prod: {store: "${env:A}"}}', "the store in A is that of environment dev; each"),
         ('{dev: {store: "${env:TILLAGE_STORE_DSN}"}}', "is that of environment default; each has one of its own"),
         ("{default: {}}", "default, lake, store and tmp are taken"),

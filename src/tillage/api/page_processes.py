@@ -14,7 +14,6 @@ from tillage.api.ending import end_with_parent
 from tillage.api.logs import log_as_json
 from tillage.pages.gate import MOST_AT_ONCE
 
-
 _NICE = 10  # who answers look-ups goes first
 
 

@@ -92,7 +92,7 @@ def _list(house: House) -> Page:
     if not every:
         answer = "There is no load yet."
     return Page("loads.html", {"answer": answer, "rows": rows, "is_cut": len(rows) < len(every),
-                               "is_well": not unfinished})  # fmt: skip
+                               "is_well": not unfinished}, every)  # fmt: skip
 
 
 def _answer(document: Document, accounts: list[Account]) -> Words:
