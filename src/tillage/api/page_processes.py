@@ -23,6 +23,12 @@ def in_processes() -> Executor:
     return ProcessPoolExecutor(MOST_AT_ONCE, mp_context=spawning, initializer=_begin)
 
 
+def end_processes() -> None:
+    """Ends those of this process at once: whoever waited for a page was answered by now, or is gone."""
+    for page in multiprocessing.active_children():
+        page.terminate()
+
+
 def _begin() -> None:
     # The one that serves is told to stop, and tells.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -19,7 +19,7 @@ from tillage.api.ending import end_with_parent
 from tillage.api.logins import Logins
 from tillage.api.logs import log_as_json
 from tillage.api.mending import mending
-from tillage.api.page_processes import in_processes
+from tillage.api.page_processes import end_processes, in_processes
 from tillage.api.serving import AnyRequest, Serving
 from tillage.api.targets import kept
 from tillage.contracts.project import Project
@@ -95,6 +95,7 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
         with store_dsn(root, settings) as dsn:
             lookups = Lookups(dsn, served.outputs, column_kinds(dsn))
         gate = Gate(in_processes)
+        stack.callback(end_processes)
         stack.callback(gate.close)
         app = make_app(
             served.project,
