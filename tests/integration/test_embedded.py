@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -597,6 +597,19 @@ def test_server_that_recovers_is_stopped_at_once(store: Path) -> None:
         start_s = time.monotonic()
     assert time.monotonic() - start_s < 20  # far below the 60 s of a shutdown
     assert not at_work_below(store)
+    with EmbeddedPostgres(store) as dsn:
+        assert show(dsn, "fsync") == "on"
+
+
+def test_server_without_a_connection_left_is_said_at_once(store: Path) -> None:
+    with EmbeddedPostgres(store) as dsn, ExitStack() as stack:
+        with suppress(psycopg.OperationalError):
+            while True:
+                stack.enter_context(closing(psycopg.connect(dsn)))
+        start_s = time.monotonic()
+        with pytest.raises(StoreAwayError, match="the store has no connection left"):
+            EmbeddedPostgres(store).acquire()
+        assert time.monotonic() - start_s < 20  # far below the 60 s of a server that starts
     with EmbeddedPostgres(store) as dsn:
         assert show(dsn, "fsync") == "on"
 

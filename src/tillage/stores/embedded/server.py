@@ -18,12 +18,13 @@ from tillage.stores.embedded.locks import Deadline, is_held
 
 # A start can lose its server to a stray kill; a third loss in a row is a fault that another try does not mend.
 _MOST_STARTS = 3
-_TOO_MANY = "53300"  # Source: PostgreSQL, appendix A, too_many_connections
 # Idle backends of a killed postmaster leave within milliseconds; one in the middle of a long query would go on for
 # hours and block the restart.
 _ORPHAN_PATIENCE_S = 2.0
 # A postmaster opens its socket within milliseconds of its pid file; one silent for so long hangs or lost its socket.
 _SILENCE_PATIENCE_S = 10.0
+# Commands give their connections back; a server that has taken all keeps them.
+_FULL_PATIENCE_S = 3.0
 
 # Fast shutdown with its checkpoint; then immediate, which recovery mends; then, for a stopped process, by force.
 _STOP_STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
@@ -36,6 +37,7 @@ _END_STEPS = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 5.0)
 class _Answer(Enum):
     READY = auto()
     BUSY = auto()
+    FULL = auto()
     SILENT = auto()
 
 
@@ -47,6 +49,7 @@ def bring_up(folder: StoreFolder, deadline: Deadline, *, is_alone: bool) -> Path
 
     Raises:
         StoreError: The server cannot be started here, or ends each time while starting.
+        StoreAwayError: It answers, and all its connections are taken.
         TimeoutError: It is not ready at the deadline.
     """
     for starts in range(_MOST_STARTS + 1):
@@ -74,12 +77,18 @@ def stop(folder: StoreFolder) -> None:
 
 def _settle(folder: StoreFolder, deadline: Deadline, *, may_end: bool, is_alone: bool) -> Path | None:
     """Waits until the server answers, or until nothing of it is left: then None."""
-    heard_s = time.monotonic()
+    heard_s = taken_s = time.monotonic()
     while True:
         answers = {_ask(folder, place): place for place in _socket_dirs(folder)}
         if _Answer.READY in answers:
             return answers[_Answer.READY]
-        if _Answer.BUSY in answers:
+        if _Answer.FULL not in answers:
+            taken_s = time.monotonic()
+        elif time.monotonic() - taken_s > _FULL_PATIENCE_S:
+            raise StoreAwayError(
+                "the store has no connection left; end a server that uses it, give it fewer workers, or try again later"
+            )
+        if answers.keys() & {_Answer.BUSY, _Answer.FULL}:
             heard_s = time.monotonic()
         elif not _lives(folder):
             return None
@@ -120,11 +129,9 @@ def _ask(folder: StoreFolder, place: Path) -> _Answer:
                 return _Answer.SILENT
             if not row[1]:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
-    except psycopg.OperationalError as error:
-        if error.sqlstate == _TOO_MANY:
-            message = "the store has no connection left; end a server or command that uses it, or try again in a moment"
-            raise StoreAwayError(message) from error
-        return _Answer.BUSY  # gone or shutting down since the ping: ask again
+    except psycopg.OperationalError:
+        # Gone or shutting down since the ping; if it still answers that, all its connections are taken.
+        return _Answer.FULL if _ping(place) == pq.Ping.OK else _Answer.BUSY
     except psycopg.Error as error:
         message = f"The embedded PostgreSQL in {folder.path} is damaged (SQLSTATE {error.sqlstate}): see {folder.log}."
         raise StoreError(message) from error
