@@ -302,7 +302,9 @@ def test_key_is_only_ever_a_value(client: TestClient[Any], shop: Shop, key: str)
 
 @pytest.mark.parametrize("encoded", ["%00", "c1%00", "%FF", "c1%C3", "%ED%A0%80", "%C0%AF"])
 def test_bytes_that_no_text_holds_are_an_unknown_key(client: TestClient[Any], encoded: str) -> None:
-    check_problem(client.get(f"/spend/{encoded}"), 404, "unknown-key")
+    response = client.get(f"/spend/{encoded}")
+    check_problem(response, 404, "unknown-key")
+    assert response.headers["tillage-as-of"] == client.get("/spend/nobody").headers["tillage-as-of"]
 
 
 def test_longest_key_is_found_and_a_longer_one_is_414_without_a_look_up(shop: Shop, client: TestClient[Any]) -> None:
@@ -520,14 +522,13 @@ def test_keys_that_are_asked_for_together_each_get_their_own_row(shop: Shop) -> 
         hours = [f"2025-01-{24 + hour // 24}T{hour % 24:02}:00:00" for hour in range(8, 70)]
         asked = [f"{hour}{zone}" for hour in hours for zone in ("Z", "+01:00", "-00:30")]
 
-        async def found() -> list[Found | None]:
+        async def found() -> list[Found]:
             async with lookups.opened():
                 return await asyncio.gather(*(lookups.row(LookUp("many", ("k",), "k"), key) for key in asked))
 
         there = {datetime(2025, 1, 24, 10, tzinfo=UTC) + timedelta(hours=n) for n in range(50)}
         for key, one in zip(asked, asyncio.run(found()), strict=True):
             wanted = datetime.fromisoformat(key)
-            assert one is not None
             assert one.row == ((wanted,) if wanted in there else None)
 
 

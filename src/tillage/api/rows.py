@@ -81,9 +81,8 @@ class Rows:
     async def _look_up(self, scope: HTTPScope, send: Send, endpoint: Endpoint, key: str) -> Response[Any] | int:
         """Sends the row, and gives its status; otherwise what there is to say instead."""
         found = await self._lookups.row(endpoint.look_up, key)
-        if found is None or found.row is None:
-            as_of = {AS_OF: found.as_of} if found else None
-            return problems.respond(problems.UNKNOWN_KEY, endpoint.route.path, as_of)
+        if found.row is None:
+            return problems.respond(problems.UNKNOWN_KEY, endpoint.route.path, {AS_OF: found.as_of})
         body = as_json(endpoint.fields, found.row)
         tag = tag_of(body)
         headers = [*_HEADERS, (b"etag", tag), (AS_OF.encode(), found.as_of.encode())]

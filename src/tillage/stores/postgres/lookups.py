@@ -126,7 +126,7 @@ class Lookups:
         self.kinds = kinds
         self.reads = Reads(dsn)
         self._outputs = {model: [[o.name, o.is_key, o.currency] for o in columns] for model, columns in outputs.items()}
-        self._asked: dict[LookUp, Coalescing[str, Found]] = {}
+        self._asked: dict[LookUp, Coalescing[str | None, Found]] = {}
         self._models = Coalescing(self._stored, at_once=1, most_keys=1, most_waiting=_MOST_WAITING)
 
     @asynccontextmanager
@@ -136,11 +136,11 @@ class Lookups:
             yield
         self._asked.clear()
 
-    async def row(self, wanted: LookUp, key: str) -> Found | None:
+    async def row(self, wanted: LookUp, key: str) -> Found:
         """What there is where the key column equals `key`, which is text and compared in the column's type.
 
-        None without asking the store if `key` is no value of that type. It is asked for together with all that is asked
-        for meanwhile, by a statement that begins after this call.
+        It is asked for together with all that is asked for meanwhile, by a statement that begins after this call. A key
+        that is no value of that type is not asked for, but of which loads it is that there is no row.
 
         Raises:
             StoreAwayError: the store does not answer, or not in time; a later request may succeed.
@@ -148,8 +148,6 @@ class Lookups:
             ModelsChangedError: the model has other columns than when this object was made, or none.
         """
         kind = self._kind(wanted)
-        if kind.read(key) is None:
-            return None
         asked = self._asked.get(wanted)
         if asked is None:
             statement = look_up(wanted, kind).as_bytes()
@@ -159,7 +157,7 @@ class Lookups:
                 most_keys=_MOST_KEYS,
                 most_waiting=_MOST_WAITING,
             )
-        return await asked.get(key)
+        return await asked.get(key if kind.read(key) is not None else None)
 
     async def is_ready(self) -> bool:
         """Whether the store answers and its models still have the columns that this object knows."""
@@ -178,15 +176,17 @@ class Lookups:
             raise StoreError(f"model {wanted.model} cannot be looked up by '{wanted.key_column}': its type is {kind}")
         return KINDS[kind]
 
-    async def _rows(self, wanted: LookUp, kind: KeyKind, statement: bytes, keys: Sequence[str]) -> dict[str, Found]:
-        found = await self.reads.fetch(statement, self.parameters(wanted, keys))
+    async def _rows(
+        self, wanted: LookUp, kind: KeyKind, statement: bytes, keys: Sequence[str | None]
+    ) -> dict[str | None, Found]:
+        found = await self.reads.fetch(statement, self.parameters(wanted, [key for key in keys if key is not None]))
         if not found or not found[0][0]:
             raise ModelsChangedError(
                 f"model {wanted.model} was changed since this server started; restart it: tillage serve"
             )
         as_of = found[0][1] or ""
         rows: dict[Hashable, tuple[Any, ...]] = {row[2]: row[3:] for row in found}
-        return {key: Found(rows.get(kind.read(key)), as_of) for key in keys}
+        return {key: Found(None if key is None else rows.get(kind.read(key)), as_of) for key in keys}
 
     def parameters(self, wanted: LookUp, keys: Sequence[str]) -> dict[str, Any]:
         """Of the statement that `look_up` makes."""
