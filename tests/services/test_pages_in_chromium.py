@@ -162,7 +162,7 @@ def test_pictures_in_the_documents_are_small() -> None:
     assert [path.name for path in IMAGES.iterdir() if path.stat().st_size > MOST_IMAGE_BYTES] == []
 
 
-ROUTES = ["/spend/{customerId}", "/explain/spend/{customerId}"]
+ROUTES = ["/spend/{customerId}", "/explain/spend/{customerId}", "/token"]
 
 
 def test_swagger_ui_shows_the_routes_without_any_network(house: Path) -> None:
