@@ -182,7 +182,7 @@ def test_what_a_killed_process_held_is_given_back_beside_a_newer_file_if_it_was_
     held = shop.root / "landing/orders/.a.jsonl.tillage-after"
     unloaded = shop.land("x.jsonl", customer("c9", order("9"))).rename(held).read_bytes()
     shop.run()
-    assert landed(shop) == {"a~2.jsonl": unloaded} or landed(shop) == {"a.jsonl": unloaded}
+    assert landed(shop) == {"a~2.jsonl": unloaded}
     shop.run()
     assert (landed(shop), shop.spend()) == ({}, {"c1": (1, 100), "c9": (1, 100)})
 
@@ -200,8 +200,8 @@ def test_nothing_is_lost_and_nothing_counted_twice_whenever_the_process_is_kille
     environment = os.environ | {"TILLAGE_STORE_DSN": shop.dsn, "TILLAGE_THREADS": "1"}
     command = [sys.executable, "-m", "tillage", "run"]
     kills = 0
-    for count in range(1, 12):
-        crash = {"TILLAGE_CRASH": f"{side}:put-away:{count if kills == 0 else 1 + kills % 3}"}
+    while True:
+        crash = {"TILLAGE_CRASH": f"{side}:put-away:{1 + kills % 3}"}
         done = subprocess.run(command, cwd=shop.root, env=environment | crash, capture_output=True, check=False)
         there = {path.name.removeprefix(".").removesuffix(".tillage-after") for path in shop.root.rglob("*.jsonl*")}
         if after == "archive":
@@ -210,6 +210,7 @@ def test_nothing_is_lost_and_nothing_counted_twice_whenever_the_process_is_kille
             break
         assert done.returncode == -signal.SIGKILL, done.stderr
         kills += 1
+        assert kills < 12
     assert kills >= 2
     assert landed(shop) == {}
     assert archived(shop) == (content if after == "archive" else {})
@@ -275,5 +276,5 @@ def test_folders_of_their_own_are_allowed(case: str) -> None:
 
 
 def test_another_word_is_refused_with_those_that_are_allowed() -> None:
-    with pytest.raises(ProjectFileError, match=r"archive.*delete|keep"):
+    with pytest.raises(ProjectFileError, match="did you mean 'archive'"):
         read_project("tillage.yaml", "project: p\nfeeds:\n  a: {path: landing/a, after: arcive}\n")

@@ -107,7 +107,7 @@ def environment_lines(project: ProjectFile) -> list[str]:
 
 def environment_json(project: ProjectFile) -> dict[str, str]:
     """The same for programs: a member of what they are given."""
-    return {"environment": project.environment.name} if project.environments else {}
+    return project.environment_member
 
 
 def show_environment(project: ProjectFile) -> None:

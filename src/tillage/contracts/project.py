@@ -131,6 +131,11 @@ class Project:
     environment: Environment = field(default_factory=Environment)
     """The one that the feeds are described for."""
 
+    @property
+    def environment_member(self) -> dict[str, str]:
+        """What JSON says of the environment; nothing where there is none but the default one."""
+        return {"environment": self.environment.name} if self.environments else {}
+
 
 def read_project(name: str, text: str) -> Project:
     """The project in `text`; `name` is how messages call the file.

@@ -186,10 +186,11 @@ def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
 
 def _free(wanted: Path, source: Path) -> Path:
     """The name itself, also if the same bytes have it; otherwise the next one that is free."""
-    for name in _names(wanted):
-        if not name.exists() or (name.is_file() and filecmp.cmp(name, source, shallow=False)):
-            return name
-    raise AssertionError("there is always another number")
+    return next(
+        name
+        for name in _names(wanted)
+        if not name.exists() or (name.is_file() and filecmp.cmp(name, source, shallow=False))
+    )
 
 
 def _names(wanted: Path) -> Iterator[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar import HttpMethod, Request, Response
+from litestar.datastructures.headers import Accept
 from litestar.handlers import HTTPRouteHandler
 
 from tillage.errors import TillageError
@@ -38,8 +38,7 @@ VIEWS: dict[View, tuple[str, ...]] = {
 }
 """Each view with the paths that it answers; what stands in braces is everything behind the path before it."""
 
-_HTML = "text/html"
-_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
+_HTML, _JSON = "text/html", "application/json"
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 _HEADERS = {
@@ -108,7 +107,7 @@ def _made(root: Path, settings: Settings, view: View, asked: Asked, *, is_json: 
     """The page, or the JSON of its command where that is asked for and there is some."""
     page = look(root, settings, view, asked)
     if is_json and page.document is not None:
-        return _Made(as_json(page.document).encode(), "application/json", page.as_of)
+        return _Made(as_json(page.document).encode(), _JSON, page.as_of)
     return _Made(render(page.template, page.values), _HTML, page.as_of)
 
 
@@ -121,24 +120,17 @@ def _style() -> HTTPRouteHandler:
     return HTTPRouteHandler(path, http_method=_READS, sync_to_thread=False)(sheet)
 
 
-def _accepted(request: AnyRequest) -> dict[str, float]:
-    """By media type in lower case, how much it is wanted. Source: RFC 9110, 12.5.1."""
-    every = ",".join(value.decode("latin-1") for name, value in request.scope["headers"] if name == b"accept")
-    found = {}
-    for one in every.lower().split(","):
-        kind, *parameters = (part.strip() for part in one.split(";"))
-        weights = [part[2:] for part in parameters if part.startswith("q=")]
-        found[kind] = float(weights[0]) if weights and _WEIGHT.fullmatch(weights[0]) else 1.0
-    return found
-
-
 def _is_for_a_person(request: AnyRequest) -> bool:
-    return _accepted(request).get(_HTML, 0.0) > 0
+    """Whether HTML is asked for, and not only taken too."""
+    return _accepted(request).best_match([_JSON, _HTML]) == _HTML
 
 
 def _is_for_a_program(request: AnyRequest) -> bool:
-    wanted = _accepted(request)
-    return wanted.get("application/json", 0.0) > wanted.get(_HTML, 0.0)
+    return _accepted(request).best_match([_HTML, _JSON]) == _JSON
+
+
+def _accepted(request: AnyRequest) -> Accept:
+    return Accept(",".join(request.headers.getall("accept", ["*/*"])))
 
 
 def _refuse(wrong: TillageError, page: str) -> Response[bytes]:

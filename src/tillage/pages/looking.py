@@ -61,9 +61,5 @@ def look(root: Path, settings: Settings, view: View, asked: Asked, *, most_s: fl
             page = view(house, asked)
         finally:
             clock.cancel()
-        about = {"project": house.project.name, "environment": _environment(house)}
+        about = {"project": house.project.name, "environment": house.project.environment_member.get("environment")}
         return replace(page, values={**about, **page.values})
-
-
-def _environment(house: House) -> str | None:
-    return house.project.environment.name if house.project.environments else None

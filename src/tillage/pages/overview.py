@@ -75,13 +75,8 @@ def overview(house: House, _: Asked) -> Page:
             "failed_loads": document.at("failed_loads"),
             "waits": any(document.at("quarantine")),
         },
-        _environment(house) | document.at(),
+        house.project.environment_member | document.at(),
     )
-
-
-def _environment(house: House) -> dict[str, str]:
-    """As `tillage status --json` begins, of a project that has any."""
-    return {"environment": house.project.environment.name} if house.project.environments else {}
 
 
 def _feed(document: Document, place: int, now: datetime) -> FeedRow:
