@@ -19,7 +19,7 @@ from tillage.contracts.compiler.check import Check, compile_check
 from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.environments import DEFAULT_STORE, Environment
 from tillage.contracts.odcs.contract_file import read_contract
-from tillage.contracts.project import Feed, Project, in_environment, read_project
+from tillage.contracts.project import ARCHIVE, After, Feed, Project, in_environment, read_project
 from tillage.domain.export import Form
 from tillage.domain.load import CommitPoint
 from tillage.domain.secret import read_reference
@@ -291,8 +291,12 @@ def places(root: Path, of: Environment, settings: Settings, feed: Feed) -> tuple
     lake, store = f"{of.data}/lake", f"{of.data}/store"
     figures = "rows of models, and of what waits places and amounts"
     by_role = Place(str(of.store or DEFAULT_STORE), figures, "the roles that this PostgreSQL lets read them")
+    archive = f"{ARCHIVE}/{feed.folder}"
+    is_archived = feed.after is After.ARCHIVE
+    archived = [Place(archive, "files that are loaded", read_by(root / archive))] if is_archived else []
     return (
         Place(feed.path, "files as they came", read_by(root / feed.folder)),
+        *archived,
         Place(lake, "records as they came, and the rows of those that were accepted", read_by(root / lake)),
         by_role if given_dsn(root, of, settings) else Place(store, figures, read_by(root / store)),
     )

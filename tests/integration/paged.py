@@ -15,7 +15,8 @@ from tillage.api.targets import kept
 from tillage.cli.app import app as commands
 from tillage.models.basis import basis_of
 from tillage.pages.gate import Gate
-from tillage.pages.handlers import page_handlers
+from tillage.pages.handlers import Pages, page_handlers
+from tillage.pipelines.explain import is_explained
 from tillage.settings import Settings, read_settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds
 
@@ -37,11 +38,12 @@ def client_of(shop: Shop, gate: Gate | None = None) -> TestClient[Any]:
     with shop.open() as house:
         project, outputs = house.project, house.folds.outputs()
         feeds = {dataset: house.dataset(dataset)[0] for dataset in house.datasets()}
+        explained = [route.path for route in project.routes if is_explained(house, route)]
         bases = {route.model: basis_of(house.models, route.model, feeds) for route in project.routes}
     rest_of = lambda request: kept(request.scope["state"]).rest  # noqa: E731  (as the server gives it)
     pages = page_handlers(shop.root, settings_of(shop), rest_of=rest_of, gate=gate)
     lookups = Lookups(shop.dsn, outputs, column_kinds(shop.dsn))
-    return TestClient(make_app(project, outputs, lookups, bases=bases, pages=pages))
+    return TestClient(make_app(project, outputs, lookups, bases=bases, pages=Pages(pages, explained)))
 
 
 def page(client: TestClient[Any], path: str) -> PageRead:

@@ -27,7 +27,7 @@ from tillage.api.logins import Logins
 from tillage.api.serving import Reach, Serving
 from tillage.api.targets import kept
 from tillage.errors import OperatorError
-from tillage.pages.handlers import page_handlers
+from tillage.pages.handlers import Pages, page_handlers
 from tillage.pipelines.clients import add_client, revoke_client
 from tillage.settings import read_settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds
@@ -91,7 +91,7 @@ def reached(shop: Shop, reach: Reach) -> Iterator[Served]:
         logins = Logins(clients.issue)
         lookups = Lookups(shop.dsn, outputs, column_kinds(shop.dsn))
         pages = page_handlers(shop.root, settings, rest_of=lambda request: kept(request.scope["state"]).rest)
-        app = make_app(project, outputs, lookups, logins=logins, serving=Serving(reach), pages=pages)
+        app = make_app(project, outputs, lookups, logins=logins, serving=Serving(reach), pages=Pages(pages))
         with TestClient(app, base_url="http://127.0.0.1") as client:
             yield Served(shop, client)
         logins.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,33 +10,28 @@ import pytest
 from tests.integration.page_reading import check_figures, loose_figures
 from tests.integration.paged import client_of, page, said
 from tests.integration.shops import Shop, make_database
+from tests.integration.small import make_small, put
 
-PROJECT = """
-project: tills
-feeds:
-  sales: {path: landing/orders, format: jsonl}
-"""
-CONTRACT = """
-apiVersion: v3.1.0
-kind: DataContract
-id: sales
-version: 1.0.0
-status: active
-schema:
-  - name: sales
-    properties:
-      - {name: sale_id, logicalType: string, primaryKey: true, primaryKeyPosition: 1}
-      - {name: currency, logicalType: string}
-      - {name: shop, logicalType: string, required: true}
-      - name: price
-        logicalType: number
-        customProperties: [{property: tillage.money, value: {currencyBy: currency}}]
-"""
-LIMIT = """    quality:
-      - {type: sql, name: few, query: select count(*) from sales, mustBeLessThan: 4, severity: error}
-"""
+MONEY = [{"property": "tillage.money", "value": {"currencyBy": "currency"}}]
+COLUMNS = [
+    {"name": "sale_id", "logicalType": "string", "primaryKey": True},
+    "currency",
+    {"name": "shop", "logicalType": "string", "required": True},
+    {"name": "price", "logicalType": "number", "customProperties": MONEY},
+]
+FEW = {
+    "type": "sql",
+    "name": "few",
+    "query": "select count(*) from sales_seen",
+    "mustBeLessThan": 4,
+    "severity": "error",
+}
 COMMANDS = ("status", "quarantine list", "load show 1", "load show 2")
 PATHS = {"/": "status", "/quarantine": "quarantine list", "/loads/1": "load show 1", "/loads/2": "load show 2"}
+
+
+def sales(*every: dict[str, object]) -> bytes:
+    return "".join(json.dumps(one) + "\n" for one in every).encode()
 
 
 def sale(number: str, currency: str, price: object, shop: object = "north") -> dict[str, object]:
@@ -45,17 +41,14 @@ def sale(number: str, currency: str, price: object, shop: object = "north") -> d
 @pytest.fixture(scope="module")
 def tills(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """Sales in three currencies, some of which wait; and a load that failed, since a rule of the dataset is broken."""
-    root = tmp_path_factory.mktemp("tills")
-    for name, text in {"tillage.yaml": PROJECT, "contracts/sales.odcs.yaml": CONTRACT}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    (root / "landing/orders").mkdir(parents=True)
-    shop = Shop(root, make_database(server, "pages_in_currencies"))
+    dsn = make_database(server, "pages_in_currencies")
+    shop = make_small(tmp_path_factory.mktemp("tills") / "shop", dsn, feeds={"sales": {}}, columns=COLUMNS)
     stuck = [sale("5", "EUR", 0.75, None), sale("6", "JPY", 900, 1), sale("7", "USD", 3, None)]
-    shop.land("1.jsonl", sale("1", "EUR", 11.5), sale("2", "EUR", 1), sale("3", "JPY", 1200), *stuck)
+    right = [sale("1", "EUR", 11.5), sale("2", "EUR", 1), sale("3", "JPY", 1200)]
+    put(shop, "sales/1.jsonl", sales(*right, *stuck))
     shop.run()
-    shop.edit("contracts/sales.odcs.yaml", CONTRACT, CONTRACT + LIMIT)
-    shop.land("2.jsonl", sale("8", "EUR", 2.5), sale("9", "USD", 4, None))
+    shop.edit("contracts/sales.odcs.yaml", '"properties"', f'"quality": {json.dumps([FEW])}, "properties"')
+    put(shop, "sales/2.jsonl", sales(sale("8", "EUR", 2.5), sale("9", "USD", 4, None)))
     assert shop.run().problems
     return shop
 
@@ -80,7 +73,7 @@ def test_days_have_a_chart_for_each_currency(tills: Shop, documents: dict[str, A
     (day,) = documents["status"]["days"]
     assert day["read_minor"] == {"EUR": 1325, "JPY": 2100, "USD": 300}
     for code in day["read_minor"]:
-        assert f"sales by day in {code} as a table" in found.words
+        assert f"sales_seen by day in {code} as a table" in found.words
         assert f"/days/0/read_minor/{code}" in found.places("status")
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from litestar import Litestar, Response
 from litestar.enums import ScopeType
-from litestar.handlers import HTTPRouteHandler
 from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Message, Receive, Scope, Send
 
 from tillage.api import problems
@@ -29,6 +28,7 @@ from tillage.contracts.project import Project
 from tillage.errors import StoreAwayError
 from tillage.models.basis import Basis
 from tillage.models.output import Output
+from tillage.pages.handlers import Pages
 from tillage.stores.postgres.lookups import Lookups
 from tillage.stores.postgres.tokens import Tokens
 
@@ -93,7 +93,7 @@ def make_app(
     logins: Logins | None = None,
     serving: Serving | None = None,
     on_store_away: Callable[[], None] = lambda: None,
-    pages: Sequence[HTTPRouteHandler] = (),
+    pages: Pages | None = None,
 ) -> Litestar:
     """The API of `project`, whose models have the columns `outputs` in the store that `lookups` reads.
 
@@ -102,18 +102,18 @@ def make_app(
         logins: Gives tokens to clients; without it there is no path for that.
         serving: How it is one of several; by default it is alone, and asks nobody's host.
         on_store_away: Is told each time that the store does not answer; must return at once.
-        pages: What is served for people beside the routes; ids in their paths are found by `kept`.
+        pages: What is served for people beside the routes; by default nothing is.
 
     Raises:
         OperatorError: a route cannot be served from what the store has; the message says what to do.
     """
-    serving = serving or Serving()
+    serving, pages = serving or Serving(), pages or Pages()
     guard = Guard(Tokens(lookups.reads), Rates(serving.counters))
     endpoints = read_endpoints(project, outputs, lookups.kinds, bases or {})
-    description = document(project.name, endpoints, has_pages=bool(pages))
+    description = document(project.name, endpoints, pages.explained)
     metrics = Metrics(lookups.reads, serving.counters)
     return Api(
-        Targets(endpoints, (path for page in pages for path in sorted(page.paths))),
+        Targets(endpoints, (path for page in pages.handlers for path in sorted(page.paths))),
         Rows(
             lookups,
             guard,
@@ -123,7 +123,7 @@ def make_app(
         _both(metrics.answered, log_access) if serving.is_access_logged else metrics.answered,
         traced=serving.traced,
         route_handlers=[
-            *pages,
+            *pages.handlers,
             *own_handlers(description, lookups, metrics, logins, on_store_away),
             *swagger_handlers(),
         ],

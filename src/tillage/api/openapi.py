@@ -7,7 +7,7 @@ Source: OpenAPI Specification 3.1.0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tillage import __version__
@@ -29,17 +29,17 @@ _TEXTS = {
 }
 
 
-def document(name: str, endpoints: Sequence[Endpoint], *, has_pages: bool = False) -> Json:
+def document(name: str, endpoints: Sequence[Endpoint], explained: Collection[str] = ()) -> Json:
     """The document of the project `name`; made of fresh objects, so that YAML needs no anchors.
 
     Args:
-        has_pages: Each route whose rows are added up from records has its explanation beside it.
+        explained: Paths of routes that have an explanation beside them.
     """
     operations = {endpoint.route.path: {"get": _operation(endpoint)} for endpoint in endpoints}
-    explained = {
+    explanations = {
         f"/explain{endpoint.route.path}": {"get": _explanation(endpoint)}
         for endpoint in endpoints
-        if has_pages and not endpoint.look_up.basis.by_build
+        if endpoint.route.path in explained
     }
     return {
         "openapi": "3.1.0",
@@ -49,11 +49,11 @@ def document(name: str, endpoints: Sequence[Endpoint], *, has_pages: bool = Fals
             "description": "Look-ups in the models of this project. Amounts are JSON numbers in major units, exact to "
             "the last decimal; read them as decimals, not as binary floating point.",
         },
-        "paths": operations | explained | _login(endpoints, is_needed=bool(explained)),
+        "paths": operations | explanations | _login(endpoints, is_needed=bool(explanations)),
         "security": [],
         "components": {
             "schemas": {"Problem": _problem_schema()},
-            **_schemes(endpoints, has_explanations=bool(explained)),
+            **_schemes(endpoints, has_explanations=bool(explanations)),
         },
     }
 

@@ -27,7 +27,8 @@ from tillage.errors import OperatorError
 from tillage.models.basis import Basis, basis_of
 from tillage.models.output import Output
 from tillage.pages.gate import Gate
-from tillage.pages.handlers import page_handlers
+from tillage.pages.handlers import Pages, page_handlers
+from tillage.pipelines.explain import is_explained
 from tillage.pipelines.models import check_routes
 from tillage.settings import Settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds
@@ -48,6 +49,8 @@ class Served:
     project: Project
     outputs: Mapping[str, tuple[Output, ...]]
     bases: Mapping[str, Basis]
+    explained: frozenset[str]
+    """Paths of routes of which pages can show the lines."""
 
 
 def checked(root: Path, settings: Settings) -> Served:
@@ -70,6 +73,7 @@ def checked(root: Path, settings: Settings) -> Served:
             house.project,
             {model: stored[model] for model in served if model in stored},
             {model: basis_of(house.models, model, feed_of) for model in served},
+            frozenset(route.path for route in house.project.routes if is_explained(house, route)),
         )
 
 
@@ -105,7 +109,7 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
             logins=logins,
             serving=serving,
             on_store_away=mend,
-            pages=page_handlers(root, settings, rest_of=_rest_of, gate=gate),
+            pages=Pages(page_handlers(root, settings, rest_of=_rest_of, gate=gate), served.explained),
         )
         app.on_shutdown.append(stack.pop_all().close)
     # What is there by now stays; to look through it for garbage would stop all answers for 40 ms, over and over.

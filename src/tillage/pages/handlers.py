@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,16 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _LOG = logging.getLogger("tillage.pages")
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What is served for people beside the routes."""
+
+    handlers: Sequence[HTTPRouteHandler] = ()
+    """Ids in their paths are found by `kept`."""
+    explained: Collection[str] = ()
+    """Paths of routes of which they can show the lines."""
 
 
 def page_handlers(

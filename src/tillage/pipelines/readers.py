@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tillage.contracts.project import HOUSE_SCOPE, OPEN, Route
+from tillage.pipelines.explain import is_explained
 from tillage.pipelines.house import House
 
 THIS_MACHINE = "who asks on this machine, under its own name; the server listens on no other address"
@@ -41,7 +42,7 @@ def pages_of(house: House, models: Collection[str]) -> tuple[Address, ...]:
     return tuple(
         Address("GET", f"/explain{route.path}", route.model, HOUSE_SCOPE, _HOUSE.format(scope=HOUSE_SCOPE))
         for route in house.project.routes
-        if route.model in models and _is_explained(house, route)
+        if route.model in models and is_explained(house, route)
     )
 
 
@@ -49,8 +50,3 @@ def _who(route: Route) -> str:
     if route.auth == OPEN:
         return ANYBODY
     return THIS_MACHINE if route.auth is None else _WITH_SCOPE.format(scope=route.auth)
-
-
-def _is_explained(house: House, route: Route) -> bool:
-    by = house.models.row_by(route.model, route.key_column)
-    return by is not None and by[0] in house.models.folds
