@@ -65,6 +65,18 @@ class PrivacyError(TillageError):
     code = "privacy"
 
 
+class KeysError(PrivacyError):
+    """The keys under which people are found again are missing, others', or open to others."""
+
+    code = "keys"
+
+
+class KeysRotatedError(TransientError):
+    """The key of the people's index was changed while it was used: with the new one it works."""
+
+    code = "keys-rotated"
+
+
 class NoProjectError(OperatorError):
     """No `tillage.yaml` in this folder or above it."""
 

@@ -42,6 +42,7 @@ from tillage.pipelines.restore import Restored, proved, restore
 from tillage.ports.commit import Commits
 from tillage.ports.export import ExportTarget
 from tillage.ports.places import Place
+from tillage.safe import FOLDER, Safe
 from tillage.secrets import read_secret
 from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (asked for here by who opens a house too)
 from tillage.settings import Crash, Settings
@@ -55,6 +56,7 @@ from tillage.stores.postgres.gold import Gold
 from tillage.stores.postgres.leases import Leases
 from tillage.stores.postgres.ledger import Ledger
 from tillage.stores.postgres.tables import Tables
+from tillage.stores.postgres.vault import Vault
 
 _LINT_BYTES = 256 * 1024 * 1024
 
@@ -258,7 +260,15 @@ def open_house(
     with ExitStack() as stack:
         dsn = stack.enter_context(store_dsn(root, settings))
         database, renewals, snapshots = (_database(stack, dsn, project, settings, commits) for _ in range(3))
-        lake, ledger = DeltaLake(lake_folder(root, settings), commits), Ledger(database)
+        vault = None
+        if any(feed.check.contract.has_people for feed in feeds.values()):
+            vault = Vault(database, safe_of(root, project.environment).keys)
+
+        def digest_key(feed: Feed) -> bytes | None:
+            return vault.file_key() if vault and feeds[feed.name].check.contract.has_people else None
+
+        lake = DeltaLake(lake_folder(root, settings), commits)
+        ledger = Ledger(database, vault)
         join(lake, ledger, project.environment)
         engine = make_engine(root / project.environment.data / "tmp", settings, datasets)
         stack.callback(engine.close)
@@ -266,12 +276,13 @@ def open_house(
             project=project,
             feeds=feeds,
             models=models,
-            door=FilesDoor(root, on_bytes=on_bytes),
-            landed=LandedFiles(root, commits),
+            door=FilesDoor(root, on_bytes=on_bytes, digest_key=digest_key),
+            landed=LandedFiles(root, commits, digest_key),
             lake=lake,
             engine=engine,
             leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),
             ledger=ledger,
+            vault=vault,
             clients=Clients(database),
             folds=Folds(database),
             tables=Tables(database),
@@ -284,6 +295,11 @@ def open_house(
             now=ledger.now,
             places=lambda feed: places(root, project.environment, settings, feed),
         )
+
+
+def safe_of(root: Path, of: Environment) -> Safe:
+    """Where the keys of that environment lie."""
+    return Safe(root / FOLDER if of.is_default else root / FOLDER / of.name)
 
 
 def places(root: Path, of: Environment, settings: Settings, feed: Feed) -> tuple[Place, ...]:

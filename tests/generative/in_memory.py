@@ -16,7 +16,8 @@ from tillage.contracts.project import Feed
 from tillage.contracts.sql_text import name
 from tillage.contracts.types import silver_columns
 from tillage.doors.lines import read_lines
-from tillage.engines.judge import decided, judge
+from tillage.engines.judge import judge
+from tillage.engines.judged import decided
 from tillage.engines.reader import RECORDS, Reader
 from tillage.wiring import compile_text
 
@@ -76,7 +77,7 @@ def judged(connection: duckdb.DuckDBPyConnection, check: Check, paths: Sequence[
     """What has been read, with its verdicts."""
     found: dict[Place, Found] = {}
     for dataset in check.contract.datasets:
-        judge(connection, dataset, None)
+        judge(connection, dataset, None, None)
         columns = [column for column, _ in silver_columns(dataset) if not column.startswith("_")]
         internal = "_source, _ordinal, _unit, _offset, _verdict, _codes, _warnings, _control_minor, _control_currency"
         wanted = ", ".join([internal, *map(name, columns)])

@@ -54,7 +54,7 @@ def read_endpoints(
         fields = _fields(route, outputs, kinds)
         key = next(field.column for field in fields if field.name == route.parameter)
         basis = bases.get(route.model, Basis())
-        look_up = LookUp(route.model, tuple(field.column for field in fields), key, basis)
+        look_up = LookUp(route.model, tuple(field.column for field in fields), key, basis, basis.subject_of(key))
         endpoint = Endpoint(route, fields, look_up)
         if endpoint.prefix in endpoints:
             other = endpoints[endpoint.prefix].route

@@ -32,7 +32,8 @@ from tillage.pipelines.explain import is_explained
 from tillage.pipelines.models import check_routes
 from tillage.settings import Settings
 from tillage.stores.postgres.lookups import Lookups, column_kinds
-from tillage.wiring import open_clients, open_house, store_dsn
+from tillage.stores.postgres.served_people import served_people
+from tillage.wiring import open_clients, open_house, safe_of, store_dsn
 
 if TYPE_CHECKING:
     from tillage.api.spans import Spans
@@ -97,7 +98,8 @@ def application(root: Path, settings: Settings, serving: Serving) -> Litestar:
             stack.callback(spans.close)
             serving = replace(serving, traced=spans.answered)
         with store_dsn(root, settings) as dsn:
-            lookups = Lookups(dsn, served.outputs, column_kinds(dsn))
+            people = served_people(dsn, safe_of(root, served.project.environment).keys)
+            lookups = Lookups(dsn, served.outputs, column_kinds(dsn), people)
         gate = Gate(in_processes)
         stack.callback(end_processes)
         stack.callback(gate.close)

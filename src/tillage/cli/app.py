@@ -21,6 +21,7 @@ from tillage.cli.contract import Delimiter, Skip
 from tillage.cli.contract import app as contract
 from tillage.cli.data import data
 from tillage.cli.export import export
+from tillage.cli.keys import app as keys
 from tillage.cli.loads import app as loads
 from tillage.cli.maintain import maintain
 from tillage.cli.opening import (
@@ -62,6 +63,7 @@ app = typer.Typer(
 
 app.add_typer(loads)
 app.add_typer(client)
+app.add_typer(keys)
 app.add_typer(quarantine)
 app.add_typer(contract)
 app.command(epilog="Example: tillage backup /mnt/other/shop")(backup)

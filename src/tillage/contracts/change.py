@@ -28,7 +28,9 @@ def refuse_breaking_change(known: Dataset, now: Dataset, feed: str) -> None:
 def _breaking(known: Dataset, now: Dataset) -> str | None:
     if known.key != now.key:
         return f"{_key(known)}, and now {_key(now)}: undo that, or describe it as another dataset"
-    before, after = dict(_fields(known.columns)), dict(_fields(now.columns))
+    if wrong := _otherwise_about_people(known, now):
+        return wrong
+    before, after = dict(_fields(known.kept_columns)), dict(_fields(now.kept_columns))
     for column, was in before.items():
         if column not in after and (other := _renamed_net(column, before, after)):
             return (
@@ -49,6 +51,36 @@ def _breaking(known: Dataset, now: Dataset) -> str | None:
         counted, instead = (" and ".join(_counted(one)) or "no amount" for one in (known, now))
         return f"{counted} counted, and now {instead}: mark the one that was with `tillage.control: true`"
     return None
+
+
+def _otherwise_about_people(known: Dataset, now: Dataset) -> str | None:
+    """What was kept in tables cannot be called back from there, nor can what was not be put into them."""
+    columns = {column.name: column for column in now.columns}
+    for was in known.columns:
+        column = columns.get(was.name)
+        if column is None:
+            if was.is_personal:
+                return (
+                    f"the personal column {was.name}, which is gone: put it back (`required: false` if it is sent no "
+                    "more)"
+                )
+            continue
+        if (was.is_personal, was.subject, was.alias_of) != (column.is_personal, column.subject, column.alias_of):
+            return (
+                f"column {was.name}{_about(was)}, and now{_about(column) or ' it is not about people'}: undo that, or "
+                "describe it as another dataset of another feed, into which the files are read anew"
+            )
+        if was.is_personal and duckdb_type(was) != duckdb_type(column):
+            return f"the personal column {was.name} as {duckdb_type(was)}, and now as {duckdb_type(column)}: undo that"
+    return None
+
+
+def _about(column: Column) -> str:
+    if column.subject:
+        return f" (the id of a {column.subject})"
+    if column.alias_of:
+        return f" (a further identifier of a {column.alias_of})"
+    return " (personal)" if column.is_personal else ""
 
 
 def _renamed_net(column: str, before: _Kept, after: _Kept) -> str | None:

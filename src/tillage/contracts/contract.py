@@ -164,6 +164,12 @@ class Column:
     is_control: bool = False
     is_event_time: bool = False
     """Whether it says when what the unit tells of happened; for readers, and of no effect on verdicts."""
+    is_personal: bool = False
+    """It leaves the unit at the check, and is kept in the vault alone."""
+    subject: str | None = None
+    """It is the natural id of a person, of this kind of people; tables hold the subject key in its place."""
+    alias_of: str | None = None
+    """It is personal, and a further identifier of such a person."""
     amount: str | None = None
     """An exact arithmetic expression over other columns."""
     class_map: ClassMap | None = None
@@ -280,6 +286,25 @@ class Dataset:
         """The column of that name, which must exist."""
         return next(column for column in self.columns if column.name == name)
 
+    @property
+    def kept_columns(self) -> tuple[Column, ...]:
+        """The columns that tables hold: none that is personal, and subject keys in the place of people's ids."""
+        return tuple(
+            replace(column, kind=Kind.STRING, limits=Limits()) if column.subject else column
+            for column in self.columns
+            if not column.is_personal
+        )
+
+    @property
+    def personal_columns(self) -> tuple[Column, ...]:
+        """Those that the vault alone holds."""
+        return tuple(column for column in self.columns if column.is_personal)
+
+    @property
+    def subject_columns(self) -> tuple[Column, ...]:
+        """Those that say by their natural ids whom a unit is about."""
+        return tuple(column for column in self.columns if column.subject)
+
     def control(self) -> tuple[Column | None, Column] | None:
         """The column that the conservation law counts in money, with the list it lies in; None without money."""
         found = [
@@ -372,6 +397,11 @@ class Contract:
         """Whether every record has the same verdict and columns under both, whatever else their texts say."""
         mine, theirs = (replace(one, digest="", retention=None, frequency=None, latencies=()) for one in (self, other))
         return mine == theirs
+
+    @property
+    def has_people(self) -> bool:
+        """Whether any of it is about people."""
+        return any(dataset.subject_columns for dataset in self.datasets)
 
     def is_whole_source(self) -> bool:
         """Whether a unit can only be told with all records of its file."""

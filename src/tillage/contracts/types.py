@@ -73,8 +73,13 @@ def stored(column: Column) -> Iterator[tuple[str, str, str | None]]:
 
 def silver_columns(dataset: Dataset) -> list[tuple[str, str]]:
     """Name and DuckDB type of every column of the dataset's silver table, in order."""
-    own = [(field, kind) for column in dataset.columns for field, kind, _ in stored(column)]
+    own = [(field, kind) for column in dataset.kept_columns for field, kind, _ in stored(column)]
     return [*own, *SIGNED]
+
+
+def checked_columns(dataset: Dataset) -> list[tuple[str, str]]:
+    """As `silver_columns`, of all that the check finds in a unit, before people's data leaves it."""
+    return [(field, kind) for column in dataset.columns for field, kind, _ in stored(column)]
 
 
 def empty_relation(dataset: Dataset) -> str:

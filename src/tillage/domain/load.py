@@ -43,6 +43,7 @@ class CommitPoint(StrEnum):
     TABLE = "table"
     MODELS = "models"
     PLAN = "plan"
+    PEOPLE = "people"
     BRONZE = "bronze"
     FENCE = "fence"
     VOID = "void"
@@ -62,6 +63,7 @@ class CommitPoint(StrEnum):
     EXPORT = "export"
     SNAPSHOT = "snapshot"
     CLIENT = "client"
+    KEYS = "keys"
     PUT_AWAY = "put-away"
 
 

@@ -23,10 +23,10 @@ from tillage.ports.door import Arrivals, LeftAlone
 from tillage.ports.store import Known
 
 
-def arrivals(root: Path, feed: Feed, known: Known) -> Arrivals:
-    """What `Door.arrivals` promises."""
+def arrivals(root: Path, feed: Feed, known: Known, key: bytes | None) -> Arrivals:
+    """What `Door.arrivals` promises; with `key` digests are keyed by it."""
     found, alone = candidates(root, feed, known.signatures)
-    looking = _Looking(feed, known, (root / feed.folder).resolve(), form=known.form, left_alone=alone)
+    looking = _Looking(feed, known, (root / feed.folder).resolve(), form=known.form, left_alone=alone, key=key)
     for candidate in found:
         looking.take(candidate)
     sources = sorted(looking.sources, key=lambda source: source.path)
@@ -48,14 +48,14 @@ def unknown(root: Path, feed: Feed, known: Known) -> list[str]:
     ]
 
 
-def sources_in(feed: Feed, name: str, descriptor: int) -> tuple[list[SourceFile], list[LeftAlone]]:
+def sources_in(feed: Feed, name: str, descriptor: int, key: bytes | None) -> tuple[list[SourceFile], list[LeftAlone]]:
     """What an open file would be loaded as, and the members of it that would be left alone.
 
     Raises:
         RefusedStreamError: nothing of it could be loaded.
     """
     os.lseek(descriptor, 0, os.SEEK_SET)
-    looking = _Looking(feed, Known(), Path(), form="", left_alone=[])
+    looking = _Looking(feed, Known(), Path(), form="", left_alone=[], key=key)
     return looking.hashed(name, descriptor, ""), looking.left_alone
 
 
@@ -67,15 +67,15 @@ def rejected(path: str, wrong: RefusedStreamError) -> FileRejectedError:
     )
 
 
-def _content(name: str, descriptor: int) -> str:
-    """SHA-256 of the unpacked bytes; empty where it cannot be unpacked, which reading it will say."""
+def _content(name: str, descriptor: int, key: bytes | None) -> str:
+    """Digest of the unpacked bytes; empty where it cannot be unpacked, which reading it will say."""
     found = hashing()
     try:
         for block in file_blocks(descriptor, name, hashing()):
             found.add(block)
     except RefusedStreamError:
         return ""
-    return str(found.digest.hexdigest())
+    return found.hexdigest(key)
 
 
 @dataclass
@@ -87,6 +87,7 @@ class _Looking:
     inside: Path
     form: str
     left_alone: list[LeftAlone]
+    key: bytes | None
     sources: list[SourceFile] = field(default_factory=list)
     rejected: list[FileRejectedError] = field(default_factory=list)
     contents: dict[str, str] = field(default_factory=dict)
@@ -150,7 +151,7 @@ class _Looking:
         source = self._source(name, hashed(descriptor), now)
         is_packed = packing(start) and self.feed.format != "parquet"
         if is_packed and not self.feed.is_same_content_loaded:
-            return [replace(source, content=_content(name, descriptor))]
+            return [replace(source, content=_content(name, descriptor, self.key))]
         return [source]
 
     def _members(self, name: str, descriptor: int, now: str) -> Iterator[SourceFile]:
@@ -169,7 +170,7 @@ class _Looking:
     def _source(self, path: str, passed: Hashing, now: str) -> SourceFile:
         said = folder_members(path, self.feed)
         members = json.dumps(said) if said else ""
-        return SourceFile(0, path, passed.size_bytes, passed.digest.hexdigest(), now, members=members)
+        return SourceFile(0, path, passed.size_bytes, passed.hexdigest(self.key), now, members=members)
 
     def _add(self, source: SourceFile, descriptor: int, name: str) -> None:
         other = None if self.feed.is_same_content_loaded else self._same(source)

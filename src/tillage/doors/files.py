@@ -23,16 +23,21 @@ from tillage.doors.parquet_rows import read_parquet
 from tillage.doors.passing import whole_document
 from tillage.doors.refused import MisdescribedError, RefusedStreamError
 from tillage.doors.start import beginning
-from tillage.doors.stored import Shelf, hashed, hashing
+from tillage.doors.stored import Shelf, hashed, hashing, keyed
 from tillage.errors import FileRejectedError, SourceChangedError
 from tillage.ports.door import Arrivals, Hint, RecordBatch
 from tillage.ports.store import Known
 
+DigestKey = Callable[[Feed], bytes | None]
 _CHUNK_BYTES = 16 * 1024 * 1024  # of unpacked records in one batch: large enough for vectors, small against memory
 
 
 class FilesDoor:
-    """Reads the landing folders of the project in `root`."""
+    """Reads the landing folders of the project in `root`.
+
+    Args:
+        digest_key: By which digests of a feed's files and records are keyed; None: they are not.
+    """
 
     def __init__(
         self,
@@ -40,13 +45,15 @@ class FilesDoor:
         *,
         chunk_bytes: int = _CHUNK_BYTES,
         on_bytes: Callable[[int, int], None] = lambda *_: None,
+        digest_key: DigestKey = lambda _: None,
     ) -> None:
         self._root = root
         self._chunk_bytes = chunk_bytes
         self._on_bytes = on_bytes
+        self._digest_key = digest_key
 
     def arrivals(self, feed: Feed, known: Known) -> Arrivals:
-        return arrivals(self._root, feed, known)
+        return arrivals(self._root, feed, known, self._digest_key(feed))
 
     def unknown(self, feed: Feed, known: Known) -> list[str]:
         return unknown(self._root, feed, known)
@@ -87,8 +94,9 @@ class FilesDoor:
             yield _one(waiting)
 
     def document(self, feed: Feed, source: SourceFile) -> RecordBatch:
-        with Shelf(self._root, feed.folder) as shelf, _stream(shelf, source) as blocks:
-            return whole_document(blocks, source.source)
+        key = self._digest_key(feed)
+        with Shelf(self._root, feed.folder) as shelf, _stream(shelf, source, key) as blocks:
+            return _with_keyed(whole_document(blocks, source.source), key)
 
     def hint(self, feed: Feed, source: SourceFile, *, is_unread: bool, members: Collection[str]) -> Hint | None:
         start, is_whole = self._start(feed, source)
@@ -97,18 +105,26 @@ class FilesDoor:
 
     def _start(self, feed: Feed, source: SourceFile) -> tuple[bytes, bool]:
         """The beginning of the decoded stream, and whether that is all of it."""
-        with Shelf(self._root, feed.folder) as shelf, _stream(shelf, source, is_whole=False) as blocks:
+        with Shelf(self._root, feed.folder) as shelf, _stream(shelf, source, None, is_whole=False) as blocks:
             start, is_whole = beginning(blocks, hints.HINT_BYTES + 1)
         return bytes(start), is_whole
 
     def _records(
         self, shelf: Shelf, feed: Feed, source: SourceFile, max_record_bytes: int, members: Collection[str]
     ) -> Iterator[RecordBatch]:
+        key = self._digest_key(feed)
+        for batch in self._plain_records(shelf, feed, source, max_record_bytes, members):
+            yield _with_keyed(batch, key)
+
+    def _plain_records(
+        self, shelf: Shelf, feed: Feed, source: SourceFile, max_record_bytes: int, members: Collection[str]
+    ) -> Iterator[RecordBatch]:
+        key = self._digest_key(feed)
         if feed.format == "parquet":
-            yield from self._parquet_rows(shelf, source, max_record_bytes)
+            yield from self._parquet_rows(shelf, source, key, max_record_bytes)
             return
         feed, members = pinned(feed, source.form), _read(source, members)
-        with _stream(shelf, source) as blocks:
+        with _stream(shelf, source, key) as blocks:
             try:
                 yield from formats.read(
                     blocks,
@@ -123,12 +139,14 @@ class FilesDoor:
                 more = hints.more(feed, start, is_whole=is_whole, members=members)
                 raise MisdescribedError(f"{wrong}{more}") from None
 
-    def _parquet_rows(self, shelf: Shelf, source: SourceFile, max_record_bytes: int) -> Iterator[RecordBatch]:
+    def _parquet_rows(
+        self, shelf: Shelf, source: SourceFile, key: bytes | None, max_record_bytes: int
+    ) -> Iterator[RecordBatch]:
         """Parquet is read back and forth, so the file is hashed before, and must not have changed after."""
         with _named(source), shelf.file(source.path) as (descriptor, path):
             passed = hashed(descriptor)
             before = os.fstat(descriptor)
-            if passed.digest.hexdigest() != source.digest:
+            if passed.hexdigest(key) != source.digest:
                 raise _changed(source)
             if passed.size_bytes:
                 yield from read_parquet(
@@ -152,8 +170,17 @@ def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
+def _with_keyed(batch: RecordBatch, key: bytes | None) -> RecordBatch:
+    """The digests of records that were cut are keyed like those of files; there are few."""
+    digests = batch.column("digest")
+    if key is None or digests.null_count == len(digests):
+        return batch
+    made = [None if one is None else keyed(key, bytes.fromhex(one)) for one in digests.to_pylist()]
+    return batch.set_column(batch.schema.get_field_index("digest"), "digest", pa.array(made, digests.type))
+
+
 @contextmanager
-def _stream(shelf: Shelf, source: SourceFile, *, is_whole: bool = True) -> Iterator[Iterator[bytes]]:
+def _stream(shelf: Shelf, source: SourceFile, key: bytes | None, *, is_whole: bool = True) -> Iterator[Iterator[bytes]]:
     """The source's decoded stream; when the block has ended, the bytes are those that were planned.
 
     Raises:
@@ -166,7 +193,7 @@ def _stream(shelf: Shelf, source: SourceFile, *, is_whole: bool = True) -> Itera
         if is_whole:
             for _ in blocks:  # what a reader left is hashed too
                 pass
-    if is_whole and passed.digest.hexdigest() != source.digest:
+    if is_whole and passed.hexdigest(key) != source.digest:
         raise _changed(source)
 
 

@@ -32,14 +32,18 @@ _HELD = ".tillage-after"
 
 
 class LandedFiles:
-    """The landing folders of the project in `root`, and its archive."""
+    """The landing folders of the project in `root`, and its archive.
 
-    def __init__(self, root: Path, commits: Commits) -> None:
-        self._root, self._commits = root, commits
+    Args:
+        digest_key: As of `FilesDoor`.
+    """
+
+    def __init__(self, root: Path, commits: Commits, digest_key: Callable[[Feed], bytes | None]) -> None:
+        self._root, self._commits, self._digest_key = root, commits, digest_key
 
     def put_away(self, feed: Feed, sealed: Sealed) -> PutAway:
         folder = refuse_missing(self._root, feed)
-        putting = _Putting(self._root, feed, sealed, self._commits, folder.resolve())
+        putting = _Putting(self._root, feed, sealed, self._commits, folder.resolve(), self._digest_key(feed))
         for held in list(_held_below(folder, self._root)):
             putting.said_of(held.name, partial(putting.go_on, held))
         for candidate in candidates(self._root, feed)[0]:
@@ -74,6 +78,7 @@ class _Putting:
     sealed: Sealed
     commits: Commits
     inside: Path
+    key: bytes | None
     done: list[str] = field(default_factory=list)
     left_alone: list[LeftAlone] = field(default_factory=list)
     _names: Set[str] = frozenset()
@@ -129,7 +134,7 @@ class _Putting:
     def _keeps(self, name: str, descriptor: int) -> str | None:
         """None: all that is in the file is loaded. Otherwise why it stays, empty where there is nothing to say."""
         try:
-            sources, others = sources_in(self.feed, name, descriptor)
+            sources, others = sources_in(self.feed, name, descriptor, self.key)
         except RefusedStreamError:
             return ""
         if not sources or any((one.path, one.digest) not in self.sealed.sources for one in sources):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,11 +27,20 @@ class Hashing:
     digest: Any
     size_bytes: int = 0
 
+    def hexdigest(self, key: bytes | None) -> str:
+        """What tells these bytes from others: their SHA-256, or what only who has the key can make of that."""
+        return str(self.digest.hexdigest()) if key is None else keyed(key, self.digest.digest())
+
     def add(self, block: bytes) -> bytes:
         """Takes the next block, and hands it on."""
         self.digest.update(block)
         self.size_bytes += len(block)
         return block
+
+
+def keyed(key: bytes, digest: bytes) -> str:
+    """HMAC-SHA256 of a digest, in hex: of a file with few people in it, a digest alone would tell who they are."""
+    return hmac.digest(key, digest, hashlib.sha256).hex()
 
 
 def hashing() -> Hashing:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tillage.contracts.contract import Dataset, Merge
 from tillage.contracts.sql_text import text
 from tillage.contracts.types import CLOSE_TYPE, RECORD_TYPE
-from tillage.engines.judge import RECORD, decided
+from tillage.engines.judged import RECORD, decided
 from tillage.engines.reader import RECORDS
 from tillage.engines.slices import slices
 from tillage.engines.taking import WRITTEN

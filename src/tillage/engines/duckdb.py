@@ -47,6 +47,7 @@ from tillage.ports.engine import (
     View,
 )
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
+from tillage.ports.people import People
 
 _ZONE = "set timezone = 'UTC'"
 _TOO_LONG = "this took longer than it may and was ended; nothing was changed. Ask for less, or use the command"
@@ -131,9 +132,13 @@ class DuckEngine:
         return connection
 
     @contextmanager
-    def workspace(self, load_seq: int, check: Check, folders: Folders) -> Iterator[DuckWorkspace]:
+    def workspace(
+        self, load_seq: int, check: Check, folders: Folders, people: People | None
+    ) -> Iterator[DuckWorkspace]:
         with self.connect() as connection:
-            yield DuckWorkspace(connection, load_seq, check, self._datasets, folders, threads=self._threads)
+            yield DuckWorkspace(
+                connection, load_seq, check, self._datasets, folders, people=people, threads=self._threads
+            )
 
     def unasked_rules(self, contract: Contract) -> list[tuple[int, str]]:
         if not any(one.row_rules or one.dataset_rules or one.where for one in contract.datasets):
@@ -280,11 +285,11 @@ class DuckEngine:
         with self._look() as connection:
             return _added_up(connection, fold, [whole])
 
-    def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> tuple[Rows, list[Share]]:
+    def recomputed(self, fold: Fold, bronze: Sequence[BronzePart], people: People | None) -> tuple[Rows, list[Share]]:
         deltas = [self.full(fold, {})]  # no rows, and their types: before the first load there is nothing else
         shares: list[Share] = []
         for part in bronze:
-            with self.workspace(0, part.check, part.folders) as workspace:
+            with self.workspace(0, part.check, part.folders, people) as workspace:
                 shares += workspace.recall_standing(part)
                 delta = workspace.delta(fold)
                 if delta is not None:
@@ -363,8 +368,9 @@ class DuckEngine:
         with self._look() as connection:
             return without_bytes(connection, bronze, places)
 
-    def bronze_view(self, snapshot: Snapshot, last_load: int) -> View:
-        return View(visible_bronze_relation(snapshot, last_load), {})
+    def bronze_view(self, snapshot: Snapshot, last_load: int, *, without_bytes: bool = False) -> View:
+        rows = visible_bronze_relation(snapshot, last_load)
+        return View(f"select * exclude (raw, text, digest) from ({rows})" if without_bytes else rows, {})
 
     def table_names(self, sql: str) -> set[str]:
         with self._look() as connection:

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import duckdb
 
 from tillage.contracts.contract import Dataset, Merge
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import RECORD_TYPE, content, silver_columns
 from tillage.domain.verdict import Code, Verdict
+from tillage.engines.judged import PLACE, RECORD, decided, known
+from tillage.engines.people import PERSONAL, add_personal, own_columns
 from tillage.engines.reader import checked
 from tillage.engines.relations import current_relation, silver_relation
 from tillage.ports.engine import Silver
+from tillage.ports.people import People
 
-PLACE = ("_load_seq", "_source", "_ordinal", "_unit")
-"""Where a unit stands: the load that brought its record, the file, the line, the number inside the record."""
-RECORD = 'struct_pack("load" := _load_seq, source := _source, ordinal := _ordinal, "offset" := _offset, unit := _unit)'
 _PLACES = ", ".join(PLACE)
 _NOWHERE = "-1::bigint as _load_seq, -1 as _source, -1::bigint as _ordinal, -1::bigint as _unit"
 
 
-def decided(dataset: Dataset) -> str:
-    """The table of a dataset's units with their verdicts; `_closes` is the record of the version that one ends."""
-    return name("#decided:" + dataset.name)
-
-
-def known(dataset: Dataset) -> str:
-    """The table of the rows that stood in silver under a key of this load."""
-    return name("#known:" + dataset.name)
-
-
 def judge(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None, ended: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    silver: Silver | None,
+    people: People | None,
+    ended: str | None = None,
 ) -> None:
     """Makes the `decided` table from the `checked` one: the same rows and columns, a `_verdict` and `_closes` each.
 
-    What silver holds stands before all units of the load, and these in order of place. Of two that pass with one key
-    and the same content, the second is a duplicate. With other content it is a conflict; where the dataset merges, it
-    is a newer version, which closes the older one, or stale. What the table `ended` names by `_record` does not stand.
+    What silver holds, with what the vault has of it, stands before all units of the load, and these in order of place.
+    Of two that pass with one key and the same content, the second is a duplicate. With other content it is a conflict;
+    where the dataset merges, it is a newer version, which closes the older one, or stale. What the table `ended` names
+    by `_record` does not stand.
     """
     if dataset.key:
-        _find_known(connection, dataset, silver, ended)
+        _find_known(connection, dataset, silver, people, ended)
         _find_rows(connection, dataset)
         repeats = _kept_first(dataset) if dataset.merge is Merge.REJECT else _versions(dataset)
     else:
@@ -60,14 +57,19 @@ def judge(
 
 
 def _find_known(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver | None, ended: str | None
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    silver: Silver | None,
+    people: People | None,
+    ended: str | None,
 ) -> None:
     """Fills `#passing`, the units without a violation, and `known`."""
     keys = ", ".join(name(key) for key in dataset.key)
     own = ", ".join(name(column) for column, _ in silver_columns(dataset) if not column.startswith("_"))
     connection.execute(f"""
         create or replace temp view "#passing" as
-        select {own}, {_PLACES}, {RECORD} as _record from {checked(dataset)} where len(_codes) = 0
+        select {", ".join(own_columns(dataset))}, {_PLACES}, {RECORD} as _record
+        from {checked(dataset)} where len(_codes) = 0
     """)
     rows = f'select {own}, _record from "#passing" where false'
     if silver is not None and silver.snapshot.files:
@@ -77,6 +79,7 @@ def _find_known(
         if ended is not None:
             rows = f"{rows} where _record not in (select _record from {ended})"
     connection.execute(f"create or replace temp table {known(dataset)} as {rows}")
+    add_personal(connection, dataset, people, known(dataset))
 
 
 def _find_rows(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
@@ -89,12 +92,18 @@ def _find_rows(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     """)
 
 
+def _contents(dataset: Dataset, *relations: str) -> Iterator[tuple[str, ...]]:
+    """What makes two units equal, of each relation."""
+    for column in dataset.kept_columns:
+        yield tuple(content(column, relation) for relation in relations)
+    if dataset.personal_columns:
+        yield tuple(f"{relation}.{PERSONAL}" for relation in relations)
+
+
 def _kept_first(dataset: Dataset) -> str:
     """SELECT of what becomes of each unit whose key stands already: the first stays."""
     keys = ", ".join(name(key) for key in dataset.key)
-    equal = " and ".join(
-        f"{content(column, 's')} is not distinct from {content(column, 'c')}" for column in dataset.columns
-    )
+    equal = " and ".join(f"{one} is not distinct from {other}" for one, other in _contents(dataset, "s", "c"))
     # Only keys that occur more than once need a second look; most do not.
     return f"""
         with repeated as (
@@ -115,7 +124,7 @@ def _versions(dataset: Dataset) -> str:
     does not undo what came after it.
     """
     keys = ", ".join(name(key) for key in dataset.key)
-    fields = ", ".join(f"{name(column.name)} := {content(column, 'r')}" for column in dataset.columns)
+    fields = ", ".join(f'"{place}" := {value}' for place, (value,) in enumerate(_contents(dataset, "r")))
     before = f"over (partition by {keys} order by {_PLACES} rows between unbounded preceding and 1 preceding)"
     if dataset.version:
         version = name(dataset.version)

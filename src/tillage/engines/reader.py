@@ -21,7 +21,7 @@ from tillage.contracts.compiler.shape import NOTE, ROWS
 from tillage.contracts.compiler.suspect import structure
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.types import silver_columns
+from tillage.contracts.types import checked_columns
 from tillage.domain.verdict import Code
 from tillage.engines.batches import Batches
 from tillage.engines.units import Units
@@ -211,7 +211,7 @@ def _distinct(dataset: Dataset) -> str:
     """SELECT of the units of a dataset without those that an earlier one of the same file equals; of broken ones nobody
     can tell.
     """
-    own = [name(column) for column, _ in silver_columns(dataset) if not column.startswith("_")]
+    own = [name(column) for column, _ in checked_columns(dataset)]
     broken = "if(len(_codes) > 0, struct_pack(a := _ordinal, b := _unit), null)"
     same = ", ".join(["_load_seq", "_source", *own, broken])
     order = "order by _ordinal, _unit"

@@ -12,7 +12,8 @@ from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import empty_relation, silver_columns, stored
 from tillage.domain.conservation import Counts
 from tillage.domain.verdict import Verdict
-from tillage.engines.judge import RECORD, decided
+from tillage.engines.judged import RECORD, decided
+from tillage.engines.people import PERSONAL
 from tillage.engines.reader import RECORDS, checked
 from tillage.engines.recall import brought_relation, recalled_relation
 from tillage.engines.relations import bronze_relation, current_relation, silver_relation
@@ -114,6 +115,7 @@ def _keep_changed(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Lo
             for column, kind in silver_columns(dataset)
             if not column.startswith("_")
         ]
+        + ([f"c.{PERSONAL} is not distinct from s.{PERSONAL}"] if dataset.personal_columns else [])
     )
     connection.execute(f"""
         create or replace table "#found" as

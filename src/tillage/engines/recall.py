@@ -14,7 +14,7 @@ from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.sql_text import text
 from tillage.contracts.types import RECORD_TYPE
 from tillage.domain.verdict import Verdict
-from tillage.engines.judge import PLACE, decided
+from tillage.engines.judged import PLACE, decided
 from tillage.engines.reader import checked
 from tillage.engines.relations import bronze_relation, visible_bronze_relation
 from tillage.ports.lake import Snapshot

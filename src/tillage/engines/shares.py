@@ -14,7 +14,7 @@ from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import control_amount, silver_columns
 from tillage.domain.conservation import Minor
 from tillage.domain.verdict import Verdict
-from tillage.engines.judge import PLACE, decided
+from tillage.engines.judged import PLACE, decided
 from tillage.engines.relations import silver_relation
 from tillage.ports.engine import Share, Silver
 

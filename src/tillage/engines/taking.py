@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.sql_text import text
-from tillage.engines.judge import decided
+from tillage.engines.judged import decided
 from tillage.engines.reader import RECORDS, checked
 from tillage.engines.recall import brought_relation
 from tillage.ports.door import RecordBatch

@@ -15,7 +15,9 @@ from tillage.domain.verdict import Verdict
 from tillage.engines.broken import broken_rules
 from tillage.engines.bronze import bronze_rows
 from tillage.engines.counting import QUARANTINED_SQL, counted
-from tillage.engines.judge import RECORD, decided, judge, known
+from tillage.engines.judge import judge
+from tillage.engines.judged import RECORD, closing, decided, known
+from tillage.engines.people import add_personal, people_rows, pseudonymise
 from tillage.engines.reader import RECORDS, Reader
 from tillage.engines.rebuilding import (
     find_retaken,
@@ -44,6 +46,7 @@ from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import BrokenRule, BronzePart, Folders, LookedAt, Patched, Share, Silver, Sums
 from tillage.ports.lake import Rows, Snapshot
+from tillage.ports.people import People, PeopleRows
 
 _FETCH_ROWS = 50_000
 _WRITTEN_ROWS = 8_192  # by default a million rows would be held at once
@@ -62,6 +65,7 @@ class DuckWorkspace:
         project: Mapping[str, Dataset],
         folders: Folders,
         *,
+        people: People | None,
         threads: int,
     ) -> None:
         self._connection = connection
@@ -69,6 +73,9 @@ class DuckWorkspace:
         self._load_seq = load_seq
         self._check = check
         self._datasets = check.contract.datasets
+        if check.contract.has_people and people is None:
+            raise ValueError(f"feed {check.contract.feed} is about people, and nobody knows them")
+        self._people = people if check.contract.has_people else None
         self._reader = Reader(connection, check, folders, threads)
         self._is_replay = False
         self._is_rebuild = False
@@ -84,7 +91,7 @@ class DuckWorkspace:
         self._reader.read(batches, self._load_seq)
         for source in self._reader.broken_documents():
             self._reader.replace(source, document(source), self._load_seq)
-        self._reader.finish()
+        self._finish_reading()
         self._judge(silver, RECORDS)
 
     def take_up(self, bronze: Snapshot, waiting: Rows, silver: Mapping[str, Silver], patched: Patched | None) -> None:
@@ -92,12 +99,18 @@ class DuckWorkspace:
         start_taking(self._connection, waiting)
         self._reader.start(is_trusting=False)
         self._reader.read(taken_batches(self._connection, bronze, self._check.contract, patched))
-        self._reader.finish()
+        self._finish_reading()
         self._judge(silver, keep_waiting(self._connection, self._datasets))
+
+    def _finish_reading(self) -> None:
+        """What is checked has no people in it afterwards."""
+        self._reader.finish()
+        if self._people is not None:
+            pseudonymise(self._connection, self._datasets, self._people)
 
     def _judge(self, silver: Mapping[str, Silver], records: str) -> None:
         for dataset in self._datasets:
-            judge(self._connection, dataset, silver.get(dataset.name))
+            judge(self._connection, dataset, silver.get(dataset.name), self._people)
         # An unreadable record counts once, as a unit of the first dataset whose amount nobody can count.
         self._connection.execute(f"""
             insert into {decided(self._datasets[0])} by name
@@ -122,12 +135,13 @@ class DuckWorkspace:
         for dataset in self._datasets:
             seen = silver.get(dataset.name)
             find_standing(self._connection, dataset, seen, brought_by=brought_by, patched=patched, bytes_of=bytes_of)
+            add_personal(self._connection, dataset, self._people, standing(dataset))
         self._reader.start(is_trusting=bytes_of is None)
         self._reader.read(standing_batches(self._connection, bronze, self._check.contract, bytes_of))
-        self._reader.finish()
+        self._finish_reading()
         looked_at = keep_changed(self._connection, self._datasets)
         for dataset in self._datasets:
-            judge(self._connection, dataset, silver.get(dataset.name), standing(dataset))
+            judge(self._connection, dataset, silver.get(dataset.name), self._people, standing(dataset))
         find_rewritten(self._connection, bronze, self._datasets, bytes_of)
         self._end_rebuild(bronze)
         return looked_at
@@ -173,7 +187,7 @@ class DuckWorkspace:
         recalled = recalled_relation(bronze, wanted, self._check.contract, is_replay=self._is_replay)
         found = self._connection.cursor().sql(recalled)
         self._reader.read(found.to_arrow_reader(_FETCH_ROWS))
-        self._reader.finish()
+        self._finish_reading()
         recall_verdicts(self._connection, bronze, wanted, self._datasets)
 
     def recall_standing(self, part: BronzePart) -> list[Share]:
@@ -194,7 +208,7 @@ class DuckWorkspace:
             ended = f"select (_load, _record) from ({ended_relation(part.snapshot, part.last_load, dataset)})"
             self._connection.execute(f"""
                 delete from {decided(dataset)} where ({judged}, {RECORD}) in ({ended});
-                create or replace temp table {_closing(dataset)} as from ({empty_relation(dataset)})
+                create or replace temp table {closing(dataset)} as from ({empty_relation(dataset)})
             """)
 
     def _find_closed(self, dataset: Dataset, silver: Silver | None, ended: str | None = None) -> None:
@@ -226,7 +240,7 @@ class DuckWorkspace:
                 where _record in ({closes})
                 {f"union all {stood}" if stood else ""}
             """
-        self._connection.execute(f"create or replace temp table {_closing(dataset)} as {rows}")
+        self._connection.execute(f"create or replace temp table {closing(dataset)} as {rows}")
 
     def broken_rules(self, silver: Mapping[str, Silver]) -> list[BrokenRule]:
         return [
@@ -273,7 +287,7 @@ class DuckWorkspace:
         opened += f" from {decided(dataset)} where {_ACCEPTED}"
         if dataset.merge is Merge.REJECT and not self._is_rebuild:
             return opened
-        return f"{opened} union all select {own}, -1::tinyint as _sign, {load}, _record from {_closing(dataset)}"
+        return f"{opened} union all select {own}, -1::tinyint as _sign, {load}, _record from {closing(dataset)}"
 
     def units(self, dataset: str) -> Rows:
         mine = self._check.contract.dataset(dataset)
@@ -286,7 +300,7 @@ class DuckWorkspace:
 
     def counts(self) -> dict[str, Counts]:
         found = {
-            dataset.name: counted(self._connection, dataset, decided(dataset), taken=TAKEN, closed=_closing(dataset))
+            dataset.name: counted(self._connection, dataset, decided(dataset), taken=TAKEN, closed=closing(dataset))
             for dataset in self._datasets
         }
         if self._is_rebuild:
@@ -326,6 +340,11 @@ class DuckWorkspace:
             )
         ).to_arrow_table()
 
+    def people_rows(self) -> PeopleRows | None:
+        if self._people is None:
+            return None
+        return people_rows(self._connection, self._datasets, is_rebuild=self._is_rebuild)
+
     def delta(self, fold: Fold) -> Rows | None:
         mine = {dataset.name: dataset for dataset in self._datasets}
         if not mine.keys() & set(fold.datasets):
@@ -352,7 +371,3 @@ _ACCEPTED = f"_verdict = {text(Verdict.ACCEPTED)}"
 
 def _own(dataset: Dataset) -> list[str]:
     return [name(column) for column, _ in silver_columns(dataset) if not column.startswith("_")]
-
-
-def _closing(dataset: Dataset) -> str:
-    return name("#closing:" + dataset.name)

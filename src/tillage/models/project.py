@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from sqlglot import exp
@@ -16,6 +16,7 @@ from tillage.models.fold import Fold, description_of, parse, plain, read_fold
 from tillage.models.lineage import relation_of
 from tillage.models.obstacle import obstacle
 from tillage.models.output import Output
+from tillage.models.people import Subjects, follow_people, people_of_dataset, subjects_in
 from tillage.models.row_by_row import origins, source_of_view, store_sql
 from tillage.models.rows import NoFoldError
 from tillage.models.scope import ANY, BY, Relation, relation_of_dataset
@@ -29,6 +30,8 @@ class Models:
 
     folds: Mapping[str, Fold]
     derived: Mapping[str, Derived]
+    subjects: Mapping[str, Subjects] = field(default_factory=dict)
+    """By model, which of its columns hold subject keys; a model that nobody can follow for that is missing."""
 
     def outputs(self) -> dict[str, tuple[Output, ...]]:
         """By model, its columns."""
@@ -56,6 +59,7 @@ class Models:
         return Models(
             {name: fold for name, fold in self.folds.items() if name in wanted},
             {name: model for name, model in self.derived.items() if name in wanted},
+            self.subjects,
         )
 
     def row_by(self, model: str, column: str) -> tuple[str, str] | None:
@@ -69,6 +73,10 @@ class Models:
         if found.kind is ModelKind.TABLE:
             return model, column
         return self.row_by(found.reads[0], found.origins[column]) if column in found.origins else None
+
+    def subject_of(self, model: str, column: str) -> str | None:
+        """The kind of people whose subject keys a column holds; None: it holds none."""
+        return self.subjects.get(model, {}).get(column)
 
     def datasets_of(self, name: str) -> set[str]:
         """The datasets that a model is made of, by whatever models in between."""
@@ -101,6 +109,7 @@ def read_each(texts: Mapping[str, str], datasets: Mapping[str, Dataset]) -> tupl
         except ModelError as error:
             wrong[name] = error
     relations = {name: relation_of_dataset(dataset) for name, dataset in datasets.items()}
+    people = {name: people_of_dataset(dataset) for name, dataset in datasets.items()}
     folds: dict[str, Fold] = {}
     derived: dict[str, Derived] = {}
     try:
@@ -122,7 +131,12 @@ def read_each(texts: Mapping[str, str], datasets: Mapping[str, Dataset]) -> tupl
         else:
             derived[name] = model
         relations[name] = _of_model(model)
-    return Models(folds, derived), wrong
+        if followed := follow_people(name, plain(trees[name]), people):
+            people[name] = followed
+    subjects = {
+        name: subjects_in(people[name], one.outputs) for name, one in (folds | derived).items() if name in people
+    }
+    return Models(folds, derived, subjects), wrong
 
 
 def _of_model(model: Fold | Derived) -> Relation:

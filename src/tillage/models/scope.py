@@ -109,14 +109,16 @@ def path_of(node: exp.Expr) -> list[str]:
 
 def relation_of_dataset(dataset: Dataset) -> Relation:
     """The columns of `dataset`, under no alias yet."""
-    lists = {column.name: _raw_elements(column) for column in dataset.columns if column.kind is Kind.LIST}
-    return Relation(dict(_fields(dataset.columns)), lists)
+    columns = dataset.kept_columns
+    lists = {column.name: _raw_elements(column) for column in columns if column.kind is Kind.LIST}
+    return Relation(dict(_fields(columns)), lists)
 
 
 def scope_of_dataset(dataset: Dataset, alias: str) -> tuple[Columns, dict[str, Columns]]:
     """Currencies of the columns of `dataset`, read under `alias`, and of the elements of its lists."""
-    own = dict(_fields(dataset.columns))
-    lists = {column.name: _elements(column, own, alias) for column in dataset.columns if column.kind is Kind.LIST}
+    columns = dataset.kept_columns
+    own = dict(_fields(columns))
+    lists = {column.name: _elements(column, own, alias) for column in columns if column.kind is Kind.LIST}
     return placed(own, alias), lists
 
 

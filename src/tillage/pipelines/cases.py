@@ -11,10 +11,13 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from tillage.contracts.cases.file import Case, CaseFeed, Expected, Given
 from tillage.contracts.cases.rows import CODES, FILE, LINE, WARNINGS, Table, dataset_table, model_table
 from tillage.contracts.project import Feed
 from tillage.domain.load import SourceFile
+from tillage.domain.people import IndexKey
 from tillage.errors import OperatorError, TillageError
 from tillage.models.project import Models
 from tillage.models.scope import is_by_column
@@ -144,11 +147,24 @@ def _decided(bench: Bench, name: str, given: Sequence[Given], stack: ExitStack) 
     door = stack.enter_context(bench.laid(feed, given))
     sources = _sources(door, feed, given)
     folders = {(_LOAD, source.source): json.loads(source.members) for source in sources if source.members}
-    workspace = stack.enter_context(bench.engine.workspace(_LOAD, check, folders))
+    workspace = stack.enter_context(bench.engine.workspace(_LOAD, check, folders, _Openly()))
     limit_bytes = check.contract.max_record_bytes
     batches = door.read(feed, sources, max_record_bytes=limit_bytes, members=read_members(check))
     workspace.decide(batches, {}, lambda source: door.document(feed, sources[source]))
     return _Decided(workspace, {one.source: one.path.removeprefix(f"{feed.folder}/") for one in sources})
+
+
+class _Openly:
+    """People as a test names them: each id is its own subject key, and nobody was there before."""
+
+    def index_key(self) -> IndexKey:
+        return IndexKey(bytes(32))
+
+    def subject_keys(self, ids: Rows) -> Rows:
+        return pa.table({"subject": ids["subject"], "natural_id": ids["natural_id"], "subject_key": ids["natural_id"]})
+
+    def personal(self, dataset: str, places: Rows) -> Rows:  # noqa: ARG002
+        return places.slice(0, 0).append_column("personal", pa.array([], pa.string()))
 
 
 def _sources(door: Door, feed: Feed, given: Sequence[Given]) -> tuple[SourceFile, ...]:

@@ -183,9 +183,9 @@ def _explain(
 ) -> Explanation:
     if fold.name not in house.folds.digests():
         raise UnknownKeyError(f"model {fold.name} has no table yet; run: tillage run")
-    key, served = _served(house, route, key)
+    key, kept_key, served = _served(house, route, key)
     silver = {name: house.visible(name, published) for name in fold.datasets}
-    rows = house.engine.explained(fold, silver, route.key_column, key, most=most)
+    rows = house.engine.explained(fold, silver, route.key_column, kept_key, most=most)
     if most is not None and len(rows) > most:
         raise TooManyLinesError(f"{route.path}: this is made of more than {most:,} lines; the command lists them all")
     paths = {load: house.ledger.paths(load) for load in {row["_record"]["load"] for row in rows}}
@@ -247,12 +247,17 @@ def _rates(dataset: Dataset, row: Mapping[str, Any]) -> dict[str, int]:
     return {name: int(rate) for name, rate in found.items() if rate is not None}
 
 
-def _served(house: House, route: Route, key: str) -> tuple[str, dict[str, Any]]:
-    """The row under a key that is spelled as it is stored, as in an address, or as JSON spells a time."""
+def _served(house: House, route: Route, key: str) -> tuple[str, str, dict[str, Any]]:
+    """The key as it was asked for and as it is stored, and its row. It may be spelled as it is stored, as in an
+    address, or as JSON spells a time; of a person it is the natural id, or the subject key.
+    """
+    subject = house.models.subject_of(route.model, route.key_column)
     for spelling in _spellings(key):
-        row = house.folds.row(route.model, route.key_column, spelling)
+        known = house.vault.subject_key(subject, spelling) if subject and house.vault else None
+        kept = known or spelling
+        row = house.folds.row(route.model, route.key_column, kept)
         if row is not None:
-            return spelling, row
+            return spelling, kept, row | ({route.key_column: spelling} if known else {})
     raise UnknownKeyError(f"{route.path}: nothing is known under this key, up to now")
 
 

@@ -20,6 +20,7 @@ from tillage.ports.engine import Engine, Folders, Silver
 from tillage.ports.export import ExportEngine, Snapshots
 from tillage.ports.lake import Lake, LakeTable
 from tillage.ports.landed import Landed
+from tillage.ports.people import People, Vault
 from tillage.ports.places import Place
 from tillage.ports.store import Folds, Gold, Leases, Ledger, Tables
 
@@ -46,6 +47,8 @@ class House:
     engine: Engine
     leases: Leases
     ledger: Ledger
+    vault: Vault | None
+    """None where no contract is about people."""
     clients: Clients
     folds: Folds
     tables: Tables
@@ -61,6 +64,10 @@ class House:
     """The store's clock, which also says when loads were sealed."""
     places: Callable[[Feed], tuple[Place, ...]]
     """Where what came of a feed lies, from its files to the rows of models."""
+
+    def people(self, *, is_trial: bool) -> People | None:
+        """Those of the vault; a trial adds nobody."""
+        return self.vault.looking() if self.vault and is_trial else self.vault
 
     def dataset(self, name: str) -> tuple[str, Dataset]:
         """The feed and the dataset of that name, which must exist."""

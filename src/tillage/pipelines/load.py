@@ -82,7 +82,7 @@ def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], 
     """
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
     silver = silver_before(house, load, check.contract.datasets)
-    with house.engine.workspace(load.load_seq, check, house.folders(load)) as workspace:
+    with house.engine.workspace(load.load_seq, check, house.folders(load), house.vault) as workspace:
         house.say(f"load {load.load_seq}: reading {len(load.sources)} files of feed {load.feed}")
         try:
             workspace.decide(_records(house, load, check), silver, partial(_document, house, load))
@@ -187,7 +187,7 @@ def _finished(house: House, load: Load, lease: Lease) -> dict[str, Counts] | Non
     folders = house.folders(load) if load.kind is LoadKind.READ else house.folders_of(load.feed)
     # Once the load is published, what it took up waits no longer: only its counts and its seal are still to come.
     waiting = house.ledger.waiting(load.feed, Waiting()) if is_replay else None
-    with house.engine.workspace(load.load_seq, check, folders) as workspace:
+    with house.engine.workspace(load.load_seq, check, folders, house.vault) as workspace:
         silver = silver_before(house, load, datasets)
         if load.kind is LoadKind.REBUILD:
             workspace.recall_rebuilt(bronze, load.load_seq, silver)
@@ -223,6 +223,7 @@ def repeat(
             counts=counts,
             taken=workspace.taken_rows(),
             quarantine=workspace.quarantine_rows(),
+            people=workspace.people_rows(),
             folds=_changes(house, workspace),
             digests={fold.name: fold.digest for fold in house.models.folds.values()},
         )
@@ -259,6 +260,7 @@ def _prove(house: House, load: Load, datasets: Sequence[Dataset], verdicts: Mapp
     """
     published = house.ledger.counts(load.load_seq)
     quarantined = house.ledger.quarantine_counts(load.load_seq)
+    vaulted = house.vault.counts(load.load_seq) if house.vault else {}
     for dataset in datasets:
         counts = verdicts[dataset.name]
         snapshot = house.silver_table(load.feed, dataset).snapshot()
@@ -272,6 +274,8 @@ def _prove(house: House, load: Load, datasets: Sequence[Dataset], verdicts: Mapp
                 (counts.quarantined_rows, counts.quarantined_minor),
             ),
         }
+        if dataset.personal_columns:
+            stages["the vault"] = (vaulted.get(dataset.name, 0), None), (counts.accepted_rows, None)
         for stage, ((rows, minor), (wanted_rows, wanted_minor)) in stages.items():
             if rows != wanted_rows or not is_zero(added([minor, negated(wanted_minor)])):
                 raise LawBrokenError(

@@ -113,11 +113,21 @@ def check_routes(house: House) -> None:
                     f"tillage.yaml: {route.path} answers {answer} from column '{column}' of {route.model}; "
                     f"its columns are: {', '.join(columns)}"
                 )
+        if route.model not in house.models.subjects and _is_about_people(house, route.model):
+            raise ModelError(
+                f"tillage.yaml: {route.path} selects by '{route.key_column}' of {route.model}, and it cannot be told "
+                f"whether those are ids of people: in models/{route.model}.sql an id meets other values, or goes into "
+                "a function; pass ids on as they are"
+            )
         if house.models.row_by(route.model, route.key_column) is None:
             keys = ", ".join(output.name for output in outputs if output.is_key) or "that of the model that it shows"
             raise ModelError(
                 f"tillage.yaml: {route.path} must select by the whole key of {route.model}, which is: {keys}"
             )
+
+
+def _is_about_people(house: House, model: str) -> bool:
+    return any(house.dataset(dataset)[1].subject_columns for dataset in house.models.datasets_of(model))
 
 
 def served_now(house: House) -> dict[str, Any]:

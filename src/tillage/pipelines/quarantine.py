@@ -213,7 +213,8 @@ def _judged(
     feed, datasets = contract.feed.name, contract.check.contract.datasets
     silver = silver_before(house, load, datasets)
     bronze = house.lake.bronze(feed)
-    with house.engine.workspace(load.load_seq, contract.check, house.folders_of(feed)) as workspace:
+    people = house.people(is_trial=lease is None)
+    with house.engine.workspace(load.load_seq, contract.check, house.folders_of(feed), people) as workspace:
         workspace.take_up(bronze.snapshot(), waiting, silver, patch.changed if patch else None)
         _refuse_broken_rules(house, load, workspace, silver, lease)
         if lease is None:

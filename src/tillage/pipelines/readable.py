@@ -1,4 +1,7 @@
-"""Tables of the lake under the names by which people read them, as they are up to the last published loads."""
+"""Tables of the lake under the names by which people read them, as they are up to the last published loads.
+
+Of feeds about people the bytes of records are not among them: where they stand is.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ def lake_view(house: House, schema: str, name: str, published: Mapping[str, int]
     """One of `lake_names`; what lies in the store is read now, what lies in the lake when the view is."""
     match schema:
         case "bronze":
-            return house.engine.bronze_view(house.lake.bronze(name).snapshot(), published.get(name, 0))
+            has_people = house.feeds[name].check.contract.has_people
+            snapshot = house.lake.bronze(name).snapshot()
+            return house.engine.bronze_view(snapshot, published.get(name, 0), without_bytes=has_people)
         case "silver":
             return View(house.engine.standing(name, house.visible(name, published)), {})
         case "history":
@@ -51,5 +56,7 @@ def _quarantine(house: House, dataset: str, published: Mapping[str, int]) -> Vie
     units = house.ledger.quarantine_rows(dataset)
     table = f"{KEPT}.quarantined_{dataset}"
     with_bytes = f"from {table} as q join ({bronze.sql}) as b using (load_seq, source, ordinal)"
-    columns = 'q.load_seq, q.file, q.ordinal as line, q."offset", q.unit, q.codes, q.control_minor, b.raw'
+    columns = 'q.load_seq, q.file, q.ordinal as line, q."offset", q.unit, q.codes, q.control_minor'
+    if not house.feeds[feed].check.contract.has_people:  # else the bytes are in the file, at that line
+        columns += ", b.raw"
     return View(f"select {columns} {with_bytes}", {table: units})

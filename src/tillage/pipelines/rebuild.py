@@ -171,7 +171,8 @@ def _rebuild(house: House, contract: FeedContract, lease: Lease | None, report: 
     trial = Load(house.ledger.last_number() + 1, feed, LoadState.OPEN, digest)
     silver = silver_before(house, trial, datasets)
     bronze = house.lake.bronze(feed)
-    with house.engine.workspace(trial.load_seq, contract.check, house.folders_of(feed)) as workspace:
+    people = house.people(is_trial=lease is None)
+    with house.engine.workspace(trial.load_seq, contract.check, house.folders_of(feed), people) as workspace:
         house.say(f"feed {feed}: judging anew what stands{_of_patched(scope)}")
         looked_at = workspace.rebuild(
             bronze.snapshot(),

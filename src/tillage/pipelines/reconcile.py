@@ -55,7 +55,7 @@ def reconcile(house: House) -> list[Reconciled]:
 def _one(house: House, fold: Fold, published: Mapping[str, int]) -> Reconciled:
     feeds = {house.dataset(dataset)[0] for dataset in fold.datasets}
     parts = [part for feed in sorted(feeds) for part in _parts(house, fold, feed, published)]
-    recomputed, shares = house.engine.recomputed(fold, parts)
+    recomputed, shares = house.engine.recomputed(fold, parts, house.people(is_trial=True))
     comparison = house.engine.compared(fold, house.folds.state(fold.name), recomputed)
     currencies = {output.name: output.currency for output in fold.sums}
     controls = {name: house.dataset(name)[1].currency for name in fold.datasets}

@@ -18,6 +18,7 @@ from tillage.models.portable.find import Unportable
 from tillage.models.project import Models
 from tillage.ports.door import RecordBatch
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
+from tillage.ports.people import People, PeopleRows
 
 Figure = int | Decimal | None
 """A sum: whole (counts, minor units), or with the decimals of a column without currency."""
@@ -260,6 +261,10 @@ class Workspace(Protocol):
         """
         ...
 
+    def people_rows(self) -> PeopleRows | None:
+        """What this load changes in the vault; None where its contract is about nobody."""
+        ...
+
     def delta(self, fold: Fold) -> Rows | None:
         """The fold's change by this load, as `Fold.delta_sql` says; None if it reads none of the feed's datasets."""
         ...
@@ -276,8 +281,14 @@ class Engine(Protocol):
         """Ends what is computed now, and all that would be computed later, with a TimeLimitError; from any thread."""
         ...
 
-    def workspace(self, load_seq: int, check: Check, folders: Folders) -> AbstractContextManager[Workspace]:
-        """Room for one load; what is in it is gone on leaving."""
+    def workspace(
+        self, load_seq: int, check: Check, folders: Folders, people: People | None
+    ) -> AbstractContextManager[Workspace]:
+        """Room for one load; what is in it is gone on leaving.
+
+        Args:
+            people: None only for a contract that is about nobody.
+        """
         ...
 
     def unasked_rules(self, contract: Contract) -> list[tuple[int, str]]:
@@ -370,7 +381,7 @@ class Engine(Protocol):
         """As `full`, as readers see it."""
         ...
 
-    def recomputed(self, fold: Fold, bronze: Sequence[BronzePart]) -> tuple[Rows, list[Share]]:
+    def recomputed(self, fold: Fold, bronze: Sequence[BronzePart], people: People | None) -> tuple[Rows, list[Share]]:
         """The visible state from the raw bytes in bronze, checked anew: shares no write with the kept state. Units
         whose bytes are forgotten are taken from silver, and held against the amounts that bronze keeps of them.
         """
@@ -434,8 +445,8 @@ class Engine(Protocol):
         """
         ...
 
-    def bronze_view(self, snapshot: Snapshot, last_load: int) -> View:
-        """The raw records of a feed up to a load."""
+    def bronze_view(self, snapshot: Snapshot, last_load: int, *, without_bytes: bool = False) -> View:
+        """The raw records of a feed up to a load; only where they stand and what they are, if `without_bytes`."""
         ...
 
     def table_names(self, sql: str) -> set[str]:

@@ -13,6 +13,7 @@ from tillage.domain.load import Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.models.derived import Derived, ModelKind
 from tillage.models.fold import Fold, Output
 from tillage.ports.lake import ColumnTypes, Rows
+from tillage.ports.people import PeopleRows
 
 PublishedFold = tuple[Fold, Rows]
 """A fold and its change by one load."""
@@ -340,11 +341,12 @@ class Ledger(Protocol):
         counts: Mapping[str, Counts],
         taken: Rows,
         quarantine: Rows,
+        people: PeopleRows | None,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
     ) -> None:
-        """Counts, quarantine index, all fold changes and the receipt: all or nothing, and once. What was `taken` waits
-        no longer; what is in `quarantine` waits from now on.
+        """Counts, quarantine index, rows of the vault, all fold changes and the receipt: all or nothing, and once. What
+        was `taken` waits no longer; what is in `quarantine` waits from now on.
 
         Raises:
             ModelsChangedError: the states are not of the models in `digests` (all models by name): nothing was written.

@@ -56,7 +56,7 @@ def dataset_table(dataset: Dataset) -> Table:
         without.add("control_currency")
     return Table(
         dataset.name,
-        _fields(dataset.columns),
+        _fields(dataset.kept_columns),
         unit_names=tuple(name for name in UNIT_NAMES if name not in without),
         codes=tuple(map(str, codes)),
         rules=rules,

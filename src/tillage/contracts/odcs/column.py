@@ -14,18 +14,19 @@ from tillage.contracts.odcs.applied import check_applied, check_element, check_i
 from tillage.contracts.odcs.limits import read_limits
 from tillage.contracts.odcs.money import read_money, read_vat
 from tillage.contracts.odcs.number_format import read_number_format
+from tillage.contracts.odcs.people import read_person
 from tillage.contracts.odcs.terms import Terms, column_name, only, own_terms, yes_or_no
 
 COLUMN_KEYS = {
     *("name", "physicalName", "physicalType", "logicalType", "logicalTypeOptions", "primaryKey", "primaryKeyPosition"),
     *("required", "items", "properties", "customProperties", "description", "businessName", "examples", "tags"),
-    *("semanticType", "id", "authoritativeDefinitions", "criticalDataElement", "enum", "quality"),
+    *("semanticType", "id", "authoritativeDefinitions", "criticalDataElement", "enum", "quality", "classification"),
 }
 ITEMS_KEYS = {"logicalType", "properties", "description", "name", "required", "logicalTypeOptions", "enum"}
 ITEMS_KEYS |= {"customProperties"}
 COLUMN_TERMS = {
     *("tillage.aliases", "tillage.nullValues", "tillage.money", "tillage.vat", "tillage.control", "tillage.amount"),
-    *("tillage.map", "tillage.eventTime", "tillage.numberFormat"),
+    *("tillage.map", "tillage.eventTime", "tillage.numberFormat", "tillage.subject", "tillage.aliasOf"),
 }
 MAP_NAMES = {"column", "values", "default"}
 KINDS = {kind.value: kind for kind in Kind}
@@ -61,6 +62,7 @@ def read_column(
     else:
         paths = _sources(document, path, item, terms, is_inside_list=is_inside_list)
     date_format, time_zone, has_offset = _format(document, path, kind, item)
+    person = read_person(document, path, item, terms, kind=kind, is_inside=is_inside)
     items, is_scalar_list = _items(document, path, item, kind, is_inside_list=is_inside_list)
     return Column(
         name=name,
@@ -80,6 +82,9 @@ def read_column(
         if "tillage.vat" in terms
         else None,
         is_event_time=_is_event_time(document, kind, terms, is_inside_list=is_inside_list),
+        is_personal=person.is_personal,
+        subject=person.subject,
+        alias_of=person.alias_of,
         is_control=yes_or_no(document, terms, "tillage.control") and money is not None,
         amount=_amount(document, money, terms),
         class_map=_class_map(document, kind, terms),

@@ -12,6 +12,7 @@ from tillage.contracts.contract import Column, Dataset, Kind, Merge, RowRule
 from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.column import read_column
 from tillage.contracts.odcs.merge import with_merge
+from tillage.contracts.odcs.people import check_people, check_rules_of_people
 from tillage.contracts.odcs.references import every_column, with_references
 from tillage.contracts.odcs.rules import read_rules
 from tillage.contracts.odcs.terms import Terms, column_name, only, own_terms, yes_or_no
@@ -56,6 +57,7 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
     if len(marked) > 1:
         document.lint(path, f"tillage.eventTime stands at {', '.join(marked)}; a unit happens at one time: keep one")
     dataset = with_references(document, (*path, "properties"), dataset)
+    check_people(document, (*path, "properties"), dataset)
     columns = dataset.columns
     names = {field for column in columns for field, _, _ in stored(column)}
     if "tillage.where" in terms:
@@ -63,6 +65,7 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
         dataset = replace(dataset, where=_where(document, terms, asked, columns))
     row_rules, dataset_rules = read_rules(document, path, item, dataset, names)
     dataset = with_merge(document, terms, dataset)
+    check_rules_of_people(document, path, item, dataset)
     if dataset.merge is not Merge.REJECT and dataset.version is None:
         notes.append(f"dataset '{name}' has no tillage.version: the version that came later stands, whichever is newer")
     notes.extend(

@@ -185,6 +185,8 @@ def _column(where: str, old: Column, new: Column) -> Iterator[Change]:
 def _marks(where: str, old: Column, new: Column) -> Iterator[Change]:
     if old.is_event_time != new.is_event_time:
         yield Change(where, f"is {'the' if new.is_event_time else 'no more the'} time of the event", Breaks.READERS)
+    if (old.is_personal, old.subject, old.alias_of) != (new.is_personal, new.subject, new.alias_of):
+        yield Change(where, "what it is to the people in the data is another thing now", Breaks.READERS)
 
 
 def _sources(where: str, old: Column, new: Column) -> Iterator[Change]:

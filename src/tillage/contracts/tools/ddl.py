@@ -40,7 +40,7 @@ def ddl(contract: Contract, dialect: str) -> str:
 
 def _table(dataset: Dataset, dialect: str, quote: Callable[[str], str]) -> str:
     lines = []
-    for column in dataset.columns:
+    for column in dataset.kept_columns:
         for field, kind, _ in stored(column):
             is_required = field == column.stored_name and (column.is_required or field in dataset.key)
             written = _nested(column, dialect) if column.items else _scalar(kind, dialect)

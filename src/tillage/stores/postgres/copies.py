@@ -19,9 +19,12 @@ from tillage.errors import BackupError
 from tillage.ports.backup import CopiedFile, Manifest, Pieces, StoreTable
 from tillage.stores.postgres.database import SCHEMA_VERSION, Database, translated
 from tillage.stores.postgres.queries import query
+from tillage.stores.postgres.vault import make_vault
 
-_DERIVED = {"models"}
+_DERIVED = {"models", "vault.roles"}
 _COLUMNS = {"leases": ("resource", "epoch")}
+_VAULT = "vault."
+"""Before the names of tables of that schema; all others are of `tillage`."""
 
 
 class Snapshot:
@@ -33,8 +36,9 @@ class Snapshot:
         self._connection = connection
         # The first query fixes what all others see; numbers are given outside of transactions.
         self._columns: dict[str, list[str]] = {}
-        for table, column in connection.execute(query("store_columns")).fetchall():
-            self._columns.setdefault(str(table), []).append(str(column))
+        for schema, table, column in connection.execute(query("store_columns")).fetchall():
+            name = f"{_VAULT}{table}" if schema == "vault" else str(table)
+            self._columns.setdefault(name, []).append(str(column))
         self.last_number = int(connection.execute(query("last_number")).fetchall()[0][0])
 
     def tables(self) -> dict[str, tuple[str, ...]]:
@@ -46,9 +50,7 @@ class Snapshot:
 
     def rows(self, table: str, columns: Iterable[str], write: Callable[[Pieces], CopiedFile]) -> StoreTable:
         names = tuple(columns)
-        statement = sql.SQL("copy {} ({}) to stdout (format csv, header)").format(
-            sql.Identifier("tillage", table), _listed(names)
-        )
+        statement = sql.SQL("copy {} ({}) to stdout (format csv, header)").format(_named(table), _listed(names))
         with translated(), self._connection.cursor() as cursor:
             with cursor.copy(statement) as copy:
                 file = write(bytes(piece) for piece in copy)
@@ -89,15 +91,20 @@ class Copies:
             for table, referenced in transaction.rows("store_references"):
                 order.add(table, referenced)
             for table in order.static_order():
-                if table in tables:
+                if table in tables and not table.startswith(_VAULT):
                     _fill(transaction.connection, tables[table], pieces)
+            people = [table for name, table in tables.items() if name.startswith(_VAULT)]
+            if people and not transaction.rows("has_vault")[0][0]:
+                make_vault(transaction)  # after the store has its name, which those of the roles are made of
+            for table in people:
+                _fill(transaction.connection, table, pieces)
             # It may be the backup of another environment.
             transaction.run("set_project", project=self._database.project)
             transaction.rows("set_last_number", number=max(manifest.last_number, 1), is_called=manifest.last_number > 0)
 
 
 def _fill(connection: psycopg.Connection[Any], table: StoreTable, pieces: Callable[[CopiedFile], Any]) -> None:
-    name = sql.Identifier("tillage", table.name)
+    name = _named(table.name)
     connection.execute(sql.SQL("delete from {}").format(name))  # a store without loads has its name, and leases
     statement = sql.SQL("copy {} ({}) from stdin (format csv, header match)").format(name, _listed(table.columns))
     with connection.cursor() as cursor:
@@ -106,6 +113,11 @@ def _fill(connection: psycopg.Connection[Any], table: StoreTable, pieces: Callab
                 copy.write(piece)
         if cursor.rowcount != table.rows:
             raise BackupError(f"table {table.name} has {cursor.rowcount:,} rows; the manifest says {table.rows:,}")
+
+
+def _named(table: str) -> sql.Identifier:
+    is_vault = table.startswith(_VAULT)
+    return sql.Identifier("vault" if is_vault else "tillage", table.removeprefix(_VAULT))
 
 
 def _listed(columns: Iterable[str]) -> sql.Composed:

@@ -16,9 +16,10 @@ from tillage.stores.postgres.connecting import connect
 from tillage.stores.postgres.queries import migration, query, schema
 
 SCHEMA_VERSION = 5
+LOCK = b"select pg_advisory_xact_lock(7409281)"  # any number that only this product would take
+"""Of whoever makes what every store has once."""
 _SESSION = "-c timezone=UTC -c datestyle=ISO -c standard_conforming_strings=on"
 _LIMIT_EXCEEDED = "54"  # the class of SQLSTATE; psycopg counts it among the errors that pass
-_LOCK = b"select pg_advisory_xact_lock(7409281)"  # any number that only this product would take
 _IDLE_FACTOR = 2  # a process stopped inside a transaction is cut off when its lease has expired, with time to spare
 
 
@@ -36,7 +37,8 @@ class Database:
         statement_s: float | None = None,
     ) -> None:
         self._dsn = dsn
-        self._variable = variable
+        self.variable = variable
+        """What the DSN came from, for messages."""
         self._options = f"{_SESSION} -c idle_in_transaction_session_timeout={int(lease_ttl_s * _IDLE_FACTOR * 1000)}"
         if statement_s is not None:
             self._options += f" -c statement_timeout={int(statement_s * 1000)}"
@@ -106,7 +108,7 @@ class Database:
                 ) from wrong
 
     def _connect(self) -> psycopg.Connection[Any]:
-        return connect(self._dsn, autocommit=True, options=self._options, variable=self._variable)
+        return connect(self._dsn, autocommit=True, options=self._options, variable=self.variable)
 
     def session(self) -> psycopg.Connection[Any]:
         """The open connection, in autocommit."""
@@ -125,7 +127,7 @@ class Database:
         connection = self.session()
         if not _is_set_up(connection):
             with self.transaction(CommitPoint.SETUP) as transaction:
-                transaction.execute(_LOCK)
+                transaction.execute(LOCK)
                 if not _is_set_up(connection):
                     transaction.execute(schema())
                     transaction.run("insert_project", project=self.project, schema_version=SCHEMA_VERSION)
@@ -151,12 +153,12 @@ class Database:
                 if version > SCHEMA_VERSION
                 else (
                     "too old for this version of Tillage. Begin anew from the files in landing: move the lake away, "
-                    f"and its store; with {self._variable} give another empty database"
+                    f"and its store; with {self.variable} give another empty database"
                 )
             )
             raise StoreError(f"the store has schema version {version}; {SCHEMA_VERSION} is needed. It is {what}")
         with self.transaction(CommitPoint.SETUP) as transaction:
-            transaction.execute(_LOCK)
+            transaction.execute(LOCK)
             if transaction.rows("project")[0][1] != version:
                 return
             for step in steps:

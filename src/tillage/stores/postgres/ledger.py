@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from tillage.domain.conservation import Counts, Kept, Minor, added
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.ports.lake import Rows
+from tillage.ports.people import PeopleRows
 from tillage.ports.store import (
     Known,
     LoadSummary,
@@ -30,6 +31,7 @@ from tillage.ports.store import (
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction
 from tillage.stores.postgres.folds import add_delta, keep_models
+from tillage.stores.postgres.vault import Vault
 
 _PUBLISH = "publish"
 _AS_JSON = ("_minor", "warning_rows")
@@ -66,10 +68,15 @@ _QUARANTINED = pa.schema(
 
 
 class Ledger:
-    """Reads and writes the ledger's tables; each method that writes is one transaction under the lease."""
+    """Reads and writes the ledger's tables; each method that writes is one transaction under the lease.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        vault: Into which loads publish people; None where no contract is about any.
+    """
+
+    def __init__(self, database: Database, vault: Vault | None = None) -> None:
         self._database = database
+        self._vault = vault
 
     def known(self, feed: str) -> Known:
         signatures: dict[str, str] = {}
@@ -261,6 +268,7 @@ class Ledger:
         counts: Mapping[str, Counts],
         taken: Rows,
         quarantine: Rows,
+        people: PeopleRows | None,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
     ) -> None:
@@ -273,6 +281,8 @@ class Ledger:
                 copy_rows(transaction.connection, sql.Identifier("taken"), taken)
                 transaction.run("end_waiting")
             copy_rows(transaction.connection, sql.Identifier("tillage", "quarantine"), quarantine)
+            if self._vault is not None and people is not None:
+                self._vault.keep(transaction, load, people)
             for fold, delta in sorted(folds, key=lambda pair: pair[0].name):
                 add_delta(transaction, fold, delta)
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from psycopg import sql
 
-from tillage.errors import ModelsChangedError, StoreError, TillageError
+from tillage.domain.people import BLANKS
+from tillage.errors import KeysRotatedError, ModelsChangedError, StoreError, TillageError
 from tillage.models.basis import Basis
 from tillage.models.output import Output
 from tillage.stores.postgres.coalescing import Coalescing
@@ -20,6 +21,7 @@ from tillage.stores.postgres.database import translated
 from tillage.stores.postgres.index_keys import index_key, index_key_of
 from tillage.stores.postgres.keys import KINDS, KeyKind
 from tillage.stores.postgres.reads import Reads
+from tillage.stores.postgres.served_people import Served
 
 ColumnKinds = Mapping[str, Mapping[str, str]]
 """Model to column to PostgreSQL type, as `format_type` spells it: `numeric(38,0)`."""
@@ -76,6 +78,15 @@ where f.name = %(model)s
 """
 
 
+# Whose row it is nobody can tell who has not the key of the digests. `offset 0`: the function is asked once a digest.
+_OF_PEOPLE = """
+(select s.digest as _asked, v.* from (
+    select a.digest, vault.subject_key(%(subject)s, %(fingerprint)s, a.digest) as key
+    from unnest(%(digests)s::bytea[]) as a(digest) offset 0
+) as s join {view} as v on {index_key} = s.key and v.{key} = s.key)
+"""
+
+
 @dataclass(frozen=True)
 class Found:
     """What one look-up found."""
@@ -93,6 +104,8 @@ class LookUp:
     columns: tuple[str, ...]
     key_column: str
     basis: Basis = field(default_factory=Basis)
+    subject: str | None = None
+    """The kind of people whose subject keys the key column holds; it is asked for by their natural ids."""
 
 
 def column_kinds(dsn: str) -> dict[str, dict[str, str]]:
@@ -122,9 +135,12 @@ def most_connections(dsn: str) -> int:
 class Lookups:
     """Reads rows of the served models, of which it knows the columns as they were when it was made."""
 
-    def __init__(self, dsn: str, outputs: Mapping[str, Sequence[Output]], kinds: ColumnKinds) -> None:
+    def __init__(
+        self, dsn: str, outputs: Mapping[str, Sequence[Output]], kinds: ColumnKinds, people: Served | None = None
+    ) -> None:
         self.kinds = kinds
-        self.reads = Reads(dsn)
+        self.reads = Reads(dsn, people.reader if people else None)
+        self._people = people
         self._outputs = {model: [[o.name, o.is_key, o.currency] for o in columns] for model, columns in outputs.items()}
         self._asked: dict[LookUp, Coalescing[str | None, Found]] = {}
         self._models = Coalescing(self._stored, at_once=1, most_keys=1, most_waiting=_MOST_WAITING)
@@ -151,8 +167,9 @@ class Lookups:
         asked = self._asked.get(wanted)
         if asked is None:
             statement = look_up(wanted, kind).as_bytes()
+            fetch = self._rows if wanted.subject is None else self._rows_of_people
             asked = self._asked[wanted] = Coalescing(
-                partial(self._rows, wanted, kind, statement),
+                partial(fetch, wanted, kind, statement),
                 at_once=_AT_ONCE,
                 most_keys=_MOST_KEYS,
                 most_waiting=_MOST_WAITING,
@@ -179,35 +196,72 @@ class Lookups:
     async def _rows(
         self, wanted: LookUp, kind: KeyKind, statement: bytes, keys: Sequence[str | None]
     ) -> dict[str | None, Found]:
-        found = await self.reads.fetch(statement, self.parameters(wanted, [key for key in keys if key is not None]))
+        asked = [key for key in keys if key is not None]
+        as_of, rows = await self._found(wanted, statement, self.parameters(wanted, asked))
+        return {key: Found(None if key is None else rows.get(kind.read(key)), as_of) for key in keys}
+
+    async def _rows_of_people(
+        self, wanted: LookUp, _: KeyKind, statement: bytes, keys: Sequence[str | None]
+    ) -> dict[str | None, Found]:
+        """In the place of its subject key each row has the id by which it was asked for."""
+        if self._people is None or wanted.subject is None:
+            raise ModelsChangedError("the store knew nobody when this server started; restart it: tillage serve")
+        index = await self._people.index_key()
+        digests = {key: index.id_digest(wanted.subject, key) for key in keys if key is not None}
+        values = self._common(wanted) | {
+            "subject": wanted.subject,
+            "fingerprint": index.fingerprint,
+            "digests": [*digests.values()],
+        }
+        try:
+            as_of, rows = await self._found(wanted, statement, values)
+        except KeysRotatedError:
+            self._people.forget()
+            raise
+        found: dict[str | None, Found] = {}
+        for key in keys:
+            row = rows.get(digests[key]) if key is not None else None
+            shown = [key.strip(BLANKS) if column == wanted.key_column and key else None for column in wanted.columns]
+            found[key] = Found(
+                None if row is None else tuple(one or other for one, other in zip(shown, row, strict=True)), as_of
+            )
+        return found
+
+    async def _found(
+        self, wanted: LookUp, statement: bytes, values: Mapping[str, Any]
+    ) -> tuple[str, dict[Hashable, tuple[Any, ...]]]:
+        """Of which loads the answer is, and the rows by what they were found by."""
+        found = await self.reads.fetch(statement, values)
         if not found or not found[0][0]:
             raise ModelsChangedError(
                 f"model {wanted.model} was changed since this server started; restart it: tillage serve"
             )
-        as_of = found[0][1] or ""
-        rows: dict[Hashable, tuple[Any, ...]] = {row[2]: row[3:] for row in found}
-        return {key: Found(None if key is None else rows.get(kind.read(key)), as_of) for key in keys}
+        return found[0][1] or "", {row[2]: row[3:] for row in found}
 
-    def parameters(self, wanted: LookUp, keys: Sequence[str]) -> dict[str, Any]:
-        """Of the statement that `look_up` makes."""
+    def _common(self, wanted: LookUp) -> dict[str, Any]:
         return {
             "model": wanted.model,
             "outputs": json.dumps(self._outputs[wanted.model]),
-            "keys": [*keys],
-            "index_keys": [index_key_of(key) for key in keys],
             "by_load": [*wanted.basis.by_load],
             "by_build": [*wanted.basis.by_build],
         }
 
+    def parameters(self, wanted: LookUp, keys: Sequence[str]) -> dict[str, Any]:
+        """Of the statement that `look_up` makes for keys that are no people's."""
+        return self._common(wanted) | {"keys": [*keys], "index_keys": [index_key_of(key) for key in keys]}
+
 
 def look_up(wanted: LookUp, kind: KeyKind) -> sql.Composed:
     """The statement that finds rows; its parameters are those of `Lookups.parameters`."""
-    return sql.SQL(_LOOK_UP).format(
-        key=sql.Identifier(wanted.key_column),
-        columns=sql.SQL(", ").join(sql.Identifier("m", column) for column in wanted.columns),
-        view=sql.Identifier("gold", wanted.model),
-        matches=_matches(wanted.key_column, kind),
-    )
+    key, view = sql.Identifier(wanted.key_column), sql.Identifier("gold", wanted.model)
+    columns = sql.SQL(", ").join(sql.Identifier("m", column) for column in wanted.columns)
+    if wanted.subject is None:
+        matches = _matches(wanted.key_column, kind)
+        return sql.SQL(_LOOK_UP).format(key=key, columns=columns, view=view, matches=matches)
+    index = index_key(sql.Identifier("v", wanted.key_column))
+    rows = sql.SQL(_OF_PEOPLE).format(view=view, key=key, index_key=index)
+    asked = sql.Identifier("_asked")
+    return sql.SQL(_LOOK_UP).format(key=asked, columns=columns, view=rows, matches=sql.SQL("true"))
 
 
 def _matches(key_column: str, kind: KeyKind) -> sql.Composed:

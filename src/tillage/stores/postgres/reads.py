@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from tillage.errors import ModelsChangedError, StoreAwayError
 from tillage.stores.postgres.database import translated
+from tillage.stores.postgres.vault import raise_if_rotated
 
 _Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -36,10 +37,15 @@ _SESSION = (
 
 
 class Reads:
-    """A pool of sessions; never more statements run at a time than it has."""
+    """A pool of sessions; never more statements run at a time than it has.
 
-    def __init__(self, dsn: str) -> None:
+    Args:
+        role: What they may see no more than; None: all that the account may.
+    """
+
+    def __init__(self, dsn: str, role: str | None = None) -> None:
         self._dsn = dsn
+        self._options = _SESSION if role is None else f"{_SESSION} -c role={role}"
         self._pool: AsyncConnectionPool[_Connection] | None = None
 
     @asynccontextmanager
@@ -51,7 +57,7 @@ class Reads:
                 "autocommit": True,
                 "client_encoding": "UTF8",
                 "prepare_threshold": 0,
-                "options": _SESSION,
+                "options": self._options,
                 "connect_timeout": 5,
                 "tcp_user_timeout": 5000,
             },
@@ -98,8 +104,9 @@ class Reads:
                 raise ModelsChangedError(
                     "a model was changed since this server started; restart it: tillage serve"
                 ) from None
-            except psycopg.OperationalError as wrong:
-                if not _is_broken(wrong):
+            except psycopg.Error as wrong:
+                raise_if_rotated(wrong)
+                if not isinstance(wrong, psycopg.OperationalError) or not _is_broken(wrong):
                     raise
                 # A server that was restarted forgot its connections; what only reads may be repeated.
                 await pool.check()

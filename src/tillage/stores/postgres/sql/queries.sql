@@ -25,7 +25,7 @@ update tillage.meta set schema_version = %(schema_version)s
 
 -- name: own_tables
 select schemaname::text, tablename::text from pg_catalog.pg_tables
-where schemaname in ('tillage', 'folds', 'tables') and (%(only)s::text is null or schemaname = %(only)s) and pg_catalog.pg_has_role(tableowner, 'member') order by 1, 2
+where schemaname in ('tillage', 'folds', 'tables', 'vault') and (%(only)s::text is null or schemaname = %(only)s) and pg_catalog.pg_has_role(tableowner, 'member') order by 1, 2
 
 -- name: next_seq
 select nextval('tillage.load_seq')
@@ -334,9 +334,10 @@ order by load_seq desc limit 1
 delete from tillage.models where name = %(name)s
 
 -- name: store_columns
-select c.relname::text, a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
+select n.nspname::text, c.relname::text, a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
 join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = 'tillage' and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped order by c.relname, a.attnum
+where n.nspname in ('tillage', 'vault') and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+order by n.nspname, c.relname, a.attnum
 
 -- name: store_references
 select distinct c.relname::text, r.relname::text from pg_constraint k join pg_class c on c.oid = k.conrelid
@@ -382,3 +383,76 @@ select %(digest)s, client, %(scopes)s, now() + make_interval(secs => %(lives_s)s
 from tillage.clients where client = %(client)s and revoked_at is null
 for share
 returning client
+
+-- name: has_vault
+select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+               where n.nspname = 'vault' and c.relname = 'meta')
+
+-- name: vault_meta
+select fingerprint from vault.meta
+
+-- name: vault_roles
+select writer, reader from vault.roles
+
+-- name: set_fingerprint
+update vault.meta set fingerprint = %(fingerprint)s
+
+-- name: hold_key
+select pg_advisory_xact_lock_shared(7409282)
+
+-- name: change_key
+select pg_advisory_xact_lock(7409282)
+
+-- name: make_asked
+create temp table asked (subject text, digest text, natural_id text) on commit drop
+
+-- name: has_unknown
+select exists (select from asked a where not exists (
+    select from vault.identities i where i.subject = a.subject and i.digest = decode(a.digest, 'hex')))
+
+-- name: add_identities
+insert into vault.identities (subject, digest, subject_key, natural_id)
+select subject, decode(digest, 'hex'), replace(gen_random_uuid()::text, '-', ''), natural_id from asked order by 1, 2
+on conflict (subject, digest) do nothing
+
+-- name: make_places
+create temp table places (load_seq bigint, source integer, ordinal bigint, unit bigint) on commit drop
+
+-- name: make_people
+create temp table people_units (like vault.units) on commit drop;
+alter table people_units alter column judged_load drop not null;
+create temp table people_aliases (subject text, digest text, subject_key text, alias text) on commit drop;
+create temp table people_ended (dataset text, load_seq bigint, source integer, ordinal bigint, unit bigint)
+on commit drop
+
+-- name: keep_units
+insert into vault.units
+select dataset, load_seq, source, ordinal, unit, %(judged_load)s, subject_key, personal from people_units
+on conflict (dataset, load_seq, source, ordinal, unit) do update
+set judged_load = excluded.judged_load, subject_key = excluded.subject_key, personal = excluded.personal
+
+-- name: keep_aliases
+insert into vault.aliases
+select distinct subject, decode(digest, 'hex'), subject_key, alias from people_aliases order by 1, 2, 3
+on conflict do nothing
+
+-- name: end_units
+delete from vault.units u using people_ended e
+where (u.dataset, u.load_seq, u.source, u.ordinal, u.unit) = (e.dataset, e.load_seq, e.source, e.ordinal, e.unit)
+
+-- name: unit_counts
+select dataset, count(*) from vault.units where judged_load = %(load_seq)s group by dataset
+
+-- name: subject_key
+select vault.subject_key(%(subject)s, %(fingerprint)s, %(digest)s)
+
+-- name: rehash_identities
+update vault.identities set digest = sha256(%(outer)s || sha256(%(inner)s
+    || convert_to('id:' || subject || ':' || natural_id, 'UTF8')))
+
+-- name: rehash_aliases
+update vault.aliases set digest = sha256(%(outer)s || sha256(%(inner)s
+    || convert_to('alias:' || subject || ':' || alias, 'UTF8')))
+
+-- name: as_owner
+select set_config('role', 'none', true)

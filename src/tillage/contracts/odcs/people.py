@@ -1,0 +1,156 @@
+"""Whom the data is about: `classification`, `tillage.subject`, `tillage.aliasOf`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from tillage.contracts.contract import Column, Dataset, Kind
+from tillage.contracts.document import Document, Path
+from tillage.contracts.odcs.limits import is_row_enum
+from tillage.contracts.odcs.terms import NAME, Terms
+
+PERSONAL = "personal"
+CLASSIFICATIONS = (PERSONAL, "confidential", "internal", "public", "restricted")
+"""Only the first says who may see a column here; the others are words for people."""
+_ID_KINDS = (Kind.STRING, Kind.INTEGER)
+
+
+@dataclass(frozen=True)
+class Person:
+    """What a column is to the people in the data."""
+
+    is_personal: bool = False
+    subject: str | None = None
+    alias_of: str | None = None
+
+
+def read_person(
+    document: Document, path: Path, item: Mapping[str, Any], terms: Terms, *, kind: Kind, is_inside: bool
+) -> Person:
+    """What the column at `path` is; `is_inside`: a list or object.
+
+    Raises:
+        ContractError: a word that says nothing here, or a place or kind that cannot be kept apart.
+    """
+    classification = item.get("classification")
+    if classification is not None:
+        document.check_names((*path, "classification"), [classification], CLASSIFICATIONS)
+    subject, alias_of = (_kind_of_people(document, terms, name) for name in ("tillage.subject", "tillage.aliasOf"))
+    if subject and alias_of:
+        raise document.wrong(
+            terms.at("tillage.aliasOf"), "a column is the id of a person (tillage.subject) or a further identifier"
+        )
+    person = Person(bool(alias_of or (classification == PERSONAL and not subject)), subject, alias_of)
+    if person == Person():
+        return person
+    if is_inside:
+        raise document.wrong(
+            path,
+            "a column inside a list or object cannot be personal or an id of people yet: mark the whole list or "
+            "object, or read the member into a column of the unit (physicalName: $.object.member)",
+        )
+    for term in ("tillage.money", "tillage.control", "tillage.eventTime"):
+        if terms.get(term):
+            raise document.wrong(terms.at(term), f"{term} is for tables to keep, and this column leaves them")
+    if subject and (kind not in _ID_KINDS or {"tillage.map", "tillage.amount"} & terms.values.keys()):
+        raise document.wrong(terms.at("tillage.subject"), "tillage.subject is for a string or integer that is sent")
+    if alias_of and kind is not Kind.STRING:
+        raise document.wrong(terms.at("tillage.aliasOf"), "tillage.aliasOf is for a string, like an e-mail address")
+    return person
+
+
+def _kind_of_people(document: Document, terms: Terms, name: str) -> str | None:
+    value = terms.get(name)
+    if value is not None and not (isinstance(value, str) and NAME.fullmatch(value)):
+        raise document.wrong(
+            terms.at(name),
+            f"{name} names a kind of people, the same in all contracts, like customer: lower case letters, digits, _",
+        )
+    return value
+
+
+def check_people(document: Document, path: Path, dataset: Dataset) -> None:
+    """What is personal can be found again by whom it is about, and no table is kept by it.
+
+    Raises:
+        ContractError: names the column, and what to do.
+    """
+    subjects = dataset.subject_columns
+    for index, column in enumerate(dataset.columns):
+        here = (*path, index)
+        if not column.is_personal:
+            continue
+        if column.stored_name in dataset.key:
+            raise document.wrong(
+                here,
+                f"column '{column.name}' is personal and part of the key, which tables keep; if it is the id of a "
+                "person, say tillage.subject instead",
+            )
+        if len(subjects) != 1:
+            raise document.wrong(
+                here,
+                f"column '{column.name}' is personal, and dataset '{dataset.name}' has {len(subjects)} columns with "
+                "tillage.subject; with exactly one it is known whose it is",
+            )
+        if not subjects[0].is_required:
+            raise document.wrong(
+                (*path, dataset.columns.index(subjects[0])),
+                f"column '{subjects[0].name}' must be `required: true`: '{column.name}' is personal, and without the "
+                "id nobody could say whose it is",
+            )
+        if column.alias_of and column.alias_of != subjects[0].subject:
+            raise document.wrong(
+                here, f"tillage.aliasOf is '{column.alias_of}', and the id beside it is of '{subjects[0].subject}'"
+            )
+    _refuse_read_by_others(document, path, dataset)
+
+
+def _refuse_read_by_others(document: Document, path: Path, dataset: Dataset) -> None:
+    """Amounts keep their currency beside them, in tables."""
+    gone = {column.name for column in dataset.columns if column.is_personal or column.subject}
+    for column, here in _with_items(dataset.columns, path):
+        if column.money and column.money.currency_by in gone:
+            raise document.wrong(
+                here,
+                f"column '{column.name}' names its currency by '{column.money.currency_by}', which is about people",
+            )
+
+
+def _with_items(columns: Iterable[Column], path: Path) -> Iterable[tuple[Column, Path]]:
+    for index, column in enumerate(columns):
+        yield column, (*path, index)
+        yield from ((item, (*path, index)) for item, _ in _with_items(column.items, path))
+
+
+def check_rules_of_people(document: Document, path: Path, item: Mapping[str, Any], dataset: Dataset) -> None:
+    """No version and no dataset rule rests on what tables do not keep.
+
+    Raises:
+        ContractError: names the rule and the column.
+    """
+    if not dataset.subject_columns:
+        return
+    if any(column.name == dataset.version for column in (*dataset.personal_columns, *dataset.subject_columns)):
+        raise document.wrong(path, f"tillage.version: '{dataset.version}' is about people, and tables do not keep it")
+    gone = {column.stored_name for column in dataset.personal_columns}
+    for rule in dataset.dataset_rules:
+        named = {one.name for one in sqlglot.parse_one(rule.sql, dialect="duckdb").find_all(exp.Column)}
+        if read := sorted(named & gone):
+            raise document.error(
+                f"{document.name}, line {rule.line}: rule '{rule.name}' asks tables for '{read[0]}', which is personal "
+                "and not in them; a row rule (type: custom) is asked of each unit before"
+            )
+    for index, entry in enumerate(item.get("properties") or ()):
+        if not dataset.columns[index].subject:
+            continue
+        for number, found in enumerate(entry.get("quality") or ()):
+            if found.get("metric") == "invalidValues" and not is_row_enum(found):
+                raise document.wrong(
+                    (*path, "properties", index, "quality", number),
+                    "tables keep subject keys in the place of these ids; state it as a row rule (type: custom)",
+                )

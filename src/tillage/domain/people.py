@@ -1,0 +1,64 @@
+"""How people are told apart without their names: natural ids and aliases become keyed digests.
+
+HMAC-SHA256 (RFC 2104) under a key that lies outside of lake and store, so that nobody who has those can try out ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+BLANKS = " \t\n\r\f\v\u00a0"
+"""What may stand around an id without being part of it."""
+_FINGERPRINT = b"tillage: which key this is"
+
+
+def id_prefix(subject: str) -> str:
+    """What stands before a natural id of that kind of people in the text whose digest is taken."""
+    return f"id:{subject}:"
+
+
+def alias_prefix(subject: str) -> str:
+    """As `id_prefix`, before a further identifier, which is compared without case (NFC, lower case)."""
+    return f"alias:{subject}:"
+
+
+@dataclass(frozen=True)
+class IndexKey:
+    """The key of the index of people; its 32 bytes are in no message."""
+
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return "IndexKey(..)"
+
+    def digest(self, text: str) -> bytes:
+        """32 bytes."""
+        return hmac.digest(self.secret, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+    def id_digest(self, subject: str, natural_id: str) -> bytes:
+        """That of a natural id, as the index has it."""
+        return self.digest(id_prefix(subject) + natural_id.strip(BLANKS))
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Tells one key from another, and nothing of either."""
+        return hmac.digest(self.secret, _FINGERPRINT, hashlib.sha256)
+
+    def pads(self) -> tuple[bytes, bytes]:
+        """Inner and outer block of HMAC: with them it is two plain SHA-256, which engines have."""
+        key = self.secret.ljust(64, b"\0")
+        return bytes(byte ^ 0x36 for byte in key), bytes(byte ^ 0x5C for byte in key)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of one environment."""
+
+    index: IndexKey
+    files: bytes
+    """Of digests of files, 32 bytes; it stays as it is, since nobody keeps the bytes to make them anew."""
+
+    def __repr__(self) -> str:
+        return "Keys(..)"

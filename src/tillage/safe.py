@@ -1,0 +1,129 @@
+"""`safe/`: the keys of digests that would tell who people are. They lie apart from lake and store, and in no backup.
+
+One file, `keys.json`, mode 0600 in a folder of mode 0700. While a key is changed it holds two: which of them the
+store's digests are made with, its fingerprint tells.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from tillage.domain.people import IndexKey, Keys
+from tillage.errors import KeysError
+
+FOLDER = "safe"
+KEYS_FILE = "keys.json"
+_INDEX, _FILES, _NEXT = "index", "files", "next"
+_BYTES = 32
+_MOST_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Safe:
+    """The safe of one environment."""
+
+    folder: Path
+
+    def keys(self, fingerprint: bytes | None) -> Keys:
+        """The keys whose index key has that fingerprint; None: of a store that has no people yet, which gets some.
+
+        Raises:
+            KeysError: it is not here, or may be read by others.
+        """
+        held = self._read()
+        if held is None:
+            if fingerprint is not None:
+                raise KeysError(
+                    f"{self._shown} is not there, and the store knows people by its key: put it back from where it is "
+                    "kept; without it nobody in the data can be found again, nor be told from others"
+                )
+            held = self._make()
+        files = bytes.fromhex(held[_FILES])
+        for name in (_INDEX, _NEXT):
+            key = IndexKey(bytes.fromhex(held.get(name, "")))
+            if key.secret and fingerprint in {None, key.fingerprint}:
+                return Keys(key, files)
+        raise KeysError(
+            f"{self._shown} has another key than the store knows people by: put back the one that belongs to this store"
+        )
+
+    def add_next(self, fingerprint: bytes) -> IndexKey:
+        """A new key, kept beside the one of that fingerprint.
+
+        Raises:
+            KeysError: as `keys`.
+        """
+        now, fresh = self.keys(fingerprint), IndexKey(secrets.token_bytes(_BYTES))
+        self._write({_INDEX: now.index.secret.hex(), _FILES: now.files.hex(), _NEXT: fresh.secret.hex()})
+        return fresh
+
+    def keep_only(self, key: IndexKey) -> None:
+        """Every other key of the index is gone."""
+        self._write({_INDEX: key.secret.hex(), _FILES: self.keys(key.fingerprint).files.hex()})
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / KEYS_FILE
+
+    @property
+    def _shown(self) -> str:
+        return f"{self.folder.name}/{KEYS_FILE}" if self.folder.name == FOLDER else str(Path(FOLDER) / self.folder.name)
+
+    def _make(self) -> dict[str, str]:
+        made = {_INDEX: secrets.token_hex(_BYTES), _FILES: secrets.token_hex(_BYTES)}
+        self._write(made)
+        return made
+
+    def _read(self) -> dict[str, str] | None:
+        try:
+            descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return None
+        except OSError as wrong:
+            raise KeysError(
+                f"{self._shown} cannot be read ({wrong.strerror}); let this account alone read it"
+            ) from None
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
+                raise KeysError(
+                    f"others than its owner may read {self._shown}, or it is no file: chmod 600 {self._shown}, and "
+                    "change the key if somebody may have seen it: tillage keys rotate"
+                )
+            held = os.read(descriptor, _MOST_BYTES)
+        finally:
+            os.close(descriptor)
+        try:
+            keys = json.loads(held)
+            is_right = isinstance(keys, dict) and {_INDEX, _FILES} <= keys.keys() <= {_INDEX, _FILES, _NEXT}
+            if is_right and all(len(bytes.fromhex(value)) == _BYTES for value in keys.values()):
+                return {str(name): str(value) for name, value in keys.items()}
+        except (ValueError, TypeError):
+            pass
+        raise KeysError(f"{self._shown} holds no keys; put it back from where it is kept")
+
+    def _write(self, keys: dict[str, str]) -> None:
+        """Whole or not at all, and durable."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+            part = self.folder / f".{KEYS_FILE}.{secrets.token_hex(4)}"
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(descriptor, (json.dumps(keys) + "\n").encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            part.rename(self._file)
+            folder = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as wrong:
+            raise KeysError(f"{self._shown} cannot be written ({wrong.strerror})") from None
