@@ -30,7 +30,7 @@ def _breaking(known: Dataset, now: Dataset) -> str | None:
         return f"{_key(known)}, and now {_key(now)}: undo that, or describe it as another dataset"
     if wrong := _otherwise_about_people(known, now):
         return wrong
-    before, after = dict(_fields(known.kept_columns)), dict(_fields(now.kept_columns))
+    before, after = ({**dict(_fields(one.kept_columns)), **dict(_fields(one.personal_columns))} for one in (known, now))
     for column, was in before.items():
         if column not in after and (other := _renamed_net(column, before, after)):
             return (
@@ -57,21 +57,12 @@ def _otherwise_about_people(known: Dataset, now: Dataset) -> str | None:
     """What was kept in tables cannot be called back from there, nor can what was not be put into them."""
     columns = {column.name: column for column in now.columns}
     for was in known.columns:
-        column = columns.get(was.name)
-        if column is None:
-            if was.is_personal:
-                return (
-                    f"the personal column {was.name}, which is gone: put it back (`required: false` if it is sent no "
-                    "more)"
-                )
-            continue
+        column = columns.get(was.name, was)
         if (was.is_personal, was.subject, was.alias_of) != (column.is_personal, column.subject, column.alias_of):
             return (
                 f"column {was.name}{_about(was)}, and now{_about(column) or ' it is not about people'}: undo that, or "
                 "describe it as another dataset of another feed, into which the files are read anew"
             )
-        if was.is_personal and duckdb_type(was) != duckdb_type(column):
-            return f"the personal column {was.name} as {duckdb_type(was)}, and now as {duckdb_type(column)}: undo that"
     return None
 
 

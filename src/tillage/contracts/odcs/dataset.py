@@ -65,7 +65,6 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
         dataset = replace(dataset, where=_where(document, terms, asked, columns))
     row_rules, dataset_rules = read_rules(document, path, item, dataset, names)
     dataset = with_merge(document, terms, dataset)
-    check_rules_of_people(document, path, item, dataset)
     if dataset.merge is not Merge.REJECT and dataset.version is None:
         notes.append(f"dataset '{name}' has no tillage.version: the version that came later stands, whichever is newer")
     notes.extend(
@@ -76,7 +75,9 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
     )
     if not dataset.key:
         notes.append(f"dataset '{name}' has no primaryKey: the same record sent twice counts twice")
-    return replace(dataset, row_rules=row_rules, dataset_rules=dataset_rules)
+    dataset = replace(dataset, row_rules=row_rules, dataset_rules=dataset_rules)
+    check_rules_of_people(document, path, item, dataset)
+    return dataset
 
 
 def _unit(document: Document, path: Path, value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

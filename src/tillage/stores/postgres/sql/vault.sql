@@ -70,7 +70,9 @@ begin
         if not exists (select from pg_roles where rolname = role) then
             execute format('create role %I nologin', role);
         end if;
-        if not pg_has_role(current_user, role, 'member') then
+        -- Since 16 who made a role may not act as it of itself.
+        if not pg_has_role(current_user, role, case when current_setting('server_version_num')::int >= 160000
+                                                    then 'set' else 'member' end) then
             execute format('grant %I to current_user', role);
         end if;
         execute format('grant usage on schema vault to %I', role);
