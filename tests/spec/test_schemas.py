@@ -194,7 +194,7 @@ def test_whatever_contract_the_reader_takes_the_schema_takes() -> None:
         ('value: "$.orders[*]"', 'value: "$.orders"'),
         ("logicalType: number", "logicalType: vector"),
         ("physicalName: orderId", "physicalNam: orderId"),
-        ("physicalName: orderId", "classification: personal"),
+        ("physicalName: orderId", "classification: PII"),
         ("name: order_id", "name: Order Id"),
         ("property: tillage.unit", "property: tillage.money"),
         ("tillage.unit,", "tillage.limits,"),

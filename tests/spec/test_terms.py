@@ -68,6 +68,9 @@ COLUMN_EFFECTS: dict[str, tuple[str, Item, Any]] = {
     "tillage.map": ("string", {}, {"column": "other", "values": {"a": "b"}}),
     "tillage.eventTime": ("timestamp", {}, True),
     "tillage.numberFormat": ("number", {}, {"decimal": ","}),
+    "tillage.subject": ("string", {}, "customer"),
+    "tillage.aliasOf": ("string", {}, "customer"),
+    "classification": ("string", {}, "personal"),
 }
 DATASET_EFFECTS: Item = {
     "name": "e",
@@ -154,6 +157,9 @@ def test_the_tables_name_everything_that_is_read() -> None:
 def test_a_name_of_a_column_changes_the_contract(name: str) -> None:
     kind, besides, value = COLUMN_EFFECTS[name]
     without, with_it = base(kind, **besides), base(kind, **besides)
+    if name in {"classification", "tillage.aliasOf"}:  # of a unit that says whom it is about
+        for document in (without, with_it):
+            put(document["schema"][0]["properties"][0], {"tillage.subject": "customer"})
     put(place(with_it, "column"), {name: value})
     if name == "logicalType":
         assert place(with_it, "column") != place(without, "column")

@@ -60,8 +60,8 @@ def test_the_digest_is_of_the_text() -> None:
         ("physicalName: orderId", "physicalNam: orderId", "unknown name 'physicalNam'; did you mean 'physicalName'"),
         (
             "physicalName: orderId",
-            "physicalName: orderId\n{indent}classification: personal",
-            "'classification'.*does not check",
+            "physicalName: orderId\n{indent}classification: PII",
+            "unknown name 'PII'.*Allowed: .*personal",
         ),
         ("physicalName: orderId", "physicalName: orderId\n{indent}unique: true", "'unique'.*does not check"),
         ("physicalName: orderId", "physicalName: '#tillage'", "cannot be empty, '#tillage'"),

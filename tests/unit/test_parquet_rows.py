@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tillage.doors.batch import SCHEMA
@@ -176,7 +176,10 @@ def test_every_cell_keeps_its_value_and_its_digits(
     folder: Path, made: tuple[pa.Table, list[Any]], chunk: int, group_rows: int, has_dictionary: bool
 ) -> None:
     table, expected = made
-    path = write(folder, table, row_group_size=group_rows, use_dictionary=has_dictionary, version="2.6")
+    try:
+        path = write(folder, table, row_group_size=group_rows, use_dictionary=has_dictionary, version="2.6")
+    except pa.ArrowIndexError:
+        assume(False)  # pyarrow cannot write a null struct around an empty dictionary
     assert values(path, chunk=chunk) == expected
 
 

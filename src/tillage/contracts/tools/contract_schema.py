@@ -22,6 +22,7 @@ from tillage.contracts.odcs.freshness import FREQUENCY, LATENCY, MOST_SPAN
 from tillage.contracts.odcs.freshness import UNITS as SPANS
 from tillage.contracts.odcs.limits import FORMATS, OPTIONS, VALUE_ARGUMENTS
 from tillage.contracts.odcs.metrics import UNITS
+from tillage.contracts.odcs.people import CLASSIFICATIONS
 from tillage.contracts.odcs.retention import DAYS, MOST, RETENTION, YEARS
 from tillage.contracts.odcs.rules import RULE_KEYS, SEVERITIES
 from tillage.contracts.odcs.service_levels import SHORT, SLA_KEYS
@@ -76,6 +77,7 @@ def _own_definitions() -> dict[str, Any]:
     column: dict[str, Schema] = {
         "name": _NAME,
         "logicalType": {"enum": list(KINDS)},
+        "classification": {"enum": list(CLASSIFICATIONS)},
         "items": {"$ref": "#/$defs/tillage.items"},
         "properties": columns,
         "customProperties": {"$ref": "#/$defs/tillage.terms.column"},

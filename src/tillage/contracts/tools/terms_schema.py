@@ -11,12 +11,14 @@ from tillage.contracts.odcs.contract_file import CONTRACT_TERMS, LIMITS, UNKNOWN
 from tillage.contracts.odcs.dataset import DATASET_TERMS, UNIT_NAMES, UNIT_PATH
 from tillage.contracts.odcs.money import INPUTS, MONEY_NAMES, VAT_NAMES
 from tillage.contracts.odcs.number_format import DECIMALS, GROUPS, NO_SYMBOL, NUMBER_FORMAT_NAMES
+from tillage.contracts.odcs.terms import NAME
 from tillage.contracts.tools.project_schema import Schema, closed
 from tillage.domain.money import by_exponent
 
 _TEXT: Schema = {"type": "string"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
 _YES_OR_NO: Schema = {"type": "boolean"}
+_KIND_OF_PEOPLE: Schema = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 _CURRENCY: Schema = {"enum": sorted(code for _, codes in by_exponent() for code in codes)}
 _PERCENT: Schema = {
     "anyOf": [
@@ -85,6 +87,8 @@ _VALUES: Mapping[str, Schema] = {
     "tillage.amount": {"type": ["string", "number"]},
     "tillage.map": closed(_MAP, MAP_NAMES, required=("column", "values")),
     "tillage.eventTime": _YES_OR_NO,
+    "tillage.subject": _KIND_OF_PEOPLE,
+    "tillage.aliasOf": _KIND_OF_PEOPLE,
 }
 
 
