@@ -48,6 +48,10 @@ class Counts:
         """Zero (in every currency) when the law holds in money; None where the dataset has none."""
         return _difference_minor(self, _PARTS)
 
+    def rows(self) -> dict[str, int]:
+        """The whole and its parts."""
+        return {part: int(getattr(self, f"{part}_rows")) for part in ("read", *_PARTS)}
+
     def new_rows(self) -> int:
         """What is read for the first time: summed over all loads, everything that ever came."""
         return self.read_rows - self.taken_rows

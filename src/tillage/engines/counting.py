@@ -14,7 +14,7 @@ from tillage.domain.conservation import Counts, Minor
 from tillage.domain.verdict import QUARANTINED, Verdict
 
 QUARANTINED_SQL = ", ".join(text(verdict) for verdict in QUARANTINED)
-_GROUPS = {
+GROUPS = {
     "read": "true",
     "accepted": f"_verdict = {text(Verdict.ACCEPTED)}",
     "quarantined": f"_verdict in ({QUARANTINED_SQL})",
@@ -31,16 +31,16 @@ def counted(connection: duckdb.DuckDBPyConnection, dataset: Dataset, units: str,
         taken: Those of them that waited, with the amounts that they were counted with.
         closed: The table of the older versions that they close, with the columns of silver.
     """
-    rows = ", ".join(f"count(*) filter (where {condition})" for condition in _GROUPS.values())
+    rows = ", ".join(f"count(*) filter (where {condition})" for condition in GROUPS.values())
     uncounted = "_control_minor is null" if dataset.has_money else f"_verdict = {text(Verdict.UNREADABLE)}"
     (found,) = connection.execute(f"select {rows}, count(*) filter (where {uncounted}) from {units}").fetchall()
-    figures: dict[str, Any] = {f"{group}_rows": int(value) for group, value in zip(_GROUPS, found, strict=False)}
+    figures: dict[str, Any] = {f"{group}_rows": int(value) for group, value in zip(GROUPS, found, strict=False)}
     figures["not_countable_rows"] = int(found[-1])
     if dataset.has_money:
         figures |= _minor(connection, dataset, units)
     figures |= _taken(connection, dataset, taken) | _closed(connection, dataset, closed)
     warned = connection.execute(f"""
-        select rule, count(*) from (select unnest(_warnings) as rule from {units} where {_GROUPS["accepted"]})
+        select rule, count(*) from (select unnest(_warnings) as rule from {units} where {GROUPS["accepted"]})
         group by rule order by rule
     """).fetchall()
     return Counts(**figures, warning_rows={str(rule): int(count) for rule, count in warned})
@@ -48,17 +48,17 @@ def counted(connection: duckdb.DuckDBPyConnection, dataset: Dataset, units: str,
 
 def _minor(connection: duckdb.DuckDBPyConnection, dataset: Dataset, units: str) -> dict[str, Minor]:
     sums = ", ".join(
-        f"coalesce(sum(_control_minor) filter (where {condition}), 0)::hugeint" for condition in _GROUPS.values()
+        f"coalesce(sum(_control_minor) filter (where {condition}), 0)::hugeint" for condition in GROUPS.values()
     )
     if dataset.currency_by is None:
         (found,) = connection.execute(f"select {sums} from {units}").fetchall()
-        return {f"{group}_minor": int(value) for group, value in zip(_GROUPS, found, strict=True)}
+        return {f"{group}_minor": int(value) for group, value in zip(GROUPS, found, strict=True)}
     rows = connection.execute(f"""
         select _control_currency, {sums} from {units} where _control_currency is not null
         group by _control_currency order by _control_currency
     """).fetchall()
     return {
-        f"{group}_minor": {str(row[0]): int(row[place]) for row in rows} for place, group in enumerate(_GROUPS, start=1)
+        f"{group}_minor": {str(row[0]): int(row[place]) for row in rows} for place, group in enumerate(GROUPS, start=1)
     }
 
 

@@ -33,6 +33,7 @@ from tillage.engines.rebuilding import (
 from tillage.engines.recall import ended_relation, forgotten_relation, recall_verdicts, recalled_relation
 from tillage.engines.relations import bronze_relation, current_relation, grown, silver_relation
 from tillage.engines.shares import fill_from_silver, share
+from tillage.engines.statistics import statistic_rows
 from tillage.engines.taking import (
     TAKEN,
     find_taken,
@@ -344,6 +345,9 @@ class DuckWorkspace:
         if self._people is None:
             return None
         return people_rows(self._connection, self._datasets, is_rebuild=self._is_rebuild)
+
+    def statistic_rows(self) -> Rows:
+        return statistic_rows(self._connection, self._datasets, self._load_seq, is_replay=self._is_replay)
 
     def delta(self, fold: Fold) -> Rows | None:
         mine = {dataset.name: dataset for dataset in self._datasets}

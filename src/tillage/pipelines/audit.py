@@ -70,7 +70,7 @@ def _bronze_counts(house: House, feed: str, last: int) -> dict[int, dict[str, Co
 def _ledger(
     house: House, feed: str, loads: Mapping[int, Load], counted: Mapping[int, Mapping[str, Counts]], last: int
 ) -> Iterator[Finding]:
-    by_load = house.ledger.counts_by_load()
+    by_load, totals = house.ledger.counts_by_load(), house.ledger.statistic_totals()
     for load_seq in sorted(counted):
         load = loads.get(load_seq)
         if load is None or load.feed != feed or load.state not in _VISIBLE:
@@ -89,6 +89,10 @@ def _ledger(
             if wrong := _differing(kept, found):
                 where = f"load {load.load_seq}, dataset {dataset}: {wrong}"
                 yield Finding("the ledger's counts are not those of the verdicts in bronze", where)
+            files = totals.get(load.load_seq)  # of a load of an older version nobody counted them
+            if files is not None and files.get(dataset, Counts()).rows() != kept.rows():
+                where = f"load {load.load_seq}, dataset {dataset}"
+                yield Finding("the statistics of the files do not add up to the ledger's counts", where)
 
 
 def _differing(kept: Counts, found: Counts) -> str | None:

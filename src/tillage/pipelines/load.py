@@ -5,8 +5,8 @@
    `failing`. Verdicts and raw records become bronze in one commit, with the receipt. From there on a load is finished
    from bronze, never from the source. Without the receipt a load is voided: bronze is fenced first, so that a writer
    who is only slow cannot commit it later, and the retry is a new load.
-3. repeat: silver for each dataset, then one transaction in the store (fold changes, counts, quarantine index, receipt).
-   Each stage is a function of the bronze rows; where its receipt is there, it is skipped.
+3. repeat: silver for each dataset, then one transaction in the store (fold changes, counts, quarantine index,
+   statistics, receipt). Each stage is a function of the bronze rows; where its receipt is there, it is skipped.
 4. seal: what was committed is counted again and compared with the verdicts.
 """
 
@@ -216,7 +216,8 @@ def repeat(
         table = house.silver_table(load.feed, dataset)
         if table.snapshot().receipt < load.load_seq:
             table.append(workspace.silver_rows(dataset.name), load.load_seq, CommitPoint.SILVER)
-    if not house.ledger.is_published(load):
+    is_published = house.ledger.is_published(load)
+    if not is_published:
         house.ledger.publish(
             load,
             lease,
@@ -224,12 +225,14 @@ def repeat(
             taken=workspace.taken_rows(),
             quarantine=workspace.quarantine_rows(),
             people=workspace.people_rows(),
+            statistics=workspace.statistic_rows(),
             folds=_changes(house, workspace),
             digests={fold.name: fold.digest for fold in house.models.folds.values()},
         )
     elif load.kind is LoadKind.REPLAY:  # what it took up waits no longer, so that only the ledger can tell
         counts = {name: _with_taken(one, house.ledger.counts(load.load_seq)[name]) for name, one in counts.items()}
     _prove(house, load, datasets, counts)
+    _prove_statistics(house, load, counts, was_published=is_published)
     house.ledger.seal(load, lease)
     return counts
 
@@ -285,3 +288,23 @@ def _prove(house: House, load: Load, datasets: Sequence[Dataset], verdicts: Mapp
                 )
         if published.get(dataset.name) != counts:
             raise LawBrokenError(f"load {load.load_seq}, dataset {dataset.name}: the ledger's counts are not bronze's")
+
+
+def _prove_statistics(house: House, load: Load, verdicts: Mapping[str, Counts], *, was_published: bool) -> None:
+    """Holds what the files add up to against the verdicts.
+
+    A load that was published by a version without statistics has none, and only its seal was still to come.
+
+    Raises:
+        LawBrokenError: names the dataset and both figures.
+    """
+    found = house.ledger.statistic_totals(load.load_seq).get(load.load_seq, {})
+    if was_published and not found:
+        return
+    for dataset, counts in verdicts.items():
+        rows, wanted = found.get(dataset, Counts()).rows(), counts.rows()
+        if rows != wanted:
+            raise LawBrokenError(
+                f"load {load.load_seq}, dataset {dataset}: the statistics of its files add up to {rows} rows, the "
+                f"verdicts to {wanted}; the load stays open: please report this bug"
+            )

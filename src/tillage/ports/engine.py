@@ -265,6 +265,15 @@ class Workspace(Protocol):
         """What this load changes in the vault; None where its contract is about nobody."""
         ...
 
+    def statistic_rows(self) -> Rows:
+        """`load_seq, dataset, record_load, source, records, read_rows, accepted_rows, quarantined_rows, duplicate_rows,
+        suppressed_rows, code_rows, first_event, last_event, is_event_date`, a row for each file that had records, and
+        dataset; of a load that took up what others brought, only where a unit was judged.
+
+        Codes come as the text of a JSON object; events are those of accepted units.
+        """
+        ...
+
     def delta(self, fold: Fold) -> Rows | None:
         """The fold's change by this load, as `Fold.delta_sql` says; None if it reads none of the feed's datasets."""
         ...

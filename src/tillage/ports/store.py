@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from tillage.domain.conservation import Counts, Kept, Minor
@@ -112,6 +112,21 @@ class LoadSummary:
     reason: str | None
     """Why a person gave it up, or asked for it."""
     kind: LoadKind
+    seconds: float | None
+    """From plan to seal, by the store's clock; None: it is not sealed."""
+    is_resumed: bool | None
+    """Whether a later process than the one that planned it sealed it, so that the time in between counts too; None:
+    it is not sealed, or an older version did it."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """When what the accepted units of a dataset tell of happened: its first event and its last one."""
+
+    first: datetime | date | None = None
+    last: datetime | date | None = None
+    uncounted_loads: int = 0
+    """Loads that a version without statistics published: their events are not among these."""
 
 
 @dataclass(frozen=True)
@@ -342,11 +357,15 @@ class Ledger(Protocol):
         taken: Rows,
         quarantine: Rows,
         people: PeopleRows | None,
+        statistics: Rows,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
     ) -> None:
-        """Counts, quarantine index, rows of the vault, all fold changes and the receipt: all or nothing, and once. What
-        was `taken` waits no longer; what is in `quarantine` waits from now on.
+        """Counts, quarantine index, rows of the vault, statistics, all fold changes and the receipt: all or nothing,
+        and once. What was `taken` waits no longer; what is in `quarantine` waits from now on.
+
+        Args:
+            statistics: As `Workspace.statistic_rows`; files of the load without records are added.
 
         Raises:
             ModelsChangedError: the states are not of the models in `digests` (all models by name): nothing was written.
@@ -359,6 +378,26 @@ class Ledger(Protocol):
 
     def quarantine_counts(self, load_seq: int) -> dict[str, tuple[int, Minor]]:
         """By dataset, rows and minor units in the quarantine index; 0 where nothing there can be counted."""
+        ...
+
+    def statistics(self, load_seq: int | None = None) -> Rows:
+        """What each file brought to each dataset, of all published loads or of the one, by load, path and dataset.
+
+        Columns: `load_seq, feed, kind, dataset, file, record_load, source, size_bytes, records, read_rows,
+        accepted_rows, quarantined_rows, duplicate_rows, suppressed_rows, code_rows, first_event, last_event,
+        is_event_date, planned_at, sealed_at, seconds, is_resumed`. `size_bytes` is null where the load did not read the
+        file; figures are null where a version without statistics published the load.
+        """
+        ...
+
+    def statistic_totals(self, load_seq: int | None = None) -> dict[int, dict[str, Counts]]:
+        """By load and dataset, the statistics of all files added up, in rows alone; of all loads or of the one. A load
+        without statistics is not there.
+        """
+        ...
+
+    def events(self) -> dict[str, Events]:
+        """By dataset, when what it tells of happened, over all published loads."""
         ...
 
     def discarded_files(self, load_seq: int) -> list[tuple[str, str, int, int]]:

@@ -13,10 +13,12 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from tillage.domain.conservation import Counts, Kept, Minor, added
+from tillage.domain.event import event_of
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.ports.lake import Rows
 from tillage.ports.people import PeopleRows
 from tillage.ports.store import (
+    Events,
     Known,
     LoadSummary,
     Maintenance,
@@ -57,6 +59,27 @@ _WAITING = pa.schema(
         *(_QUARANTINE.field(name) for name in ("control_minor", "control_currency")),
     ]
 )
+
+_ROWS = ("read_rows", "accepted_rows", "quarantined_rows", "duplicate_rows", "suppressed_rows")
+_MOMENT = pa.timestamp("us", tz="UTC")
+_STATISTICS = pa.schema(
+    [
+        ("load_seq", pa.int64()),
+        *((name, pa.string()) for name in ("feed", "kind", "dataset", "file")),
+        ("record_load", pa.int64()),
+        ("source", pa.int32()),
+        *((name, pa.int64()) for name in ("size_bytes", "records", *_ROWS)),
+        ("code_rows", pa.list_(pa.struct([("code", pa.string()), ("rows", pa.int64())]))),
+        ("first_event", _MOMENT),
+        ("last_event", _MOMENT),
+        ("is_event_date", pa.bool_()),
+        ("planned_at", _MOMENT),
+        ("sealed_at", _MOMENT),
+        ("seconds", pa.float64()),
+        ("is_resumed", pa.bool_()),
+    ]
+)
+_CODES = _STATISTICS.get_field_index("code_rows")
 
 _QUARANTINED = pa.schema(
     [
@@ -172,8 +195,8 @@ class Ledger:
     def summaries(self, load_seq: int | None = None) -> list[LoadSummary]:
         rows = self._database.rows("load_summaries", load_seq=load_seq)
         return [
-            LoadSummary(load, feed, LoadState(state), planned_at, files, size_bytes, reason, LoadKind(kind))
-            for load, feed, state, planned_at, files, size_bytes, reason, kind in rows
+            LoadSummary(load, feed, LoadState(state), planned_at, files, size_bytes, reason, LoadKind(kind), *how_long)
+            for load, feed, state, planned_at, files, size_bytes, reason, kind, *how_long in rows
         ]
 
     def broken_rules(self, load_seq: int | None = None) -> dict[int, tuple[RuleFound, ...]]:
@@ -269,6 +292,7 @@ class Ledger:
         taken: Rows,
         quarantine: Rows,
         people: PeopleRows | None,
+        statistics: Rows,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
     ) -> None:
@@ -283,6 +307,9 @@ class Ledger:
             copy_rows(transaction.connection, sql.Identifier("tillage", "quarantine"), quarantine)
             if self._vault is not None and people is not None:
                 self._vault.keep(transaction, load, people)
+            if statistics.num_rows:
+                copy_rows(transaction.connection, sql.Identifier("tillage", "statistics"), statistics)
+            transaction.run("insert_empty_statistics", load_seq=load.load_seq)
             for fold, delta in sorted(folds, key=lambda pair: pair[0].name):
                 add_delta(transaction, fold, delta)
 
@@ -301,6 +328,22 @@ class Ledger:
             rows, amount = found.get(dataset, (0, 0))
             found[dataset] = rows + int(count), added([amount, _minor(currency, minor)])
         return found
+
+    def statistics(self, load_seq: int | None = None) -> Rows:
+        found = self._database.rows("statistics", load_seq=load_seq)
+        return _table([(*row[:_CODES], _listed(row[_CODES]), *row[_CODES + 1 :]) for row in found], _STATISTICS)
+
+    def statistic_totals(self, load_seq: int | None = None) -> dict[int, dict[str, Counts]]:
+        found: dict[int, dict[str, Counts]] = {}
+        for load, dataset, *rows in self._database.rows("statistic_totals", load_seq=load_seq):
+            found.setdefault(load, {})[dataset] = _rows_alone(rows)
+        return found
+
+    def events(self) -> dict[str, Events]:
+        return {
+            dataset: Events(event_of(first, is_date=is_date), event_of(last, is_date=is_date), uncounted)
+            for dataset, first, last, is_date, uncounted in self._database.rows("events")
+        }
 
     def discarded_files(self, load_seq: int) -> list[tuple[str, str, int, int]]:
         return [
@@ -334,7 +377,7 @@ class Ledger:
 
     def seal(self, load: Load, lease: Lease) -> None:
         with self._database.transaction(CommitPoint.SEAL, lease) as transaction:
-            transaction.run("seal", load_seq=load.load_seq)
+            transaction.run("seal", load_seq=load.load_seq, epoch=lease.epoch)
 
     def quarantine_reasons(self) -> list[Reason]:
         found: dict[tuple[str, str], Reason] = {}
@@ -360,7 +403,7 @@ class Ledger:
         with self._database.transaction(CommitPoint.DISCARD, lease) as transaction:
             rows = transaction.run("discard", discarded_by=load.load_seq, feed=load.feed, **asdict(wanted))
             transaction.run("set_reason", load_seq=load.load_seq, reason=reason)
-            transaction.run("seal", load_seq=load.load_seq)
+            transaction.run("seal", load_seq=load.load_seq, epoch=lease.epoch)
         return rows
 
     def paths(self, load_seq: int) -> dict[int, str]:
@@ -368,6 +411,15 @@ class Ledger:
 
     def quarantine_rows(self, dataset: str) -> Rows:
         return _table(self._database.rows("quarantine", dataset=dataset), _QUARANTINE)
+
+
+def _rows_alone(rows: Sequence[Decimal]) -> Counts:
+    read, accepted, quarantined, duplicate, suppressed = map(int, rows)
+    return Counts(read, accepted, quarantined, duplicate, suppressed)
+
+
+def _listed(code_rows: Mapping[str, int] | None) -> list[dict[str, Any]] | None:
+    return None if code_rows is None else [{"code": code, "rows": code_rows[code]} for code in sorted(code_rows)]
 
 
 def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

@@ -102,7 +102,7 @@ select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads
 
 -- name: load_summaries
 select l.load_seq, l.feed, l.state, l.planned_at, count(s.source), coalesce(sum(s.size_bytes), 0)::bigint, l.reason,
-    l.kind
+    l.kind, round(extract(epoch from l.sealed_at - l.planned_at), 3)::float8, l.sealed_epoch <> l.epoch
 from tillage.loads l left join tillage.sources s using (load_seq)
 where %(load_seq)s::bigint is null or l.load_seq = %(load_seq)s group by l.load_seq order by l.load_seq
 
@@ -229,12 +229,52 @@ select load_seq, dataset, read_rows, accepted_rows, quarantined_rows, duplicate_
     taken_not_countable_rows, closed_rows, closed_minor
 from tillage.counts where %(load_seq)s::bigint is null or load_seq = %(load_seq)s order by load_seq, dataset
 
+-- name: insert_empty_statistics
+-- Files of the load without records. Of the others the rows are there.
+insert into tillage.statistics (load_seq, dataset, record_load, source, records, read_rows, accepted_rows,
+    quarantined_rows, duplicate_rows, suppressed_rows, code_rows, is_event_date)
+select load_seq, c.dataset, load_seq, s.source, 0, 0, 0, 0, 0, 0, '{}', false
+from tillage.sources s join tillage.counts c using (load_seq) where load_seq = %(load_seq)s on conflict do nothing
+
+-- name: statistics
+-- Of a load without statistics, the files that it read, with nothing about them.
+with files as (
+    select load_seq, c.dataset, load_seq as record_load, s.source
+    from tillage.sources s join tillage.counts c using (load_seq)
+    where (%(load_seq)s::bigint is null or load_seq = %(load_seq)s)
+        and exists (select from tillage.receipts r where r.stage = 'publish' and r.load_seq = c.load_seq)
+),
+counted as (select * from tillage.statistics where %(load_seq)s::bigint is null or load_seq = %(load_seq)s),
+every as (select * from files full join counted using (load_seq, dataset, record_load, source))
+select e.load_seq, l.feed, l.kind, e.dataset, s.path, e.record_load, e.source,
+    case when e.record_load = e.load_seq then s.size_bytes end, e.records, e.read_rows, e.accepted_rows,
+    e.quarantined_rows, e.duplicate_rows, e.suppressed_rows, e.code_rows, e.first_event, e.last_event, e.is_event_date,
+    l.planned_at, l.sealed_at, round(extract(epoch from l.sealed_at - l.planned_at), 3)::float8,
+    l.sealed_epoch <> l.epoch
+from every e join tillage.loads l using (load_seq)
+join tillage.sources s on (s.load_seq, s.source) = (e.record_load, e.source)
+order by e.load_seq, s.path collate "C", e.record_load, e.source, e.dataset
+
+-- name: statistic_totals
+select load_seq, dataset, sum(read_rows), sum(accepted_rows), sum(quarantined_rows), sum(duplicate_rows),
+    sum(suppressed_rows)
+from tillage.statistics where %(load_seq)s::bigint is null or load_seq = %(load_seq)s group by load_seq, dataset
+
+-- name: events
+select c.dataset, min(t.first_event), max(t.last_event),
+    coalesce(bool_and(t.is_event_date) filter (where t.first_event is not null), false),
+    count(*) filter (where t.load_seq is null and c.read_rows > 0)
+from tillage.counts c join tillage.loads l using (load_seq)
+left join tillage.statistics t on (t.load_seq, t.dataset) = (c.load_seq, c.dataset)
+where l.state in ('open', 'sealed') group by c.dataset
+
 -- name: quarantine_counts
 select dataset, control_currency, count(*), sum(control_minor)
 from tillage.quarantine where judged_load = %(load_seq)s group by dataset, control_currency
 
 -- name: seal
-update tillage.loads set state = 'sealed', sealed_at = now() where load_seq = %(load_seq)s and state = 'open'
+update tillage.loads set state = 'sealed', sealed_at = now(), sealed_epoch = %(epoch)s
+where load_seq = %(load_seq)s and state = 'open'
 
 -- name: void
 update tillage.loads set state = 'voided' where load_seq = %(load_seq)s and state = 'open'

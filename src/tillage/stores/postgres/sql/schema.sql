@@ -1,4 +1,4 @@
--- The whole schema of the store, version 4. Run once, in one transaction, into an empty database.
+-- The whole schema of the store, version 6. Run once, in one transaction, into an empty database.
 create schema tillage;
 create schema folds;  -- states as they are kept, with hidden counts
 create schema tables; -- the rows of models that are built whole
@@ -41,7 +41,8 @@ create table tillage.loads (
     kind text not null default 'read' check (
         kind in ('read', 'replay', 'discard', 'maintain', 'build', 'rebuild')
     ),
-    manifest jsonb not null default '{}'  -- what it covers; of kind read: what packed files contain
+    manifest jsonb not null default '{}', -- what it covers; of kind read: what packed files contain
+    sealed_epoch bigint               -- of the lease that sealed it; another than epoch: a later process finished it
 );
 create index on tillage.loads (feed, load_seq);
 create unique index one_unfinished_load_per_feed on tillage.loads (feed) where state in ('open', 'failed');
@@ -109,6 +110,26 @@ create table tillage.counts (
     primary key (load_seq, dataset)
 );
 create index on tillage.counts (dataset, load_seq);  -- the last load of a dataset, without a look at the others
+
+-- What each file brought to each dataset: a load published by a version that did not count this has no rows.
+create table tillage.statistics (
+    load_seq bigint not null references tillage.loads,     -- the load that judged the units
+    dataset text not null,
+    record_load bigint not null,      -- the load that brought the file; of a replay or rebuild another one
+    source integer not null,
+    records bigint not null,          -- of the file, as far as the load judged them; the same for each dataset
+    read_rows bigint not null,
+    accepted_rows bigint not null,
+    quarantined_rows bigint not null,
+    duplicate_rows bigint not null,
+    suppressed_rows bigint not null,
+    code_rows jsonb not null,         -- of the quarantined ones by code; a unit counts under each of its codes
+    first_event timestamptz,          -- of the accepted ones; of a date where its day begins in UTC
+    last_event timestamptz,
+    is_event_date boolean not null,
+    primary key (load_seq, dataset, record_load, source),
+    foreign key (record_load, source) references tillage.sources
+);
 
 -- Which units wait and why, and which were given up; their bytes stay in bronze.
 create table tillage.quarantine (
