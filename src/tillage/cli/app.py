@@ -240,7 +240,7 @@ def audit(project: Project = HERE, as_json: Json = False) -> None:
 @app.command(epilog='Example: tillage query "select * from gold.customer_spend order by net_minor desc limit 5"')
 @on_project
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over bronze.*, silver.*, gold.*, quarantine.*")],
+    sql: Annotated[str, typer.Argument(help="One SELECT over bronze.*, silver.*, gold.*, quarantine.*, ops.*")],
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:

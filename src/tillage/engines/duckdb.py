@@ -439,8 +439,8 @@ _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, views: Mapping[tuple[str, str], View]) -> None:
-    """The five schemas, empty or not, and the views in them."""
-    for schema in ("bronze", "silver", "history", "gold", "quarantine"):
+    """The six schemas, empty or not, and the views in them."""
+    for schema in ("bronze", "silver", "history", "gold", "quarantine", "ops"):
         connection.execute(f"create schema {name(schema)}")
     for (schema, view_name), view in views.items():
         keep_all(connection, view.tables)

@@ -1,11 +1,11 @@
-"""`tillage query`: a user's SELECT over bronze, silver, gold and quarantine, as readers may see them."""
+"""`tillage query`: a user's SELECT over bronze, silver, gold, quarantine and ops, as readers may see them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from tillage.pipelines.house import House
-from tillage.pipelines.readable import KEPT, lake_names, lake_view
+from tillage.pipelines.readable import KEPT, lake_names, lake_view, statistics_view
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import View
 from tillage.ports.lake import Rows
@@ -17,7 +17,8 @@ def query(house: House, sql: str) -> Rows:
     """The rows of one SELECT.
 
     Schemas: `bronze.<feed>`, `silver.<dataset>` (rows that stand), `history.<dataset>` (every version, of datasets that
-    merge as scd2), `gold.<model>`, `quarantine.<dataset>` (units that wait, with the bytes of their record).
+    merge as scd2), `gold.<model>`, `quarantine.<dataset>` (units that wait, with the bytes of their record),
+    `ops.statistics` (what each file brought to each dataset).
 
     Raises:
         QueryError: not one SELECT, or wrong SQL.
@@ -36,4 +37,6 @@ def _query(house: House, sql: str, published: Mapping[str, int]) -> Rows:
         if not wanted or f"gold.{model}" in wanted:
             state = f"{KEPT}.state_{model}"
             views["gold", model] = View(f"select * from {state}", {state: house.folds.state(model)})
+    if not wanted or "ops.statistics" in wanted:
+        views["ops", "statistics"] = statistics_view(house)
     return house.engine.query(sql, views, house.lake.location())

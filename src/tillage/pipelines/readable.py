@@ -15,6 +15,12 @@ from tillage.ports.engine import View
 
 KEPT = "kept"
 """Schema of what the views read from the store, which nobody asks for by name."""
+_STATISTICS = """
+    load_seq as "load", feed, kind, dataset, file, record_load as file_load, size_bytes as bytes, records,
+    read_rows as "rows", accepted_rows as accepted, quarantined_rows as quarantined, duplicate_rows as duplicate,
+    suppressed_rows as suppressed, code_rows as reasons, first_event as first_event_time, last_event as last_event_time,
+    planned_at, sealed_at, seconds, is_resumed
+"""
 _PLANNED = pa.schema([("load_seq", pa.int64()), ("planned_at", pa.timestamp("us", tz="UTC"))])
 
 
@@ -27,6 +33,12 @@ def lake_names(house: House) -> list[tuple[str, str]]:
             found.append(("history", dataset))
         found.append(("quarantine", dataset))
     return found
+
+
+def statistics_view(house: House) -> View:
+    """`ops.statistics`: what each file brought to each dataset, a row of the store for each load that looked."""
+    table = f"{KEPT}.statistics"
+    return View(f"from {table} select {_STATISTICS}", {table: house.ledger.statistics()})
 
 
 def lake_view(house: House, schema: str, name: str, published: Mapping[str, int]) -> View:
