@@ -115,6 +115,7 @@ def ledger(shop: Shop) -> dict[str, list[tuple[object, ...]]]:
             "receipts",
             "counts",
             "quarantine",
+            "statistics",
         )
     }
     with psycopg.connect(shop.dsn) as store:

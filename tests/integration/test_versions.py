@@ -114,6 +114,22 @@ def test_loads_of_an_old_house_are_of_the_kind_that_there_was(old: Shop) -> None
     assert read(old, "select count(*) from tillage.quarantine where judged_load = load_seq") == [(4,)]
 
 
+def test_loads_of_an_old_house_are_not_counted_by_file_and_what_was_open_is(old: Shop) -> None:
+    old.run()
+    found = command(old, "query", "--json", 'select "load", dataset, bytes, "rows" from ops.statistics order by all')
+    rows = json.loads(found.stdout)
+    assert [(row["load"], row["rows"] is None, row["bytes"] > 0) for row in rows] == [
+        (load, load < 3, True) for load in (1, 2, 3) for _ in ("customers", "orders")
+    ]
+    datasets = json.loads(command(old, "status", "--json").stdout)["datasets"]
+    assert {name: one["statistics"]["uncounted_loads"] for name, one in datasets.items()} == {
+        "customers": 2,
+        "orders": 2,
+    }
+    (shown,) = json.loads(command(old, "load", "show", "1", "--json").stdout)
+    assert (shown["outcome"]["has_event_times"], shown["is_resumed"], shown["seconds"] > 0) == (False, None, True)
+
+
 def test_what_waits_in_an_old_house_is_replayed(old: Shop) -> None:
     old.run()
     old.edit("contracts/orders.odcs.yaml", "beverage: 9", "beverage: 9, dessert: 7")

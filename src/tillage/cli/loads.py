@@ -21,6 +21,10 @@ from tillage.cli.opening import (
 if TYPE_CHECKING:
     from tillage.pipelines.failing import ShownLoad
     from tillage.pipelines.house import House
+    from tillage.pipelines.outcome import Outcome
+
+_MOST_FILES = 50
+_PARTS = ("read", "accepted", "quarantined", "duplicate", "suppressed")
 
 app = typer.Typer(
     name="load", help="List the loads; retry or abandon one that failed.", no_args_is_help=True, add_completion=False
@@ -37,7 +41,9 @@ def show(
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:
-    """Each load with its state, files and counts, the rules that it breaks, and why it was given up."""
+    """Each load with its state, files and counts, the rules that it breaks, and why it was given up; of one alone also
+    what each of its files brought.
+    """
     from tillage.pipelines import failing
     from tillage.pipelines.documents import load_document
     from tillage.pipelines.outcome import outcome
@@ -45,11 +51,13 @@ def show(
     with open_project(project) as house:
         shown = failing.show(house, seq)
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
-        outcomes = [outcome(house, load) if as_json and seq is not None else None for load in shown]
+        outcomes = [None if seq is None else outcome(house, load) for load in shown]
     if as_json:
         print_json([load_document(load, one) for load, one in zip(shown, outcomes, strict=True)])
     else:
         _print_tables(shown, currencies)
+        for found in filter(None, outcomes):
+            _print_files(found)
 
 
 @app.command(epilog='Example: tillage load retry 7 --reason "the file was replaced"')
@@ -90,6 +98,8 @@ def _done(house: House, seq: int, state: str, *, as_json: bool, then: str) -> No
 
 def _print_tables(shown: list[ShownLoad], currencies: dict[str, str | None]) -> None:
     """A line for each load; below it what it brought, or would have."""
+    from tillage.pipelines.for_people import took
+
     if not shown:
         typer.echo("no load yet; next: tillage run")
     for load in shown:
@@ -97,7 +107,10 @@ def _print_tables(shown: list[ShownLoad], currencies: dict[str, str | None]) -> 
         planned = summary.planned_at.strftime("%Y-%m-%d %H:%M:%SZ")
         size = f"{summary.files:,} files, {summary.size_bytes:,} bytes" if summary.kind == "read" else summary.kind
         # A build is of no feed.
-        about = "  ".join(part for part in (summary.feed, summary.state, f"planned {planned}", size) if part)
+        time = took(summary.seconds, is_resumed=summary.is_resumed)
+        about = "  ".join(
+            part for part in (summary.feed, summary.state, f"planned {planned}", size, time and f"took {time}") if part
+        )
         typer.echo(f"load {summary.load_seq}  {about}")
         for name, counts in load.counts.items():
             parts = f"quarantined {counts.quarantined_rows:,} + duplicate {counts.duplicate_rows:,}"
@@ -107,6 +120,38 @@ def _print_tables(shown: list[ShownLoad], currencies: dict[str, str | None]) -> 
             typer.echo(f"  {rule.severity}: rule '{rule.rule}' of {rule.dataset}: {rule.found}")
         if summary.reason:
             typer.echo(f"  reason: {summary.reason}")
+
+
+def _print_files(found: Outcome) -> None:
+    """What each file brought to each dataset, and how many more there are than a person would read."""
+    from tillage.cli.tables import console, grid, put
+    from tillage.pipelines.for_people import when
+
+    files = [one for one in found.files if one.dataset]
+    if not files:
+        return
+    # A discard gives up what others read.
+    parts = ("discarded",) if any(one.discarded_rows for one in files) else _PARTS
+    headers = ("file", "bytes", "records", "dataset", *parts, "reasons", "first event", "last event")
+    rows = [
+        (
+            one.file,
+            "" if one.size_bytes is None else f"{one.size_bytes:,}",
+            f"{one.records:,}",
+            one.dataset or "",
+            *(f"{getattr(one, f'{part}_rows'):,}" for part in parts),
+            ", ".join(f"{code} {units:,}" for code, units in one.reasons.items()),
+            when(one.first_event_time),
+            when(one.last_event_time),
+        )
+        for one in files[:_MOST_FILES]
+    ]
+    out = console()
+    put(out, grid(headers, rows, figures=(1, 2, *range(4, 4 + len(parts)))))
+    if len(files) > len(rows):
+        out.print(f"... {len(files) - len(rows):,} more rows; all are in: --json, or the table ops.statistics")
+    if not found.has_event_times:
+        out.print("an older version loaded it: when its events were is not known by file")
 
 
 def _amount(minor: int | dict[str, int] | None, currency: str | None) -> str:

@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 
 from tillage.cli.tables import Grid, console, grid, put
 from tillage.pipelines.as_json import plain
-from tillage.pipelines.for_people import amount, by_currency
+from tillage.pipelines.for_people import amount, by_currency, took, when
 
 if TYPE_CHECKING:
     from tillage.cli.doctor import Finding
@@ -120,6 +120,12 @@ def show_status(status: Status) -> None:
     out.print(f"loads  {loads}", soft_wrap=True)
     put(out, _law(status.datasets, status.currencies, _FOR_ALL_TIME))
     out.print("the law balances" if status.balances() else "THE LAW DOES NOT BALANCE: please report this, it is a bug")
+    out.print()
+    put(out, _statistics(status))
+    for name, one in status.statistics.items():
+        if one.uncounted_loads:
+            loads = "load of an older version is" if one.uncounted_loads == 1 else "loads of an older version are"
+            out.print(f"{name}: events of {one.uncounted_loads:,} {loads} not among these")
     if not status.reasons:
         return
     out.print()
@@ -132,6 +138,23 @@ def show_status(status: Status) -> None:
         rows.append((reason.dataset, reason.code, f"{reason.rows:,}", at_stake, uncounted))
     put(out, grid(("quarantine", "reason", "rows", "money at stake", ""), rows, figures=(2, 3)))
     out.print(f'look at them: tillage query "select * from quarantine.{status.reasons[0].dataset} limit 5"')
+
+
+def _statistics(status: Status) -> Grid:
+    headers = ("dataset", "files", "bytes", "last load", "took", "first event", "last event")
+    rows = [
+        (
+            name,
+            f"{one.files:,}",
+            f"{one.size_bytes:,}",
+            str(one.last_load or ""),
+            took(one.last_load_seconds, is_resumed=one.last_load_is_resumed),
+            when(one.first_event_time),
+            when(one.last_event_time),
+        )
+        for name, one in status.statistics.items()
+    ]
+    return grid(headers, rows, figures=(1, 2, 3))
 
 
 def show_rows(rows: Any) -> None:

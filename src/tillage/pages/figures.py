@@ -107,6 +107,11 @@ def moment(iso: str | None, now: datetime) -> Moment | None:
     return Moment(iso, f"{found:%Y-%m-%d %H:%M}", f"{age((now - found).total_seconds())} ago")
 
 
+def event(iso: str | None, now: datetime) -> Moment | str | None:
+    """When something happened: a moment, or the day where the document says no more."""
+    return moment(iso, now) if iso is not None and "T" in iso else iso
+
+
 def size(bytes_: int) -> str:
     """Bytes in a unit that leaves few digits."""
     for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):

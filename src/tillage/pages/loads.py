@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tillage.errors import UnknownLoadError
-from tillage.pages.figures import Document, Figure, moment
+from tillage.pages.figures import Document, Figure, Moment, event, moment
 from tillage.pages.law import OF_A_LOAD, Account, account
 from tillage.pages.looking import Asked, Page
 from tillage.pages.reasons import reason_charts, reason_rows
@@ -30,6 +31,18 @@ class FileRow:
     records: Figure
     dataset: str | None
     figures: tuple[Figure, ...]
+    reasons: Words
+    first_event: Moment | str | None
+    last_event: Moment | str | None
+
+
+@dataclass(frozen=True)
+class EventsRow:
+    """When what one dataset of the load tells of happened."""
+
+    dataset: str
+    first: Moment | str | None
+    last: Moment | str | None
 
 
 def load(house: House, asked: Asked) -> Page:
@@ -47,9 +60,10 @@ def load(house: House, asked: Asked) -> Page:
     accounts = [
         account(document, (0, "datasets", name), name, currencies.get(name), OF_A_LOAD) for name in found["datasets"]
     ]
-    rows = reason_rows(document, (0, "outcome", "reasons"), currencies, house.now())
-    parts = ("discarded",) if found["kind"] == "discard" else OF_A_LOAD[1:]
-    files = [_file(document, place, parts) for place in range(min(len(found["outcome"]["files"]), _MOST_FILES))]
+    parts = ("discarded",) if found["kind"] == "discard" else OF_A_LOAD
+    now, every = house.now(), found["outcome"]["files"]
+    rows = reason_rows(document, (0, "outcome", "reasons"), currencies, now)
+    files = [_file(document, place, parts, now) for place in range(min(len(every), _MOST_FILES))]
     return Page(
         "load.html",
         {
@@ -58,11 +72,17 @@ def load(house: House, asked: Asked) -> Page:
             "is_well": found["state"] == "sealed" and all(one.balances for one in accounts),
             "size": document.size(0, "size_bytes"),
             "broken": [document.text(0, "broken_rules", place, "found") for place in range(len(found["broken_rules"]))],
-            "planned_at": moment(found["planned_at"], house.now()),
+            "planned_at": moment(found["planned_at"], now),
             "accounts": accounts,
             "files": files,
             "parts": parts,
-            "is_cut": len(found["outcome"]["files"]) > len(files),
+            "file_rows": document.count(0, "outcome", "file_rows") if len(every) > len(files) else None,
+            "has_events": any(one["first_event_time"] for one in every),
+            "events": [
+                EventsRow(one["dataset"], event(one["first_event_time"], now), event(one["last_event_time"], now))
+                for one in found["outcome"]["events"]
+            ],
+            "seconds": None if found["seconds"] is None else document.count(0, "seconds"),
             "reason_rows": rows,
             "charts": reason_charts(rows),
         },
@@ -121,7 +141,7 @@ _STATES = {
 }
 
 
-def _file(document: Document, place: int, parts: Sequence[str]) -> FileRow:
+def _file(document: Document, place: int, parts: Sequence[str], now: datetime) -> FileRow:
     at = (0, "outcome", "files", place)
     found = document.at(*at)
     return FileRow(
@@ -130,4 +150,7 @@ def _file(document: Document, place: int, parts: Sequence[str]) -> FileRow:
         document.count(*at, "records"),
         found["dataset"],
         tuple(document.count(*at, f"{part}_rows") for part in parts if found["dataset"]),
+        listed([words(f"{code} ", document.count(*at, "reasons", code)) for code in found["reasons"]]),
+        event(found["first_event_time"], now),
+        event(found["last_event_time"], now),
     )

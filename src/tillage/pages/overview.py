@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tillage.pages.chart import days_charts
-from tillage.pages.figures import Document, Figure, Moment, moment
+from tillage.pages.figures import Document, Figure, Moment, event, moment
 from tillage.pages.law import FOR_ALL_TIME, account
 from tillage.pages.looking import Asked, Page
 from tillage.pages.words import Words, listed, words
@@ -39,9 +39,8 @@ class DatasetRow:
     name: str
     is_well: bool
     state: str | Figure
-    newest: Moment | None
-    day: str | None
-    """In place of the moment, where the event has only a date."""
+    newest: Moment | str | None
+    """A day, where the event has only a date."""
     latency: str
 
 
@@ -98,13 +97,11 @@ def _feed(document: Document, place: int, now: datetime) -> FeedRow:
 def _dataset(document: Document, place: int, now: datetime) -> DatasetRow:
     found = document.at("freshness", place)
     amiss = _amiss(document, "dataset", found["dataset"])
-    is_moment = "T" in (found["newest"] or "")
     return DatasetRow(
         name=found["dataset"],
         is_well=not amiss,
         state=amiss or "fresh",
-        newest=moment(found["newest"], now) if is_moment else None,
-        day=None if is_moment else found["newest"],
+        newest=event(found["newest"], now),
         latency=found["latency"],
     )
 

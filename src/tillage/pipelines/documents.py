@@ -25,6 +25,7 @@ def status_document(found: Status, arrived: Arrival, amiss: Sequence[Finding] = 
         "datasets": {
             name: asdict(law)
             | {"currency": found.currencies[name]}
+            | {"statistics": asdict(found.statistics[name])}
             | {"difference_rows": law.difference_rows(), "difference_minor": law.difference_minor()}
             for name, law in found.datasets.items()
         },
@@ -58,6 +59,8 @@ def load_document(load: ShownLoad, outcome: Outcome | None = None) -> dict[str, 
         "planned_at": summary.planned_at.isoformat(),
         "files": summary.files,
         "size_bytes": summary.size_bytes,
+        "seconds": summary.seconds,
+        "is_resumed": summary.is_resumed,
         "reason": summary.reason,
         "datasets": {name: asdict(counts) for name, counts in load.counts.items()},
         "broken_rules": [asdict(rule) for rule in load.broken],

@@ -43,6 +43,13 @@ def when(moment: datetime | date | None) -> str:
     return str(moment or "")
 
 
+def took(seconds: float | None, *, is_resumed: bool | None) -> str:
+    """How long a load took; nothing of one that is not sealed."""
+    if seconds is None:
+        return ""
+    return f"{seconds:,.1f} s{', finished by a later run' if is_resumed else ''}"
+
+
 def age(seconds: float) -> str:
     """In the largest unit of which there are two: 90 minutes rather than 1 hour."""
     for unit, length_s in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
