@@ -20,6 +20,7 @@ from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.environments import DEFAULT_STORE, Environment
 from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import ARCHIVE, After, Feed, Project, in_environment, read_project
+from tillage.contracts.relations import check_references, refuse_circle
 from tillage.domain.export import Form
 from tillage.domain.load import CommitPoint
 from tillage.domain.secret import read_reference
@@ -127,6 +128,10 @@ def load_project(root: Path, settings: Settings | None = None) -> tuple[Project,
                 )
             datasets[dataset.name] = dataset
         feeds[feed.name] = FeedContract(feed, text, check)
+    for name, contract in feeds.items():
+        described = contract.check.contract.datasets
+        check_references(name, described, datasets)
+        refuse_circle(name, described)
     texts = {}
     for path in sorted((root / "models").glob("*.sql")):
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", path.stem):

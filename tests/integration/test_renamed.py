@@ -12,6 +12,7 @@ from tillage.errors import ContractError, OperatorError, TillageError
 from tillage.pipelines.dump import dump
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.status import status
+from tillage.ports.store import Brought
 
 
 def described(shop: Shop, name: str = CONTRACT) -> dict[str, Any]:
@@ -90,10 +91,14 @@ def test_a_later_contract_without_the_dataset_does_not_hide_what_its_loads_were(
             house.ledger.publish(
                 load,
                 lease,
-                counts={},
-                taken=house.ledger.quarantine_rows("none").drop(["file"]),
-                quarantine=house.ledger.quarantine_rows("none").drop(["file"]),
-                statistics=house.ledger.statistics(0),
+                brought=Brought(
+                    counts={},
+                    taken=house.ledger.quarantine_rows("none").drop(["file"]),
+                    quarantine=house.ledger.quarantine_rows("none").drop(["file"]),
+                    awaited=house.ledger.awaited("none", {}),
+                    people=None,
+                    statistics=house.ledger.statistics(0),
+                ),
                 folds=(),
                 digests=house.folds.digests(),
             )

@@ -28,7 +28,8 @@ NOT_SERVED = "none"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _HOUSE = b"""
 select 'published', l.feed, max(extract(epoch from l.sealed_at))::float8
-from tillage.loads l where l.feed <> '' and l.state = 'sealed' and l.kind in ('read', 'replay', 'rebuild') group by feed
+from tillage.loads l
+where l.feed <> '' and l.state = 'sealed' and l.kind in ('read', 'replay', 'rebuild', 'release') group by feed
 union all
 select 'waiting', dataset, count(*) from tillage.quarantine where discarded_by is null group by dataset
 union all

@@ -253,6 +253,23 @@ class DatasetRule:
         }[self.operator]
 
 
+@dataclass(frozen=True)
+class Reference:
+    """Columns whose values, together, are the key of a unit that another dataset has accepted."""
+
+    columns: tuple[str, ...]
+    to: str
+    """The other dataset."""
+    keys: tuple[str, ...]
+    """Its columns, in the order of `columns`."""
+    list_name: str | None = None
+    """The list of the unit whose elements hold `columns`; None: the unit does."""
+    is_released: bool = True
+    """Whether a unit is judged anew once all are there that it refers to."""
+    line: int = field(default=1, compare=False)
+    """Of the contract file."""
+
+
 class Merge(StrEnum):
     """What a unit means whose key stands already with other content: a conflict, or another version of it."""
 
@@ -279,6 +296,7 @@ class Dataset:
     dataset_rules: tuple[DatasetRule, ...] = ()
     description: str = ""
     merge: Merge = Merge.REJECT
+    references: tuple[Reference, ...] = ()
     version: str | None = None
     """The column by which of two versions the newer is known; None: the one that came later."""
 

@@ -23,7 +23,8 @@ class LoadState(StrEnum):
 
 class LoadKind(StrEnum):
     """What a load takes up: new files; units that wait in quarantine, to be judged anew or given up; nothing new, only
-    the tables themselves; what stands in all feeds, for the models that are built whole; what stands in one, anew.
+    the tables themselves; what stands in all feeds, for the models that are built whole; what stands in one, anew;
+    units that waited for others, which are there now.
     """
 
     READ = "read"
@@ -32,6 +33,7 @@ class LoadKind(StrEnum):
     MAINTAIN = "maintain"
     BUILD = "build"
     REBUILD = "rebuild"
+    RELEASE = "release"
 
 
 class CommitPoint(StrEnum):
@@ -52,6 +54,7 @@ class CommitPoint(StrEnum):
     DISCARD = "discard"
     SILVER = "silver"
     PUBLISH = "publish"
+    LOOKED = "looked"
     FORGET = "forget"
     COMPACT = "compact"
     VACUUM = "vacuum"

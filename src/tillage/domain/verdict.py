@@ -35,6 +35,7 @@ class Code(StrEnum):
     MONEY_SCALE = "money_scale"
     MONEY_OVERFLOW = "money_overflow"
     UNKNOWN_FIELD = "unknown_field"
+    REFERENCE_MISSING = "reference_missing"
     KEY_CONFLICT = "key_conflict"
     DUPLICATE = "duplicate"
     STALE = "stale"

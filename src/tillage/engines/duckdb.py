@@ -24,6 +24,7 @@ from tillage.engines.binding import unasked
 from tillage.engines.filling import keep_all
 from tillage.engines.forgetting import forgotten, holding, without_bytes
 from tillage.engines.portability import unportable_in
+from tillage.engines.references import complete
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
 from tillage.engines.tables import compared_table, compute, prepare, rows_of, types_of
 from tillage.engines.trying import tried_rows, try_models
@@ -354,6 +355,10 @@ class DuckEngine:
                 )
         shown = {column: (_exact(one), _exact(other)) for column, (one, other) in totals.items()}
         return Comparison(int(keys), int(differ), shown, tuple(examples))
+
+    def complete(self, awaited: Rows, silver: Mapping[str, Silver]) -> Rows:
+        with self._look() as connection:
+            return complete(connection, awaited, {name: (self._datasets[name], one) for name, one in silver.items()})
 
     def holding(self, bronze: Snapshot, due: Due) -> Holding:
         with self._look() as connection:

@@ -13,6 +13,7 @@ from tillage.domain.verdict import Code, Verdict
 from tillage.engines.judged import PLACE, RECORD, decided, known
 from tillage.engines.people import PERSONAL, add_personal, own_columns
 from tillage.engines.reader import checked
+from tillage.engines.references import ORPHANS
 from tillage.engines.relations import current_relation, silver_relation
 from tillage.ports.engine import Silver
 from tillage.ports.people import People
@@ -33,7 +34,7 @@ def judge(
     What silver holds, with what the vault has of it, stands before all units of the load, and these in order of place.
     Of two that pass with one key and the same content, the second is a duplicate. With other content it is a conflict;
     where the dataset merges, it is a newer version, which closes the older one, or stale. What the table `ended` names
-    by `_record` does not stand.
+    by `_record` does not stand. The units in `ORPHANS` are none of these.
     """
     if dataset.key:
         _find_known(connection, dataset, silver, people, ended)
@@ -45,14 +46,19 @@ def judge(
     connection.execute(f"""
         create or replace temp table "#repeats" as {repeats};
         create or replace temp table {decided(dataset)} as
-        select c.* replace (if(a._code is null, _codes, [a._code]) as _codes),
-            case when a._code = {text(Code.KEY_CONFLICT)} or c._codes = [{text(Code.KEY_CONFLICT)}]
+        select c.* replace (
+            case when o._unit is not null then [{text(Code.REFERENCE_MISSING)}]
+                 when a._code is not null then [a._code] else _codes end as _codes),
+            case when o.is_released then {text(Verdict.REFERENCE)}
+                 when o._unit is not null then {text(Verdict.VIOLATION)}
+                 when a._code = {text(Code.KEY_CONFLICT)} or c._codes = [{text(Code.KEY_CONFLICT)}]
                      then {text(Verdict.CONFLICT)}
                  when len(c._codes) > 0 then {text(Verdict.VIOLATION)}
                  when a._code in ({duplicates}) then {text(Verdict.DUPLICATE)}
                  else {text(Verdict.ACCEPTED)} end as _verdict,
             a._closes
         from {checked(dataset)} as c left join "#repeats" as a using ({_PLACES})
+        left join {ORPHANS} as o using ({_PLACES})
     """)
 
 
@@ -69,7 +75,7 @@ def _find_known(
     connection.execute(f"""
         create or replace temp view "#passing" as
         select {", ".join(own_columns(dataset))}, {_PLACES}, {RECORD} as _record
-        from {checked(dataset)} where len(_codes) = 0
+        from {checked(dataset)} anti join {ORPHANS} using ({_PLACES}) where len(_codes) = 0
     """)
     rows = f'select {own}, _record from "#passing" where false'
     if silver is not None and silver.snapshot.files:

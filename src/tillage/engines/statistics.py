@@ -11,7 +11,7 @@ from tillage.contracts.contract import Dataset, Kind
 from tillage.contracts.sql_text import name, text
 from tillage.domain.verdict import Verdict
 from tillage.engines.counting import GROUPS
-from tillage.engines.judge import decided
+from tillage.engines.judged import decided
 from tillage.engines.reader import RECORDS
 from tillage.engines.taking import WRITTEN
 

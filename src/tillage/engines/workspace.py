@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import duckdb
 
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset, Merge
+from tillage.contracts.relations import parents_first
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import empty_relation, silver_columns
 from tillage.domain.conservation import Counts
@@ -31,6 +32,7 @@ from tillage.engines.rebuilding import (
     sums_of,
 )
 from tillage.engines.recall import ended_relation, forgotten_relation, recall_verdicts, recalled_relation
+from tillage.engines.references import awaited_rows, find_orphans
 from tillage.engines.relations import bronze_relation, current_relation, grown, silver_relation
 from tillage.engines.shares import fill_from_silver, share
 from tillage.engines.statistics import statistic_rows
@@ -109,8 +111,21 @@ class DuckWorkspace:
         if self._people is not None:
             pseudonymise(self._connection, self._datasets, self._people)
 
+    def _judged(self, silver: Mapping[str, Silver]) -> Iterator[Dataset]:
+        """The datasets in the order of their references, each once it is known which of its units lack a parent."""
+        mine = {dataset.name: dataset for dataset in self._datasets}
+        known: dict[str, tuple[Dataset, Silver | None]] = {
+            one: (self._project[one], silver.get(one)) for one in silver.keys() & self._project.keys()
+        }
+        known |= {one: (dataset, silver.get(one)) for one, dataset in mine.items()}
+        done: list[Dataset] = []
+        for one in parents_first({dataset.name: [to.to for to in dataset.references] for dataset in self._datasets}):
+            find_orphans(self._connection, mine[one], known, done)
+            yield mine[one]
+            done.append(mine[one])
+
     def _judge(self, silver: Mapping[str, Silver], records: str) -> None:
-        for dataset in self._datasets:
+        for dataset in self._judged(silver):
             judge(self._connection, dataset, silver.get(dataset.name), self._people)
         # An unreadable record counts once, as a unit of the first dataset whose amount nobody can count.
         self._connection.execute(f"""
@@ -141,7 +156,7 @@ class DuckWorkspace:
         self._reader.read(standing_batches(self._connection, bronze, self._check.contract, bytes_of))
         self._finish_reading()
         looked_at = keep_changed(self._connection, self._datasets)
-        for dataset in self._datasets:
+        for dataset in self._judged(silver):
             judge(self._connection, dataset, silver.get(dataset.name), self._people, standing(dataset))
         find_rewritten(self._connection, bronze, self._datasets, bytes_of)
         self._end_rebuild(bronze)
@@ -340,6 +355,9 @@ class DuckWorkspace:
                 for dataset in self._datasets
             )
         ).to_arrow_table()
+
+    def awaited_rows(self) -> Rows:
+        return awaited_rows(self._connection, self._datasets)
 
     def people_rows(self) -> PeopleRows | None:
         if self._people is None:

@@ -128,6 +128,7 @@ def _answer(document: Document, accounts: list[Account]) -> Words:
 
 _TOOK = {
     "replay": "up what waited in quarantine",
+    "release": "up what waited for others",
     "discard": "what waited in quarantine out of it for good",
     "maintain": "care of the tables",
     "build": "all that stands to build tables from",

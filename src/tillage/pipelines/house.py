@@ -77,6 +77,11 @@ class House:
                     return feed.feed.name, dataset
         raise KeyError(name)
 
+    def parents(self, feed: str) -> list[str]:
+        """The datasets of other feeds, and its own, that a feed's datasets refer to."""
+        datasets = self.feeds[feed].check.contract.datasets
+        return sorted({reference.to for dataset in datasets for reference in dataset.references})
+
     def datasets(self) -> list[str]:
         """Names of all datasets, in the order of the project file and the contracts."""
         return [dataset.name for feed in self.feeds.values() for dataset in feed.check.contract.datasets]

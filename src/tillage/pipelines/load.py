@@ -27,7 +27,7 @@ from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.refusing import read_members, refuse_misdescribed, refused_before, rejections
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import BrokenRule, Silver, Workspace
-from tillage.ports.store import PublishedFold, Rejection, Waiting
+from tillage.ports.store import Brought, PublishedFold, Rejection, Waiting
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,14 @@ def execute(house: House, load: Load, lease: Lease) -> tuple[dict[str, Counts], 
 
 def silver_before(house: House, load: Load, datasets: Sequence[Dataset]) -> dict[str, Silver]:
     """By dataset, what a load is judged against, or was: its own rows, where it wrote them before it was stopped, are
-    not among them. Under the lease of the feed no earlier load writes any more.
+    not among them. Under the lease of the feed no earlier load writes any more. Of other feeds it is what readers see,
+    where something refers to it.
     """
     tables = {dataset.name: house.silver_table(load.feed, dataset) for dataset in datasets}
-    return {name: Silver(table.snapshot(), load.load_seq - 1) for name, table in tables.items()}
+    found = {name: Silver(table.snapshot(), load.load_seq - 1) for name, table in tables.items()}
+    published = house.ledger.published()
+    parents = {reference.to for dataset in datasets for reference in dataset.references}
+    return found | {name: house.visible(name, published) for name in sorted(parents - found.keys())}
 
 
 def _records(house: House, load: Load, check: Check) -> Iterator[RecordBatch]:
@@ -145,6 +149,8 @@ def resume(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
     return counts
 
 
+TAKING_UP = (LoadKind.REPLAY, LoadKind.RELEASE)
+"""Kinds of loads that judge anew what waits."""
 _UNDECIDED = "before anything was decided; it is voided"
 _VOIDED = {
     LoadKind.READ: f"{_UNDECIDED} and its files read again",
@@ -152,6 +158,7 @@ _VOIDED = {
     LoadKind.DISCARD: "before anything was given up; it is voided, and all goes on waiting: repeat the discard",
     LoadKind.MAINTAIN: "while it kept up the tables; it is voided, and what it did stands",
     LoadKind.REBUILD: _UNDECIDED,
+    LoadKind.RELEASE: f"{_UNDECIDED}, and what waited for others goes on waiting until the next look",
 }
 
 
@@ -183,7 +190,7 @@ def _finished(house: House, load: Load, lease: Lease) -> dict[str, Counts] | Non
         bronze = house.lake.bronze(load.feed).snapshot()
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
     datasets = check.contract.datasets
-    is_replay = load.kind is LoadKind.REPLAY
+    is_replay = load.kind in TAKING_UP
     folders = house.folders(load) if load.kind is LoadKind.READ else house.folders_of(load.feed)
     # Once the load is published, what it took up waits no longer: only its counts and its seal are still to come.
     waiting = house.ledger.waiting(load.feed, Waiting()) if is_replay else None
@@ -221,15 +228,18 @@ def repeat(
         house.ledger.publish(
             load,
             lease,
-            counts=counts,
-            taken=workspace.taken_rows(),
-            quarantine=workspace.quarantine_rows(),
-            people=workspace.people_rows(),
-            statistics=workspace.statistic_rows(),
+            brought=Brought(
+                counts=counts,
+                taken=workspace.taken_rows(),
+                quarantine=workspace.quarantine_rows(),
+                awaited=workspace.awaited_rows(),
+                people=workspace.people_rows(),
+                statistics=workspace.statistic_rows(),
+            ),
             folds=_changes(house, workspace),
             digests={fold.name: fold.digest for fold in house.models.folds.values()},
         )
-    elif load.kind is LoadKind.REPLAY:  # what it took up waits no longer, so that only the ledger can tell
+    elif load.kind in TAKING_UP:  # what it took up waits no longer, so that only the ledger can tell
         counts = {name: _with_taken(one, house.ledger.counts(load.load_seq)[name]) for name, one in counts.items()}
     _prove(house, load, datasets, counts)
     _prove_statistics(house, load, counts, was_published=is_published)

@@ -18,7 +18,7 @@ from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import BronzePart, Comparison, Share
 
-_JUDGING = {LoadKind.READ, LoadKind.REPLAY, LoadKind.REBUILD}
+_JUDGING = {LoadKind.READ, LoadKind.REPLAY, LoadKind.REBUILD, LoadKind.RELEASE}
 _STANDING = {LoadState.OPEN, LoadState.SEALED}  # of the others nothing was ever visible
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from graphlib import CycleError
 
 from tillage.contracts.project import After
+from tillage.contracts.relations import parents_first
 from tillage.domain.conservation import Counts
 from tillage.domain.load import Lease, Load, LoadKind
 from tillage.errors import (
     FileRejectedError,
+    LeaseHeldError,
     LoadFailedError,
     ModelError,
     OperatorError,
+    ReplayRefusedError,
     SourceChangedError,
     TillageError,
     TransientError,
@@ -27,6 +31,7 @@ from tillage.pipelines.load import execute, look, plan, resume
 from tillage.pipelines.maintain import Maintained, maintain_if_due
 from tillage.pipelines.models import check_routes, refuse_unportable_changes, served_now, sync_models
 from tillage.pipelines.rebuild import go_on
+from tillage.pipelines.release import is_due, release_due
 
 
 @dataclass
@@ -55,6 +60,8 @@ class RunReport:
     """Feeds whose tables were kept up, since enough was loaded."""
     built: BuildReport | None = None
     """Of the models that are no folds, if anything of them was due."""
+    unreleased: dict[str, TillageError] = field(default_factory=dict)
+    """Feeds whose units have what they waited for and would break a rule; these go on waiting."""
     unbuilt: TillageError | None = None
     """Why they stay as they were; all else was done."""
 
@@ -65,7 +72,8 @@ class RunReport:
     def problems(self) -> list[TillageError]:
         """What a run must not end well with, though all else is done."""
         unbuilt = [self.unbuilt] if self.unbuilt else []
-        return [*self.stopped.values(), *self.failed.values(), *self.left_out.values(), *unbuilt]
+        waiting = self.unreleased.values()
+        return [*self.stopped.values(), *self.failed.values(), *self.left_out.values(), *waiting, *unbuilt]
 
 
 def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunReport:
@@ -96,6 +104,7 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
                 continue
             try:
                 _finish(house, contract, lease, report)
+                _release(house, contract, lease, report)
                 _load_new(house, contract, lease, report)
             except ModelError as wrong:
                 # A load that was decided is finished from bronze or never: it waits for the model, and stops no others.
@@ -105,6 +114,8 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
             _put_away(house, contract, report)
             if maintained := maintain_if_due(house, contract, lease):
                 report.maintained.append(maintained)
+    for contract in _awaiting(house):
+        _release_late(house, contract, wait_s, report)
     try:
         report.built = build_if_due(house, wait_s=wait_s)
     except (ModelError, TransientError) as wrong:
@@ -117,7 +128,39 @@ def _chosen(house: House, feeds: Collection[str]) -> list[FeedContract]:
     for name in feeds:
         if name not in house.feeds:
             raise OperatorError(f"tillage.yaml has no feed '{name}'; it has: {', '.join(house.feeds)}")
-    return [contract for name, contract in house.feeds.items() if not feeds or name in feeds]
+    return [house.feeds[name] for name in _in_order(house) if not feeds or name in feeds]
+
+
+def _in_order(house: House) -> list[str]:
+    """Feeds after those that theirs refer to; as the project file has them where they refer to each other."""
+    refers = {feed: [house.dataset(parent)[0] for parent in house.parents(feed)] for feed in house.feeds}
+    try:
+        return parents_first(refers)
+    except CycleError:
+        return [*house.feeds]
+
+
+def _awaiting(house: House) -> list[FeedContract]:
+    """Feeds whose units wait for what came since: parents may come after their children, or alone."""
+    return [house.feeds[name] for name in _in_order(house) if house.parents(name) and is_due(house, name)]
+
+
+def _release_late(house: House, contract: FeedContract, wait_s: float, report: RunReport) -> None:
+    feed = contract.feed.name
+    try:
+        with house.leases.hold(f"feed/{feed}", wait_s=wait_s, on_wait=house.say) as lease:
+            if not house.ledger.open_load(feed) and not house.ledger.failed_load(feed):
+                _release(house, contract, lease, report)
+    except LeaseHeldError:
+        house.say(f"feed {feed} is being loaded by another process; what waits for others there waits for its next run")
+
+
+def _release(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> None:
+    try:
+        report.loads |= release_due(house, contract.feed.name, lease)
+    except ReplayRefusedError as wrong:
+        report.unreleased[contract.feed.name] = wrong
+        house.say(str(wrong))
 
 
 def _stop(house: House, load: Load, wrong: LoadFailedError, report: RunReport) -> None:

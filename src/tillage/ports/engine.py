@@ -261,6 +261,12 @@ class Workspace(Protocol):
         """
         ...
 
+    def awaited_rows(self) -> Rows:
+        """`dataset, load_seq, source, ordinal, unit, parent, key`: of each unit that waits for others, all of which it
+        names the keys.
+        """
+        ...
+
     def people_rows(self) -> PeopleRows | None:
         """What this load changes in the vault; None where its contract is about nobody."""
         ...
@@ -432,6 +438,10 @@ class Engine(Protocol):
         Raises:
             QueryError: more than one statement, not a SELECT, or wrong SQL; the engine's own words.
         """
+        ...
+
+    def complete(self, awaited: Rows, silver: Mapping[str, Silver]) -> Rows:
+        """Of the units in `Ledger.awaited` those of which everything is there, one row each, without `parent, key`."""
         ...
 
     def standing(self, dataset: str, silver: Silver) -> str:

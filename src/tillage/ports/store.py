@@ -33,6 +33,21 @@ class PublishedTable:
 
 
 @dataclass(frozen=True)
+class Brought:
+    """What the units of a load come to, beside rows of silver; rows are those that `Workspace` gives."""
+
+    counts: Mapping[str, Counts]
+    taken: Rows
+    """Waits no longer."""
+    quarantine: Rows
+    """Waits from now on."""
+    awaited: Rows
+    people: PeopleRows | None
+    statistics: Rows
+    """Files of the load without records are added."""
+
+
+@dataclass(frozen=True)
 class Rejection:
     """A file that is refused whole, as long as it has this digest."""
 
@@ -310,6 +325,19 @@ class Ledger(Protocol):
         """
         ...
 
+    def awaited(self, feed: str, newest: Mapping[str, int]) -> Rows:
+        """As `waiting`, with `contract_digest, parent, key`: each unit of the feed that waits for others, for each that
+        it refers to, if one of these datasets has a newer load than it was last looked at with.
+
+        Args:
+            newest: By dataset that is referred to, its last published load.
+        """
+        ...
+
+    def looked(self, feed: str, newest: Mapping[str, int], lease: Lease) -> None:
+        """What `awaited` gave was looked at with these."""
+        ...
+
     def quarantined(self, feed: str) -> Rows:
         """`dataset, load_seq, source, ordinal, unit, codes, judged_load, control_minor` of each unit of the feed that
         waits or was given up.
@@ -353,19 +381,11 @@ class Ledger(Protocol):
         load: Load,
         lease: Lease,
         *,
-        counts: Mapping[str, Counts],
-        taken: Rows,
-        quarantine: Rows,
-        people: PeopleRows | None,
-        statistics: Rows,
+        brought: Brought,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
     ) -> None:
-        """Counts, quarantine index, rows of the vault, statistics, all fold changes and the receipt: all or nothing,
-        and once. What was `taken` waits no longer; what is in `quarantine` waits from now on.
-
-        Args:
-            statistics: As `Workspace.statistic_rows`; files of the load without records are added.
+        """What the load brought, all fold changes and the receipt: all or nothing, and once.
 
         Raises:
             ModelsChangedError: the states are not of the models in `digests` (all models by name): nothing was written.

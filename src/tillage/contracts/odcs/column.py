@@ -21,6 +21,7 @@ COLUMN_KEYS = {
     *("name", "physicalName", "physicalType", "logicalType", "logicalTypeOptions", "primaryKey", "primaryKeyPosition"),
     *("required", "items", "properties", "customProperties", "description", "businessName", "examples", "tags"),
     *("semanticType", "id", "authoritativeDefinitions", "criticalDataElement", "enum", "quality", "classification"),
+    "relationships",
 }
 ITEMS_KEYS = {"logicalType", "properties", "description", "name", "required", "logicalTypeOptions", "enum"}
 ITEMS_KEYS |= {"customProperties"}

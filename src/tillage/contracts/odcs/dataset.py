@@ -14,6 +14,7 @@ from tillage.contracts.odcs.column import read_column
 from tillage.contracts.odcs.merge import with_merge
 from tillage.contracts.odcs.people import check_people, check_rules_of_people
 from tillage.contracts.odcs.references import every_column, with_references
+from tillage.contracts.odcs.relationships import read_references
 from tillage.contracts.odcs.rules import read_rules
 from tillage.contracts.odcs.terms import Terms, column_name, only, own_terms, yes_or_no
 from tillage.contracts.types import stored
@@ -21,6 +22,7 @@ from tillage.contracts.types import stored
 DATASET_KEYS = {
     *("name", "physicalName", "physicalType", "logicalType", "properties", "customProperties", "description"),
     *("businessName", "tags", "id", "authoritativeDefinitions", "dataGranularityDescription", "quality"),
+    "relationships",
 }
 UNIT_NAMES = {"groupBy"}
 UNIT_PATH = rf"\$(?:{json_path.STEP})+\[\*\]"
@@ -75,7 +77,8 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
     )
     if not dataset.key:
         notes.append(f"dataset '{name}' has no primaryKey: the same record sent twice counts twice")
-    dataset = replace(dataset, row_rules=row_rules, dataset_rules=dataset_rules)
+    references = read_references(document, path, item, dataset)
+    dataset = replace(dataset, row_rules=row_rules, dataset_rules=dataset_rules, references=references)
     check_rules_of_people(document, path, item, dataset)
     return dataset
 

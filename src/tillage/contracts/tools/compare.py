@@ -101,6 +101,7 @@ def _dataset(old: Dataset, new: Dataset) -> Iterator[Change]:
         yield Change(new.name, f"merge: {_merge(old)} -> {_merge(new)}", Breaks.READERS)
     if _control(old) != _control(new):
         yield Change(new.name, f"counted in money: {_control(old)} -> {_control(new)}", Breaks.READERS)
+    yield from _references(new.name, old, new)
     yield from _columns(new.name, old.columns, new.columns)
     yield from _rules(
         new.name, {rule.name: rule for rule in old.row_rules}, {rule.name: rule for rule in new.row_rules}
@@ -108,6 +109,15 @@ def _dataset(old: Dataset, new: Dataset) -> Iterator[Change]:
     yield from _rules(
         new.name, {rule.name: rule for rule in old.dataset_rules}, {rule.name: rule for rule in new.dataset_rules}
     )
+
+
+def _references(where: str, old: Dataset, new: Dataset) -> Iterator[Change]:
+    for one in old.references:
+        if one not in new.references:
+            yield Change(where, f"{', '.join(one.columns)} need not be in {one.to} any more", Breaks.READERS)
+    for one in new.references:
+        if one not in old.references:
+            yield Change(where, f"{', '.join(one.columns)} must be in {one.to} now", Breaks.SENDERS)
 
 
 def _sql(where: RowRule | None) -> str | None:

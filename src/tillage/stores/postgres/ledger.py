@@ -16,8 +16,8 @@ from tillage.domain.conservation import Counts, Kept, Minor, added
 from tillage.domain.event import event_of
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.ports.lake import Rows
-from tillage.ports.people import PeopleRows
 from tillage.ports.store import (
+    Brought,
     Events,
     Known,
     LoadSummary,
@@ -80,6 +80,8 @@ _STATISTICS = pa.schema(
     ]
 )
 _CODES = _STATISTICS.get_field_index("code_rows")
+
+_AWAITED = pa.schema([*_WAITING, *((name, pa.string()) for name in ("contract_digest", "parent", "key"))])
 
 _QUARANTINED = pa.schema(
     [
@@ -288,28 +290,25 @@ class Ledger:
         load: Load,
         lease: Lease,
         *,
-        counts: Mapping[str, Counts],
-        taken: Rows,
-        quarantine: Rows,
-        people: PeopleRows | None,
-        statistics: Rows,
+        brought: Brought,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
     ) -> None:
         with self._database.transaction(CommitPoint.PUBLISH, lease) as transaction:
             keep_models(transaction, digests)
             transaction.run("insert_receipt", stage=_PUBLISH, load_seq=load.load_seq)
-            _insert_counts(transaction, load, counts)
-            if taken.num_rows:
+            _insert_counts(transaction, load, brought.counts)
+            if brought.taken.num_rows:
                 transaction.run("make_taken")
-                copy_rows(transaction.connection, sql.Identifier("taken"), taken)
+                copy_rows(transaction.connection, sql.Identifier("taken"), brought.taken)
                 transaction.run("end_waiting")
-            copy_rows(transaction.connection, sql.Identifier("tillage", "quarantine"), quarantine)
-            if self._vault is not None and people is not None:
-                self._vault.keep(transaction, load, people)
-            if statistics.num_rows:
-                copy_rows(transaction.connection, sql.Identifier("tillage", "statistics"), statistics)
+            for table in ("quarantine", "awaited", "statistics"):
+                rows = getattr(brought, table)
+                if rows.num_rows:
+                    copy_rows(transaction.connection, sql.Identifier("tillage", table), rows)
             transaction.run("insert_empty_statistics", load_seq=load.load_seq)
+            if self._vault is not None and brought.people is not None:
+                self._vault.keep(transaction, load, brought.people)
             for fold, delta in sorted(folds, key=lambda pair: pair[0].name):
                 add_delta(transaction, fold, delta)
 
@@ -395,6 +394,14 @@ class Ledger:
 
     def waiting(self, feed: str, wanted: Waiting) -> Rows:
         return _table(self._database.rows("waiting", feed=feed, **asdict(wanted)), _WAITING)
+
+    def awaited(self, feed: str, newest: Mapping[str, int]) -> Rows:
+        rows = self._database.rows("awaited", feed=feed, parents=[*newest], newest=[*newest.values()])
+        return _table(rows, _AWAITED)
+
+    def looked(self, feed: str, newest: Mapping[str, int], lease: Lease) -> None:
+        with self._database.transaction(CommitPoint.LOOKED, lease) as transaction:
+            transaction.run("looked", feed=feed, parents=[*newest], newest=[*newest.values()])
 
     def quarantined(self, feed: str) -> Rows:
         return _table(self._database.rows("quarantined", feed=feed), _QUARANTINED)

@@ -132,7 +132,7 @@ with recursive feeds as (
 select l.feed, l.load_seq, l.contract_digest
 from feeds f cross join lateral (
     select * from tillage.loads l
-    where l.feed = f.feed and l.state in ('open', 'sealed') and l.kind in ('read', 'replay', 'rebuild')
+    where l.feed = f.feed and l.state in ('open', 'sealed') and l.kind in ('read', 'replay', 'rebuild', 'release')
     order by l.load_seq desc limit 1
 ) as l where f.feed is not null
 
@@ -155,12 +155,12 @@ select now()
 
 -- name: sealed_before
 select load_seq from tillage.loads
-where feed = %(feed)s and kind in ('read', 'replay', 'rebuild') and state = 'sealed' and sealed_at < %(moment)s
+where feed = %(feed)s and kind in ('read', 'replay', 'rebuild', 'release') and state = 'sealed' and sealed_at < %(moment)s
 order by load_seq
 
 -- name: first_sealed_after
 select sealed_at from tillage.loads
-where feed = %(feed)s and load_seq > %(load_seq)s and kind in ('read', 'replay', 'rebuild') and state = 'sealed'
+where feed = %(feed)s and load_seq > %(load_seq)s and kind in ('read', 'replay', 'rebuild', 'release') and state = 'sealed'
 order by load_seq limit 1
 
 -- name: rejected
@@ -496,3 +496,21 @@ update vault.aliases set digest = sha256(%(outer)s || sha256(%(inner)s
 
 -- name: as_owner
 select set_config('role', 'none', true)
+
+-- name: awaited
+with due as (
+    select distinct a.load_seq, a.dataset, a.source, a.ordinal, a.unit
+    from tillage.awaited a join unnest(%(parents)s::text[], %(newest)s::bigint[]) as n(parent, newest) using (parent)
+    where a.seen < n.newest
+)
+select q.dataset, q.load_seq, q.source, q.ordinal, q.unit, q.codes, false, q.control_minor, q.control_currency,
+    j.contract_digest, a.parent, a.key
+from (due join tillage.quarantine q using (load_seq, dataset, source, ordinal, unit)
+    join tillage.awaited a using (load_seq, dataset, source, ordinal, unit))
+join tillage.loads l on l.load_seq = q.load_seq join tillage.loads j on j.load_seq = q.judged_load
+where l.feed = %(feed)s and q.discarded_by is null
+
+-- name: looked
+update tillage.awaited a set seen = n.newest
+from unnest(%(parents)s::text[], %(newest)s::bigint[]) as n(parent, newest), tillage.loads l
+where a.parent = n.parent and a.seen < n.newest and l.load_seq = a.load_seq and l.feed = %(feed)s

@@ -39,7 +39,7 @@ create table tillage.loads (
     sealed_at timestamptz,
     reason text,                      -- why a person gave it up, or asked for it
     kind text not null default 'read' check (
-        kind in ('read', 'replay', 'discard', 'maintain', 'build', 'rebuild')
+        kind in ('read', 'replay', 'discard', 'maintain', 'build', 'rebuild', 'release')
     ),
     manifest jsonb not null default '{}', -- what it covers; of kind read: what packed files contain
     sealed_epoch bigint               -- of the lease that sealed it; another than epoch: a later process finished it
@@ -147,6 +147,21 @@ create table tillage.quarantine (
     primary key (load_seq, dataset, source, ordinal, unit)
 );
 create index on tillage.quarantine (judged_load);
+
+-- What the units refer to that wait for others, each with the last load of that dataset that it was looked for in.
+create table tillage.awaited (
+    dataset text not null,
+    load_seq bigint not null,
+    source integer not null,
+    ordinal bigint not null,
+    unit bigint not null,
+    parent text not null,             -- the dataset that it refers to
+    key text not null,                -- of people a subject key
+    seen bigint not null default 0,
+    foreign key (load_seq, dataset, source, ordinal, unit) references tillage.quarantine on delete cascade
+);
+create index on tillage.awaited (load_seq, dataset, source, ordinal, unit);
+create index on tillage.awaited (parent, seen);
 
 -- The models that readers find in schema gold.
 create table tillage.models (
