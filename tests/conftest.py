@@ -41,6 +41,8 @@ CLAIMS = {
     "6.2": "every page in a real browser without a network: each figure the command's, and nothing for axe to find",
     "6.4": "made-up personal values: in no log, metric, span, problem or page but those that are there to show them",
     "6.3": "no 5xx, no error that is no problem; scopes and broken tokens; floods, idle and slow clients, a gateway",
+    "7.1": "the four retail feeds come to their known numbers, in one go, by hours and days, shuffled and twice",
+    "7.2": "a late parent releases what waits for it, and nothing else; the law balances at each step",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""
 

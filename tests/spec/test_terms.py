@@ -71,6 +71,7 @@ COLUMN_EFFECTS: dict[str, tuple[str, Item, Any]] = {
     "tillage.subject": ("string", {}, "customer"),
     "tillage.aliasOf": ("string", {}, "customer"),
     "classification": ("string", {}, "personal"),
+    "relationships": ("string", {}, [{"to": "e.id"}]),
 }
 DATASET_EFFECTS: Item = {
     "name": "e",
@@ -82,6 +83,8 @@ DATASET_EFFECTS: Item = {
     "tillage.distinct": True,
     "tillage.merge": "upsert",
     "tillage.version": "n",
+    "tillage.erases": "customer",
+    "relationships": [{"from": "d.other", "to": "e.id"}],
 }
 CONTRACT_EFFECTS: Item = {
     "tillage.unknownFields": "reject",
@@ -172,6 +175,9 @@ def test_a_name_of_a_dataset_changes_the_contract(name: str) -> None:
     if name == "tillage.version":
         for document in (without, with_it):
             put(place(document, "dataset"), {"tillage.merge": "upsert"})
+    if name == "tillage.erases":
+        for document in (without, with_it):
+            put(document["schema"][0]["properties"][0], {"tillage.subject": "customer"})
     put(place(with_it, "dataset"), {name: DATASET_EFFECTS[name]})
     assert read(with_it) != read(without)
 
@@ -214,7 +220,6 @@ def test_what_else_the_standard_has_is_refused_with_its_line(level: str, name: s
     values = {
         **dict.fromkeys(["unique", "partitioned"], True),
         **dict.fromkeys(["partitionKeyPosition"], 1),
-        "relationships": [{"type": "foreignKey", "to": "e.id"}],
         "transformSourceObjects": ["a"],
         "synonyms": ["a"],
         "map": {"key": {"logicalType": "string"}, "value": {"logicalType": "string"}},

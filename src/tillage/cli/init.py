@@ -204,10 +204,17 @@ def _copy(source: Traversable, target: Path, prefix: str, made: list[str]) -> No
 
 def init_from_example(template: str, folder: Path, *, is_shown: bool) -> dict[str, object]:
     """Makes the project and says what to do next; what was done, for JSON."""
+    from tillage.settings import read_settings
+    from tillage.wiring import load_project, safe_of
+
     made = make_project(template, folder)
+    project, feeds, _ = load_project(folder, read_settings({}))
+    if any(feed.check.contract.has_people for feed in feeds.values()):
+        safe_of(folder, project.environment).keys(None)
     if is_shown:
+        paths = " and ".join(dict.fromkeys(feed.path for feed in project.feeds))
         print(f"made {folder} with {', '.join(made)}")
-        print(f"next: cd {folder}; put *.jsonl or *.jsonl.gz files into landing/orders; tillage run")
+        print(f"next: cd {folder}; put files into {paths}; tillage run")
     return {"project": str(folder), "files": made}
 
 

@@ -297,6 +297,8 @@ class Dataset:
     description: str = ""
     merge: Merge = Merge.REJECT
     references: tuple[Reference, ...] = ()
+    erases: str | None = None
+    """Each unit is a request that a person be erased, of this kind of people."""
     version: str | None = None
     """The column by which of two versions the newer is known; None: the one that came later."""
 
@@ -420,6 +422,11 @@ class Contract:
     def has_people(self) -> bool:
         """Whether any of it is about people."""
         return any(dataset.subject_columns for dataset in self.datasets)
+
+    @property
+    def is_of_requests(self) -> bool:
+        """Whether it brings requests of people to be erased, which come after everything about them."""
+        return any(dataset.erases for dataset in self.datasets)
 
     def is_whole_source(self) -> bool:
         """Whether a unit can only be told with all records of its file."""

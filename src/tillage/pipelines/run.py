@@ -132,12 +132,15 @@ def _chosen(house: House, feeds: Collection[str]) -> list[FeedContract]:
 
 
 def _in_order(house: House) -> list[str]:
-    """Feeds after those that theirs refer to; as the project file has them where they refer to each other."""
+    """Feeds after those that theirs refer to; as the project file has them where they refer to each other. Requests to
+    be erased come last: what came before them has arrived then.
+    """
     refers = {feed: [house.dataset(parent)[0] for parent in house.parents(feed)] for feed in house.feeds}
     try:
-        return parents_first(refers)
+        order = parents_first(refers)
     except CycleError:
-        return [*house.feeds]
+        order = [*house.feeds]
+    return sorted(order, key=lambda feed: house.feeds[feed].check.contract.is_of_requests)
 
 
 def _awaiting(house: House) -> list[FeedContract]:

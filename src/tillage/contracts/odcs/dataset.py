@@ -12,7 +12,7 @@ from tillage.contracts.contract import Column, Dataset, Kind, Merge, RowRule
 from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.column import read_column
 from tillage.contracts.odcs.merge import with_merge
-from tillage.contracts.odcs.people import check_people, check_rules_of_people
+from tillage.contracts.odcs.people import check_people, check_rules_of_people, read_requests
 from tillage.contracts.odcs.references import every_column, with_references
 from tillage.contracts.odcs.relationships import read_references
 from tillage.contracts.odcs.rules import read_rules
@@ -26,7 +26,14 @@ DATASET_KEYS = {
 }
 UNIT_NAMES = {"groupBy"}
 UNIT_PATH = rf"\$(?:{json_path.STEP})+\[\*\]"
-DATASET_TERMS = {"tillage.unit", "tillage.where", "tillage.distinct", "tillage.merge", "tillage.version"}
+DATASET_TERMS = {
+    "tillage.unit",
+    "tillage.where",
+    "tillage.distinct",
+    "tillage.merge",
+    "tillage.version",
+    "tillage.erases",
+}
 
 
 def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes: list[str]) -> Dataset:
@@ -60,6 +67,7 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
         document.lint(path, f"tillage.eventTime stands at {', '.join(marked)}; a unit happens at one time: keep one")
     dataset = with_references(document, (*path, "properties"), dataset)
     check_people(document, (*path, "properties"), dataset)
+    dataset = replace(dataset, erases=read_requests(document, terms, dataset))
     columns = dataset.columns
     names = {field for column in columns for field, _, _ in stored(column)}
     if "tillage.where" in terms:

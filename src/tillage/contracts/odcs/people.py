@@ -154,3 +154,18 @@ def check_rules_of_people(document: Document, path: Path, item: Mapping[str, Any
                     (*path, "properties", index, "quality", number),
                     "tables keep subject keys in the place of these ids; state it as a row rule (type: custom)",
                 )
+
+
+def read_requests(document: Document, terms: Terms, dataset: Dataset) -> str | None:
+    """The kind of people whose requests to be erased the units are; None: they are none.
+
+    Raises:
+        ContractError: the units do not say who asks.
+    """
+    kind = _kind_of_people(document, terms, "tillage.erases")
+    if kind and not any(column.subject == kind and column.is_required for column in dataset.subject_columns):
+        raise document.wrong(
+            terms.at("tillage.erases"),
+            f"a request says who asks: a required column with tillage.subject: {kind}",
+        )
+    return kind

@@ -89,6 +89,7 @@ _VALUES: Mapping[str, Schema] = {
     "tillage.eventTime": _YES_OR_NO,
     "tillage.subject": _KIND_OF_PEOPLE,
     "tillage.aliasOf": _KIND_OF_PEOPLE,
+    "tillage.erases": _KIND_OF_PEOPLE,
 }
 
 

@@ -1,0 +1,203 @@
+"""The second example project on its original data: known numbers, whatever comes when, and nobody in any table.
+
+The numbers are those of the folder of original data, which were worked out apart from this product.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.integration.shops import Shop, make_database
+from tillage.pipelines.audit import audit
+from tillage.pipelines.dump import dump
+from tillage.pipelines.explain import explain
+from tillage.pipelines.query import query
+from tillage.pipelines.reconcile import reconcile
+from tillage.pipelines.run import run
+from tillage.pipelines.status import status
+from tillage.stores.embedded import EmbeddedPostgres
+
+pytestmark = pytest.mark.accept("7.1")
+
+TEMPLATE = REPOSITORY / "src" / "tillage" / "templates" / "health-retail"
+DATASETS = ("customers", "products", "transactions", "erasure_requests")
+
+
+@dataclass
+class Truth:
+    """The folder of original files, and what is known of them."""
+
+    files: Path
+    counts: dict[str, dict[str, object]]
+
+
+@pytest.fixture(scope="module")
+def truth(original: Path) -> Truth:
+    folder = original / "health_retail"
+    return Truth(folder / "raw_data", json.loads((folder / "expected_counts_computed.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("store")) as dsn:
+        yield dsn
+
+
+def make_house(root: Path, server: str, name: str) -> Shop:
+    shutil.copytree(TEMPLATE, root)
+    return Shop(root, make_database(server, name))
+
+
+@pytest.fixture(scope="module")
+def once(truth: Truth, server: str, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """All files in one go."""
+    shop = make_house(tmp_path_factory.mktemp("retail") / "once", server, "retail_once")
+    shutil.copytree(truth.files, shop.root / "landing", dirs_exist_ok=True)
+    shop.run()
+    return shop
+
+
+def loaded(shop: Shop) -> dict[str, tuple[int, int, int, int]]:
+    """By dataset: read, accepted, waiting, duplicate; the law holds, and all that keeps something agrees."""
+    with shop.open() as house:
+        laws = status(house).datasets
+        assert all(law.balances() for law in laws.values())
+        assert not audit(house).findings
+        assert all(one.agrees() for one in reconcile(house))
+    return {
+        name: (law.read_rows, law.accepted_rows, law.waiting_rows, law.duplicate_rows) for name, law in laws.items()
+    }
+
+
+def test_the_known_numbers_come_out(once: Shop, truth: Truth) -> None:
+    known = truth.counts
+    customers, products, bought = known["customers"], known["products"], known["transactions"]
+    reasons = dict(bought["reasons"])  # type: ignore[call-overload]
+    duplicates = reasons["duplicate_transaction_id"]
+    assert loaded(once) == {
+        "customers": (customers["rows"], customers["valid"], 15, 0),
+        "products": (products["rows"], products["valid"], 15, 0),
+        "transactions": (bought["rows"], reasons["clean"], 402, duplicates),
+        "erasure_requests": (known["erasure"]["rows"], known["erasure"]["rows"], 0, 0),
+    }
+    assert (customers["valid"], products["valid"], reasons["clean"], duplicates) == (762, 2_465, 9_610, 24)
+    with once.open() as house:
+        laws = status(house).datasets
+        (lines,) = query(house, "select sum(len(lines))::bigint as lines from silver.transactions").to_pylist()
+        codes = {(one.dataset, one.code): one.rows for one in house.ledger.quarantine_reasons()}
+    assert laws["transactions"].accepted_minor == 111_840_567
+    assert laws["products"].warning_rows == {"money_scale": 5}
+    assert lines["lines"] == bought["clean_line_items"] == 29_143
+    assert codes == {
+        ("customers", "missing"): 15,
+        ("products", "missing"): products["name_null"],
+        ("products", "range"): products["price_zero"] + products["popularity_zero"],  # type: ignore[operator]
+        ("transactions", "reference_missing"): bought["rows"] - reasons["clean"] - duplicates,
+    }
+
+
+def test_top_spenders_are_found_by_their_numbers(once: Shop, truth: Truth) -> None:
+    with once.open() as house:
+        for customer, transactions, total in truth.counts["top_spenders_clean"]:  # type: ignore[misc]
+            found = explain(house, f"/spend/{customer}")
+            assert (found.served["transactions"], found.served["total_minor"]) == (
+                transactions,
+                int(total.replace(".", "")),
+            )
+            assert found.adds_up()
+        top = query(house, "select total_minor from gold.customer_spend order by total_minor desc limit 3").to_pylist()
+    assert [int(row["total_minor"]) for row in top] == [443_836, 399_264, 396_977]
+
+
+def canonical(shop: Shop) -> list[str]:
+    """The dump without what is random in it: people under their own numbers."""
+    with shop.open() as house:
+        text = "\n".join(dump(house, is_canonical=True))
+    with psycopg.connect(shop.dsn) as connection:
+        for key, natural in connection.execute("select subject_key, natural_id from vault.identities").fetchall():
+            text = text.replace(key, f"<{natural}>")
+    return sorted(text.split("\n"))
+
+
+def arriving(shop: Shop, truth: Truth, steps: Iterable[list[Path]]) -> None:
+    for step in steps:
+        for folder in step:
+            shutil.copytree(folder, shop.root / "landing" / folder.relative_to(truth.files), dirs_exist_ok=True)
+        with shop.open() as house:
+            run(house, wait_s=1)
+            assert all(law.balances() for law in status(house).datasets.values())
+
+
+def test_the_same_comes_of_it_hour_by_hour_and_day_by_day(
+    once: Shop, truth: Truth, server: str, tmp_path: Path
+) -> None:
+    """A day hour by hour, of which products come at one hour alone; the others day by day."""
+    days = sorted(truth.files.iterdir())
+    shop = make_house(tmp_path / "slow", server, "retail_slow")
+    arriving(shop, truth, [[hour] for hour in sorted(days[0].iterdir())])
+    arriving(shop, truth, [[day] for day in days[1:]])
+    assert loaded(shop) == loaded(once)
+    assert canonical(shop) == canonical(once)
+
+
+def test_the_same_comes_of_it_in_any_order_and_again(once: Shop, truth: Truth, server: str, tmp_path: Path) -> None:
+    """Each feed's days by themselves, so that whole days of customers and products come late; then all of it twice."""
+    shop = make_house(tmp_path / "shuffled", server, "retail_shuffled")
+    files = sorted(path for path in truth.files.rglob("*") if path.is_file())
+    groups: dict[tuple[str, str], list[Path]] = {}
+    for path in files:
+        groups.setdefault((path.relative_to(truth.files).parts[0], path.name.partition(".")[0]), []).append(path)
+    steps = [*groups.values()]
+    random.Random(7).shuffle(steps)
+    for some in (steps[place : place + 12] for place in range(0, len(steps), 12)):
+        for path in (one for step in some for one in step):
+            target = shop.root / "landing" / path.relative_to(truth.files)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        with shop.open() as house:
+            run(house, wait_s=1)
+            assert all(law.balances() for law in status(house).datasets.values())
+    assert loaded(shop) == loaded(once)
+    assert canonical(shop) == canonical(once)
+    before = {name: rows for name, (_, *rows) in loaded(shop).items()}
+    for folder in (shop.root / "landing").glob("date=*"):
+        folder.rename(folder.with_name(folder.name.replace("date=2020", "date=2021")))
+    shop.run()
+    again = {name: rows for name, (_, *rows) in loaded(shop).items()}
+    for name in ("customers", "products", "transactions"):
+        accepted, waiting, duplicate = before[name]
+        assert again[name] == [accepted, 2 * waiting, duplicate + accepted + duplicate], name
+
+
+def test_nobody_is_in_any_table(once: Shop) -> None:
+    with psycopg.connect(once.dsn) as connection:
+        (people,) = connection.execute("select count(*) from vault.identities").fetchone() or (0,)
+        words = {
+            value
+            for (text,) in connection.execute("select personal from vault.units where dataset = 'customers'").fetchall()
+            for name, value in json.loads(text).items()
+            if name in {"email", "phone_number", "address"}
+        }
+        words |= {natural for (natural,) in connection.execute("select natural_id from vault.identities").fetchall()}
+        tables = connection.execute(
+            "select schemaname, tablename from pg_tables where schemaname in ('tillage', 'folds', 'tables')"
+        ).fetchall()
+        rows = [
+            row
+            for schema, table in tables
+            for (row,) in connection.execute(f'select t::text from "{schema}"."{table}" as t').fetchall()  # type: ignore[arg-type]
+        ]
+    assert people > 762
+    assert len(words) > 2_000
+    held = {token for row in rows for token in row.replace('"', " ").replace(",", " ").replace("(", " ").split()}
+    assert held & {word for word in words if " " not in word and len(word) > 5} == set()
+    assert not any(word in row for word in words if len(word) > 12 for row in rows)
