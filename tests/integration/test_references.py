@@ -82,8 +82,12 @@ def product(sku: int, title: str | None = "Soup") -> dict[str, Any]:
 
 def is_sound(shop: Shop) -> bool:
     with shop.open() as house:
-        law = all(one.balances() for one in status(house).datasets.values())
-        return law and not audit(house).findings and all(one.agrees() for one in reconcile(house))
+        return balances(shop) and not audit(house).findings and all(one.agrees() for one in reconcile(house))
+
+
+def balances(shop: Shop) -> bool:
+    with shop.open() as house:
+        return all(one.balances() for one in status(house).datasets.values())
 
 
 def standing(shop: Shop) -> list[str]:
@@ -174,7 +178,7 @@ def test_every_order_of_arrival_comes_to_the_same(shop: Shop, tmp_path: Path, se
     assert standing(shop) == ["1", "2", "5"]
     orders_of_arrival = list(permutations(FILES))
     random.Random(11).shuffle(orders_of_arrival)
-    for arrival in orders_of_arrival[:6]:
+    for arrival in orders_of_arrival[:4]:
         number = next(_NUMBERS)
         other = Shop(tmp_path / f"other{number}", make_database(server, f"references_{number}"))
         other.root.mkdir()
@@ -187,11 +191,14 @@ def test_every_order_of_arrival_comes_to_the_same(shop: Shop, tmp_path: Path, se
         for name in arrival:
             land(other, name, *FILES[name])
             other.run()
-            assert is_sound(other), (arrival, name)
-        for name in arrival:  # all of it again, under other names
-            land(other, name.replace(".jsonl", "2.jsonl"), *FILES[name])
+            assert balances(other), (arrival, name)
         assert standing(other) == ["1", "2", "5"], arrival
         assert canonical(other) == once, arrival
+        for name in arrival:  # all of it again, under other names
+            land(other, name.replace(".jsonl", "2.jsonl"), *FILES[name])
+        other.run()
+        assert standing(other) == ["1", "2", "5"], arrival
+        assert is_sound(other), arrival
 
 
 def copy(source: Path, target: Path) -> None:
