@@ -27,6 +27,7 @@ _AWAITED = pa.schema(
         ("source", pa.int32()),
         ("ordinal", pa.int64()),
         ("unit", pa.int64()),
+        ("judged_load", pa.int64()),
         ("parent", pa.string()),
         ("key", pa.string()),
     ]
@@ -112,8 +113,10 @@ def _standing(parent: Dataset, silver: Silver, asked: str = _REFERRED) -> str:
     return f"select {key} as key from ({current_relation(parent, signed)}) as s"
 
 
-def awaited_rows(connection: duckdb.DuckDBPyConnection, datasets: Iterable[Dataset]) -> Rows:
-    """`dataset, load_seq, source, ordinal, unit, parent, key`: all that the units refer to that wait for something."""
+def awaited_rows(connection: duckdb.DuckDBPyConnection, datasets: Iterable[Dataset], judged_load: int) -> Rows:
+    """`dataset, load_seq, source, ordinal, unit, judged_load, parent, key`: all that the units refer to that wait for
+    something.
+    """
     each = []
     for dataset in datasets:
         if dataset.references:
@@ -121,7 +124,7 @@ def awaited_rows(connection: duckdb.DuckDBPyConnection, datasets: Iterable[Datas
             referred = _referred(dataset, dataset.references, waiting)
             each.append(f"""
                 select {text(dataset.name)} as dataset, _load_seq as load_seq, _source as source, _ordinal as ordinal,
-                    _unit as unit, parent, key from ({referred})
+                    _unit as unit, {int(judged_load)}::bigint as judged_load, parent, key from ({referred})
             """)
     return connection.sql(" union ".join(each)).to_arrow_table() if each else _AWAITED.empty_table()
 

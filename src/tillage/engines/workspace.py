@@ -357,7 +357,7 @@ class DuckWorkspace:
         ).to_arrow_table()
 
     def awaited_rows(self) -> Rows:
-        return awaited_rows(self._connection, self._datasets)
+        return awaited_rows(self._connection, self._datasets, self._load_seq)
 
     def people_rows(self) -> PeopleRows | None:
         if self._people is None:

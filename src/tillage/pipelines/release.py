@@ -7,11 +7,13 @@ were judged by. What comes of them is a verdict like any other: some are duplica
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from tillage.contracts.contract import Severity
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, LoadKind
+from tillage.domain.verdict import Code
 from tillage.errors import ReplayRefusedError
 from tillage.pipelines.failing import what_is_wrong
 from tillage.pipelines.house import House
@@ -29,7 +31,8 @@ def _awaited(house: House, feed: str) -> tuple[Rows | None, dict[str, int], dict
     """What has to be looked at, if there is something; with which loads; and all that are published."""
     published = house.ledger.published()
     newest = {name: published.get(house.dataset(name)[0], 0) for name in house.parents(feed)}
-    awaited = house.ledger.awaited(feed, newest) if any(newest.values()) else None
+    datasets = [dataset.name for dataset in house.feeds[feed].check.contract.datasets]
+    awaited = house.ledger.awaited(datasets, feed, newest) if any(newest.values()) else None
     return (awaited if awaited is not None and awaited.num_rows else None), newest, published
 
 
@@ -46,10 +49,31 @@ def release_due(house: House, feed: str, lease: Lease) -> dict[int, dict[str, Co
     there = house.engine.complete(awaited, {name: house.visible(name, published) for name in newest})
     found: dict[int, dict[str, Counts]] = {}
     for digest in sorted(set(there.column("contract_digest").to_pylist())):
-        mine = there.filter(pc.equal(there.column("contract_digest"), digest)).drop_columns(["contract_digest"])
-        found |= _release(house, feed, digest, mine, lease)
-    house.ledger.looked(feed, newest, lease)
+        mine = there.filter(pc.equal(there.column("contract_digest"), digest))
+        found |= _release(house, feed, digest, _waiting(mine), lease)
+    house.ledger.keep_looked(feed, newest, pc.max(awaited.column("judged_load")).as_py(), lease)
     return found
+
+
+def _waiting(units: Rows) -> Rows:
+    """As `Ledger.waiting`."""
+    codes = pa.array([[Code.REFERENCE_MISSING.value]] * units.num_rows, pa.list_(pa.string()))
+    readable = pa.array([False] * units.num_rows)
+    columns = units.drop_columns(["judged_load", "contract_digest"])
+    columns = columns.append_column("codes", codes).append_column("is_unreadable", readable)
+    return columns.select(
+        [
+            "dataset",
+            "load_seq",
+            "source",
+            "ordinal",
+            "unit",
+            "codes",
+            "is_unreadable",
+            "control_minor",
+            "control_currency",
+        ]
+    )
 
 
 def _release(house: House, feed: str, digest: str, waiting: Rows, lease: Lease) -> dict[int, dict[str, Counts]]:

@@ -262,8 +262,8 @@ class Workspace(Protocol):
         ...
 
     def awaited_rows(self) -> Rows:
-        """`dataset, load_seq, source, ordinal, unit, parent, key`: of each unit that waits for others, all of which it
-        names the keys.
+        """`dataset, load_seq, source, ordinal, unit, judged_load, parent, key`: of each unit that waits for others, the
+        keys of all that it refers to.
         """
         ...
 

@@ -325,17 +325,18 @@ class Ledger(Protocol):
         """
         ...
 
-    def awaited(self, feed: str, newest: Mapping[str, int]) -> Rows:
-        """As `waiting`, with `contract_digest, parent, key`: each unit of the feed that waits for others, for each that
-        it refers to, if one of these datasets has a newer load than it was last looked at with.
+    def awaited(self, datasets: Sequence[str], feed: str, newest: Mapping[str, int]) -> Rows:
+        """Each unit of the feed's datasets that waits, for each that it refers to: `dataset, load_seq, source,
+        ordinal, unit, control_minor, control_currency, judged_load, contract_digest, parent, key`. Nothing if all of it
+        was looked at already.
 
         Args:
             newest: By dataset that is referred to, its last published load.
         """
         ...
 
-    def looked(self, feed: str, newest: Mapping[str, int], lease: Lease) -> None:
-        """What `awaited` gave was looked at with these."""
+    def keep_looked(self, feed: str, newest: Mapping[str, int], judged_load: int, lease: Lease) -> None:
+        """Units that were judged up to that load were looked at with these."""
         ...
 
     def quarantined(self, feed: str) -> Rows:

@@ -1,7 +1,8 @@
-"""Arrow rows into PostgreSQL by COPY, without a Python object for each row."""
+"""Arrow rows into PostgreSQL by COPY, and out of it, without a Python object for each row."""
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import psycopg
@@ -25,3 +26,23 @@ def copy_rows(
             sink = pa.BufferOutputStream()
             csv.write_csv(batch, sink, options)
             copy.write(sink.getvalue().to_pybytes())
+
+
+def copied_rows(connection: psycopg.Connection[Any], select: sql.Composable, schema: pa.Schema) -> pa.Table:
+    """The rows of a SELECT; texts, numbers and decimals, whose nulls stay."""
+    sink = io.BytesIO()
+    with connection.cursor().copy(sql.SQL("copy ({}) to stdout (format csv)").format(select)) as copy:
+        for piece in copy:
+            sink.write(piece)
+    if not sink.tell():
+        return schema.empty_table()
+    sink.seek(0)
+    return csv.read_csv(
+        sink,
+        read_options=csv.ReadOptions(column_names=schema.names),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        # What is nothing is null, and what is "" is an empty text.
+        convert_options=csv.ConvertOptions(
+            column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+        ),
+    )

@@ -30,8 +30,8 @@ from tillage.ports.store import (
     Standing,
     Waiting,
 )
-from tillage.stores.postgres.copying import copy_rows
-from tillage.stores.postgres.database import Database, Transaction
+from tillage.stores.postgres.copying import copied_rows, copy_rows
+from tillage.stores.postgres.database import Database, Transaction, translated
 from tillage.stores.postgres.folds import add_delta, keep_models
 from tillage.stores.postgres.vault import Vault
 
@@ -81,7 +81,21 @@ _STATISTICS = pa.schema(
 )
 _CODES = _STATISTICS.get_field_index("code_rows")
 
-_AWAITED = pa.schema([*_WAITING, *((name, pa.string()) for name in ("contract_digest", "parent", "key"))])
+_AWAITED = pa.schema(
+    [
+        *(_QUARANTINE.field(name) for name in ("dataset", "load_seq", "source", "ordinal", "unit")),
+        *(_QUARANTINE.field(name) for name in ("control_minor", "control_currency")),
+        ("judged_load", pa.int64()),
+        *((name, pa.string()) for name in ("contract_digest", "parent", "key")),
+    ]
+)
+_AWAITED_ROWS = """
+select q.dataset, q.load_seq, q.source, q.ordinal, q.unit, q.control_minor, q.control_currency, q.judged_load,
+    j.contract_digest, a.parent, a.key
+from tillage.quarantine q join tillage.awaited a using (load_seq, dataset, source, ordinal, unit)
+join tillage.loads j on j.load_seq = q.judged_load
+where q.dataset = any({}) and q.discarded_by is null
+"""
 
 _QUARANTINED = pa.schema(
     [
@@ -395,13 +409,19 @@ class Ledger:
     def waiting(self, feed: str, wanted: Waiting) -> Rows:
         return _table(self._database.rows("waiting", feed=feed, **asdict(wanted)), _WAITING)
 
-    def awaited(self, feed: str, newest: Mapping[str, int]) -> Rows:
-        rows = self._database.rows("awaited", feed=feed, parents=[*newest], newest=[*newest.values()])
-        return _table(rows, _AWAITED)
+    def awaited(self, datasets: Sequence[str], feed: str, newest: Mapping[str, int]) -> Rows:
+        found = self._database.rows("looked", feed=feed)
+        parents, judged_load = found[0] if found else ({}, 0)
+        is_newer = any(load > parents.get(parent, 0) for parent, load in newest.items())
+        if not is_newer and not self._database.rows("is_awaited", datasets=[*datasets], judged_load=judged_load)[0][0]:
+            return _AWAITED.empty_table()
+        select = sql.SQL(_AWAITED_ROWS).format(sql.Literal([*datasets]))
+        with translated():
+            return copied_rows(self._database.session(), select, _AWAITED)
 
-    def looked(self, feed: str, newest: Mapping[str, int], lease: Lease) -> None:
+    def keep_looked(self, feed: str, newest: Mapping[str, int], judged_load: int, lease: Lease) -> None:
         with self._database.transaction(CommitPoint.LOOKED, lease) as transaction:
-            transaction.run("looked", feed=feed, parents=[*newest], newest=[*newest.values()])
+            transaction.run("keep_looked", feed=feed, parents=Jsonb(dict(newest)), judged_load=judged_load)
 
     def quarantined(self, feed: str) -> Rows:
         return _table(self._database.rows("quarantined", feed=feed), _QUARANTINED)

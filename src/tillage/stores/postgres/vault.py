@@ -6,7 +6,6 @@ while they are used: whoever changes it waits for that.
 
 from __future__ import annotations
 
-import io
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +15,13 @@ from importlib import resources
 import psycopg
 import pyarrow as pa
 from psycopg import sql
-from pyarrow import csv
 
 from tillage.domain.load import CommitPoint, Load
 from tillage.domain.people import IndexKey, Keys
 from tillage.errors import KeysRotatedError, StoreError
 from tillage.ports.lake import Rows
 from tillage.ports.people import PeopleRows
-from tillage.stores.postgres.copying import copy_rows
+from tillage.stores.postgres.copying import copied_rows, copy_rows
 from tillage.stores.postgres.database import LOCK, Database, Transaction, translated
 from tillage.stores.postgres.queries import query
 
@@ -113,13 +111,13 @@ class Vault:
         with self._asking("make_asked", "asked", ids) as transaction:
             if self._is_storing and transaction.rows("has_unknown")[0][0]:
                 transaction.run("add_identities")
-            return _copied(transaction, sql.SQL(_FOUND_KEYS), _KEYS)
+            return copied_rows(transaction.connection, sql.SQL(_FOUND_KEYS), _KEYS)
 
     def personal(self, dataset: str, places: Rows) -> Rows:
         if not places.num_rows or (self._fingerprint is None and not self._is_storing):
             return _PERSONAL.empty_table()
         with self._asking("make_places", "places", places) as transaction:
-            return _copied(transaction, sql.SQL(_FOUND_PERSONAL).format(sql.Literal(dataset)), _PERSONAL)
+            return copied_rows(transaction.connection, sql.SQL(_FOUND_PERSONAL).format(sql.Literal(dataset)), _PERSONAL)
 
     def subject_key(self, subject: str, natural_id: str) -> str | None:
         if self._fingerprint is None:
@@ -215,21 +213,3 @@ def _hold(transaction: Transaction, key: IndexKey) -> None:
     transaction.run("hold_key")
     if bytes(transaction.rows("vault_meta")[0][0]) != key.fingerprint:
         raise KeysRotatedError("the key of the people's index was changed meanwhile; repeat the command")
-
-
-def _copied(transaction: Transaction, select: sql.Composable, schema: pa.Schema) -> Rows:
-    """The rows of a SELECT, without a Python object for each."""
-    sink = io.BytesIO()
-    statement = sql.SQL("copy ({}) to stdout (format csv)").format(select)
-    with transaction.connection.cursor().copy(statement) as copy:
-        for piece in copy:
-            sink.write(piece)
-    if not sink.tell():
-        return schema.empty_table()
-    sink.seek(0)
-    return csv.read_csv(
-        sink,
-        read_options=csv.ReadOptions(column_names=schema.names),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(column_types=schema, strings_can_be_null=False, null_values=[]),
-    )

@@ -497,20 +497,12 @@ update vault.aliases set digest = sha256(%(outer)s || sha256(%(inner)s
 -- name: as_owner
 select set_config('role', 'none', true)
 
--- name: awaited
-with due as (
-    select distinct a.load_seq, a.dataset, a.source, a.ordinal, a.unit
-    from tillage.awaited a join unnest(%(parents)s::text[], %(newest)s::bigint[]) as n(parent, newest) using (parent)
-    where a.seen < n.newest
-)
-select q.dataset, q.load_seq, q.source, q.ordinal, q.unit, q.codes, false, q.control_minor, q.control_currency,
-    j.contract_digest, a.parent, a.key
-from (due join tillage.quarantine q using (load_seq, dataset, source, ordinal, unit)
-    join tillage.awaited a using (load_seq, dataset, source, ordinal, unit))
-join tillage.loads l on l.load_seq = q.load_seq join tillage.loads j on j.load_seq = q.judged_load
-where l.feed = %(feed)s and q.discarded_by is null
-
 -- name: looked
-update tillage.awaited a set seen = n.newest
-from unnest(%(parents)s::text[], %(newest)s::bigint[]) as n(parent, newest), tillage.loads l
-where a.parent = n.parent and a.seen < n.newest and l.load_seq = a.load_seq and l.feed = %(feed)s
+select parents, judged_load from tillage.looked where feed = %(feed)s
+
+-- name: is_awaited
+select exists (select from tillage.awaited where dataset = any(%(datasets)s) and judged_load > %(judged_load)s)
+
+-- name: keep_looked
+insert into tillage.looked (feed, parents, judged_load) values (%(feed)s, %(parents)s, %(judged_load)s)
+on conflict (feed) do update set parents = excluded.parents, judged_load = excluded.judged_load
