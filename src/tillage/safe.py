@@ -6,10 +6,13 @@ store's digests are made with, its fingerprint tells.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from tillage.errors import KeysError
 
 FOLDER = "safe"
 KEYS_FILE = "keys.json"
+_LOCK = "keys.lock"
 _INDEX, _FILES, _NEXT = "index", "files", "next"
 _BYTES = 32
 _MOST_BYTES = 4096
@@ -64,7 +68,10 @@ class Safe:
 
     def keep_only(self, key: IndexKey) -> None:
         """Every other key of the index is gone."""
-        self._write({_INDEX: key.secret.hex(), _FILES: self.keys(key.fingerprint).files.hex()})
+        held = self._read()
+        if held is None:
+            raise KeysError(f"{self._shown} is gone while its key was changed; put it back from where it is kept")
+        self._write({_INDEX: key.secret.hex(), _FILES: held[_FILES]})
 
     @property
     def _file(self) -> Path:
@@ -74,10 +81,35 @@ class Safe:
     def _shown(self) -> str:
         return f"{self.folder.name}/{KEYS_FILE}" if self.folder.name == FOLDER else str(Path(FOLDER) / self.folder.name)
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One process at a time changes keys; who dies in between holds nobody up."""
+        self._make_folder()
+        descriptor = os.open(self.folder / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
     def _make(self) -> dict[str, str]:
-        made = {_INDEX: secrets.token_hex(_BYTES), _FILES: secrets.token_hex(_BYTES)}
-        self._write(made)
-        return made
+        """The first keys; of two processes that begin at once both get those of one."""
+        with self.locked():
+            held = self._read()
+            if held is not None:
+                return held
+            made = {_INDEX: secrets.token_hex(_BYTES), _FILES: secrets.token_hex(_BYTES)}
+            self._write(made)
+            return made
+
+    def _make_folder(self) -> None:
+        try:
+            # Each of them, not only the last: that of an environment lies in that of the project.
+            for folder in (self.folder.parent, self.folder) if self.folder.parent.name == FOLDER else (self.folder,):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                folder.chmod(0o700)
+        except OSError as wrong:
+            raise KeysError(f"{self._shown} cannot be written ({wrong.strerror})") from None
 
     def _read(self) -> dict[str, str] | None:
         try:
@@ -110,8 +142,6 @@ class Safe:
     def _write(self, keys: dict[str, str]) -> None:
         """Whole or not at all, and durable."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.folder.chmod(0o700)
             part = self.folder / f".{KEYS_FILE}.{secrets.token_hex(4)}"
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:

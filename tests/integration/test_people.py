@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -704,3 +705,78 @@ def test_ids_that_are_numbers_are_people_too(shop: Shop) -> None:
     assert set(subjects(shop)) == {"7"}
     with shop.open() as house:
         assert explain(house, "/spend/7").served["orders"] == 2
+
+
+def test_values_may_be_as_long_as_records(shop: Shop) -> None:
+    long = "x" * 5_000_000
+    land(shop, "customers/a.jsonl", person("1"), person(long), person("3", long), person("4", long))
+    for name in ("a", "b"):
+        shop.run()
+        land(shop, f"customers/{name}2.jsonl", person("1"), person(long), person("3", long), person("4", long))
+    assert counts(shop, 2, "customers") == {"duplicate": 4}
+    assert is_sound(shop)
+
+
+def test_a_dataset_whose_people_come_later_goes_on_as_it_was(shop: Shop) -> None:
+    """What stands from before has nothing personal; files that are loaded are known, though digests are keyed now."""
+    plain = [{"name": "order_id", "logicalType": "string", "primaryKey": True}, {"name": "n", "logicalType": "integer"}]
+    (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", plain))
+    model = "select customer_id, count(*) as orders, count(*) as total_minor from customers group by 1"
+    (shop.root / "models/spend.sql").write_text(model)
+    path = land(shop, "orders/a.jsonl", {"order_id": "1", "n": 1}, {"order_id": "2", "n": 2})
+    shop.run()
+    subject = {"name": "customer_id", "logicalType": "string", "required": True, "customProperties": [
+        {"property": "tillage.subject", "value": "customer"}]}  # fmt: skip
+    more = [*plain, subject, {"name": "door", "logicalType": "string", "classification": "personal"}]
+    (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", more))
+    os.utime(path, (1, 1))
+    assert shop.run().loads == {}
+    loose = [*plain, subject | {"required": False}]
+    (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", loose))
+    land(shop, "orders/b.jsonl", {"order_id": "1", "n": 1}, {"order_id": "3", "n": 1, "customer_id": "7"})
+    shop.run()
+    assert counts(shop, 2, "orders") == {"accepted": 1, "duplicate": 1}
+    assert is_sound(shop)
+
+
+def test_what_is_made_of_a_personal_column_is_personal_too(shop: Shop) -> None:
+    pay = {"name": "pay", "logicalType": "number", "classification": "personal"}
+    money = {"property": "tillage.money", "value": "EUR"}
+    bonus = {"name": "bonus", "logicalType": "number", "customProperties": [
+        money, {"property": "tillage.amount", "value": "pay * 2"}]}  # fmt: skip
+    group = {"name": "group", "logicalType": "string", "customProperties": [
+        {"property": "tillage.map", "value": {"column": "name", "values": {"a": "b"}, "default": "c"}}]}  # fmt: skip
+    for column in (bonus, group):
+        (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", [*CUSTOMERS, pay, column]))
+        with pytest.raises(ContractError, match="is about people, and tables would keep it"):
+            shop.run()
+    personal = group | {"classification": "personal"}
+    (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", [*CUSTOMERS, personal]))
+    land(shop, "customers/a.jsonl", ZOE)
+    shop.run()
+    assert '"group":"c"' in vault(shop, "select personal from vault.units")[0][0]
+
+
+def test_no_statistic_says_who_people_are(shop: Shop) -> None:
+    filled(shop)
+    with psycopg.connect(shop.dsn) as connection:
+        found = str(connection.execute("select s::text from pg_catalog.pg_statistic as s").fetchall())
+    assert not any(word in found for word in (*WORDS, "ann-1", "ann@quagge"))
+
+
+def test_two_processes_that_begin_at_once_have_one_key(tmp_path: Path) -> None:
+    safe = Safe(tmp_path / "safe" / "prod")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: Safe(safe.folder).keys(None).index.secret, range(8)))
+    assert len(set(found)) == 1
+    assert stat.S_IMODE((tmp_path / "safe").stat().st_mode) == 0o700
+
+
+def test_the_key_is_changed_by_one_process_at_a_time(shop: Shop) -> None:
+    filled(shop)
+    with ThreadPoolExecutor(3) as pool:
+        ended = list(pool.map(lambda _: tillage(shop, "keys", "rotate").returncode, range(3)))
+    assert set(ended) <= {0, 12}
+    assert json.loads((shop.root / "safe/keys.json").read_text()).keys() == {"index", "files"}
+    with shop.open() as house:
+        assert explain(house, "/spend/0012").adds_up()

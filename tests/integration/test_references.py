@@ -30,7 +30,7 @@ from tillage.errors import ContractError
 from tillage.pipelines.audit import audit
 from tillage.pipelines.backup import backup
 from tillage.pipelines.dump import dump
-from tillage.pipelines.quarantine import discard, replay
+from tillage.pipelines.quarantine import discard, patch_file, replay
 from tillage.pipelines.rebuild import rebuild_from_bronze
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.run import run
@@ -481,4 +481,134 @@ def test_feeds_that_refer_to_each_other_come_as_the_project_file_has_them(shop: 
         shop.run()
     assert standing(shop) == ["1", "2"]
     assert len(silver(shop, "products")) == 2
+    assert is_sound(shop)
+
+
+def test_what_a_person_has_patched_is_not_released_as_it_came(shop: Shop) -> None:
+    land(shop, "orders/a.jsonl", bought("1", "ann", total="9.00"))
+    shop.run()
+    patch = patch_file("p.yaml", json.dumps([{"replace": "$.total", "to": "1.00"}]))
+    with shop.open() as house:
+        replay(house, patch=patch, wait_s=1)
+    assert codes(shop, "orders") == [["reference_missing"]]
+    land(shop, "customers/a.jsonl", person("ann"))
+    shop.run()
+    assert standing(shop) == []
+    with shop.open() as house:
+        replay(house, patch=patch, wait_s=1)
+    assert [row["total_minor"] for row in silver(shop, "orders")] == [100]
+    assert is_sound(shop)
+
+
+def test_a_release_under_an_older_contract_does_not_open_a_way_to_another_currency(shop: Shop) -> None:
+    land(shop, "orders/a.jsonl", bought("1", "ann"))
+    shop.run()
+
+    def fee(currency: str) -> None:
+        money = {"property": "tillage.money", "value": currency}
+        column = {"name": "fee", "logicalType": "number", "customProperties": [money]}
+        (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", [*orders(), column]))
+
+    fee("EUR")
+    land(shop, "orders/b.jsonl", bought("2", "bob") | {"fee": "1.00"})
+    shop.run()
+    land(shop, "customers/a.jsonl", person("ann"), person("bob"))
+    shop.run()
+    assert standing(shop) == ["1", "2"]
+    fee("USD")
+    with pytest.raises(ContractError, match="has loads with column fee_minor BIGINT in EUR"):
+        shop.run()
+
+
+def test_a_chain_of_parents_comes_in_by_one_run(tmp_path: Path, server: str) -> None:
+    shop = make_peopled(tmp_path / "shop", make_database(server, f"references_{next(_NUMBERS)}"))
+    datasets = []
+    for level in range(5):
+        columns: list[dict[str, Any]] = [{"name": "id", "logicalType": "string", "primaryKey": True}]
+        if level:
+            up = {"name": "up", "logicalType": "string", "relationships": referring(f"d{level - 1}.id")}
+            columns.append(up)
+        where = [{"property": "tillage.where", "value": f"kind = '{level}'"}]
+        columns.append({"name": "kind", "logicalType": "string"})
+        datasets.append({"name": f"d{level}", "properties": columns, "customProperties": where})
+    document = json.loads(contract("x", [])) | {"schema": datasets[::-1]}
+    (shop.root / "contracts/customers.odcs.yaml").write_text(json.dumps(document))
+    for level in range(4, -1, -1):
+        land(shop, f"customers/{level}.jsonl", {"id": str(level), "up": str(level - 1), "kind": str(level)})
+        shop.run()
+    assert [len(silver(shop, f"d{level}")) for level in range(5)] == [1] * 5
+    assert is_sound(shop)
+
+
+def test_late_parents_break_no_bound(shop: Shop) -> None:
+    said = json.loads((shop.root / "tillage.yaml").read_text())
+    said["feeds"]["orders"]["maxQuarantine"] = 1
+    (shop.root / "tillage.yaml").write_text(json.dumps(said))
+    land(shop, "orders/a.jsonl", *(bought(str(number), "ann") for number in range(5)))
+    assert not shop.run().failed
+    land(shop, "orders/b.jsonl", *(bought(f"b{number}", "ann", total="x") for number in range(5)))
+    assert len(shop.run().failed) == 1
+
+
+def test_units_of_a_reference_that_is_gone_are_released_all_the_same(shop: Shop) -> None:
+    land(shop, "orders/a.jsonl", bought("1", "ann"))
+    land(shop, "products/a.jsonl", product(7))
+    shop.run()
+    plain = orders()
+    del plain[1]["relationships"]
+    (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", plain))
+    land(shop, "customers/a.jsonl", person("ann"))
+    shop.run()
+    assert standing(shop) == ["1"]
+
+
+def test_a_dataset_that_is_referred_to_and_described_no_more_stops_nothing(shop: Shop) -> None:
+    land(shop, "orders/a.jsonl", bought("1", "ann", 7))
+    shop.run()
+    plain = orders()
+    plain[-1] = {key: value for key, value in plain[-1].items() if key != "items"} | {
+        "items": {"logicalType": "object", "properties": [{"name": "sku", "logicalType": "integer"}]}
+    }
+    (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", plain))
+    said = json.loads((shop.root / "tillage.yaml").read_text())
+    del said["feeds"]["products"]
+    (shop.root / "tillage.yaml").write_text(json.dumps(said))
+    land(shop, "customers/a.jsonl", person("ann"))
+    shop.run()
+    assert shop.run().loads == {}
+    assert is_sound(shop)
+
+
+def test_a_rebuild_that_takes_a_parent_away_does_not_let_its_changed_children_in(tmp_path: Path, server: str) -> None:
+    shop = make_peopled(tmp_path / "shop", make_database(server, f"references_{next(_NUMBERS)}"))
+
+    def describe(*, city: bool, note: bool) -> None:
+        parent = [
+            {"name": "shop_id", "logicalType": "string", "primaryKey": True},
+            {"name": "city", "logicalType": "string", "required": city},
+        ]
+        child = [
+            {"name": "till_id", "logicalType": "string", "primaryKey": True},
+            {
+                "name": "at",
+                "logicalType": "string",
+                "physicalName": "$.at",
+                "relationships": referring("shops.shop_id"),
+            },
+            *([{"name": "note", "logicalType": "string"}] if note else []),
+        ]
+        unit = [{"property": "tillage.unit", "value": "$.tills[*]"}]
+        head = json.loads(contract("tills", child, customProperties=unit))
+        head["schema"].append({"name": "shops", "properties": parent})
+        (shop.root / "contracts/customers.odcs.yaml").write_text(json.dumps(head))
+
+    describe(city=False, note=False)
+    land(shop, "customers/a.jsonl", {"shop_id": "1", "at": "1", "tills": [{"till_id": "a", "note": "n"}]})
+    shop.run()
+    assert len(silver(shop, "tills")) == 1
+    describe(city=True, note=True)
+    with shop.open() as house:
+        rebuild_from_bronze(house, feed="customers", wait_s=1)
+    assert (silver(shop, "tills"), silver(shop, "shops")) == ([], [])
+    assert codes(shop, "tills") == [["reference_missing"]]
     assert is_sound(shop)

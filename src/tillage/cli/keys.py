@@ -33,3 +33,4 @@ def rotate(project: Project = HERE, as_json: Json = False) -> None:
         print_json({"people": people})
     else:
         typer.echo(f"{people:,} people are found by a new key; keep a copy of safe/ apart from data/ and its backups")
+        typer.echo("Older backups know them by the old key, which is in safe/ no more: make a new one: tillage backup")

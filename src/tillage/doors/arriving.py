@@ -170,7 +170,10 @@ class _Looking:
     def _source(self, path: str, passed: Hashing, now: str) -> SourceFile:
         said = folder_members(path, self.feed)
         members = json.dumps(said) if said else ""
-        return SourceFile(0, path, passed.size_bytes, passed.hexdigest(self.key), now, members=members)
+        digest, plain = passed.hexdigest(self.key), passed.hexdigest(None)
+        if (path, plain) in self.known.digests:  # from before the feed was about people
+            digest = plain
+        return SourceFile(0, path, passed.size_bytes, digest, now, members=members)
 
     def _add(self, source: SourceFile, descriptor: int, name: str) -> None:
         other = None if self.feed.is_same_content_loaded else self._same(source)

@@ -23,3 +23,8 @@ def known(dataset: Dataset) -> str:
 def closing(dataset: Dataset) -> str:
     """The table of the rows that the load puts an end to."""
     return name("#closing:" + dataset.name)
+
+
+def standing(dataset: Dataset) -> str:
+    """The table of the rows of silver that are judged anew; once the verdicts are there, of those that end."""
+    return name("#standing:" + dataset.name)

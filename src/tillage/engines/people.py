@@ -130,7 +130,9 @@ def _json(column: Column, value: str) -> str:
 
 
 def add_personal(connection: duckdb.DuckDBPyConnection, dataset: Dataset, people: People | None, table: str) -> None:
-    """Puts `PERSONAL` beside the rows of silver in a table, as the vault has it of each `_record`."""
+    """Puts `PERSONAL` beside rows of silver in a table, as the vault has it of each `_record`; of one from before the
+    dataset had such columns that is nothing.
+    """
     if not dataset.personal_columns or people is None:
         return
     places = connection.sql(f"""
@@ -140,7 +142,7 @@ def add_personal(connection: duckdb.DuckDBPyConnection, dataset: Dataset, people
     """).to_arrow_table()
     connection.register("#held", people.personal(dataset.name, places))
     connection.execute(f"""
-        alter table {table} add column {PERSONAL} varchar;
+        alter table {table} add column {PERSONAL} varchar default '{{}}';
         update {table} set {PERSONAL} = h.personal from "#held" as h
         where (h.load_seq, h.source, h.ordinal, h.unit)
             = (_record."load", _record.source, _record.ordinal, _record.unit)

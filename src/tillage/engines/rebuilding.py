@@ -12,7 +12,7 @@ from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import empty_relation, silver_columns, stored
 from tillage.domain.conservation import Counts
 from tillage.domain.verdict import Verdict
-from tillage.engines.judged import RECORD, decided
+from tillage.engines.judged import RECORD, decided, standing
 from tillage.engines.people import PERSONAL
 from tillage.engines.reader import RECORDS, checked
 from tillage.engines.recall import brought_relation, recalled_relation
@@ -24,11 +24,6 @@ from tillage.ports.lake import Snapshot
 
 _FETCH_ROWS = 50_000
 _PLACES = "_load_seq, _source, _ordinal"
-
-
-def standing(dataset: Dataset) -> str:
-    """The table of the rows of silver that are judged anew; once the verdicts are there, of those that end."""
-    return name("#standing:" + dataset.name)
 
 
 def find_standing(

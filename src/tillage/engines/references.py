@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow as pa
 from tillage.contracts.contract import Column, Dataset, Reference
 from tillage.contracts.sql_text import name, text
 from tillage.domain.verdict import Verdict
-from tillage.engines.judged import PLACE, decided
+from tillage.engines.judged import PLACE, decided, standing
 from tillage.engines.reader import checked
 from tillage.engines.relations import current_relation, silver_relation
 from tillage.ports.engine import Silver
@@ -39,12 +39,14 @@ def find_orphans(
     dataset: Dataset,
     parents: Mapping[str, tuple[Dataset, Silver | None]],
     in_load: Iterable[Dataset],
+    ended: Collection[str] = (),
 ) -> None:
     """Fills `ORPHANS` from the checked units without a violation.
 
     Args:
         parents: What may be referred to, with what stands of it; what is missing here is not asked for.
         in_load: Datasets whose units of this load are decided already.
+        ended: Datasets of which what `standing` names does not stand, but as the load decides.
     """
     connection.execute(f"create or replace temp table {ORPHANS} ({_PLACE_TYPES}, is_released boolean)")
     asked = [one for one in dataset.references if one.to in parents]
@@ -55,7 +57,8 @@ def find_orphans(
     here = {one.name: one for one in in_load}
     for to in dict.fromkeys(one.to for one in asked):
         parent, silver = parents[to]
-        there = [_standing(parent, silver)] if silver is not None and silver.snapshot.files else []
+        gone = f"select _record from {standing(parent)}" if to in ended else None
+        there = [_standing(parent, silver, gone=gone)] if silver is not None and silver.snapshot.files else []
         if to in here:
             key = _key(parent.kept_columns, sorted(parent.key), "d")
             accepted = f"_verdict = {text(Verdict.ACCEPTED)}"
@@ -105,12 +108,13 @@ def _key(columns: Sequence[Column], names: Sequence[str], base: str) -> str:
     return f"if({' or '.join(f'{value} is null' for value in values)}, null, to_json([{packed}])::varchar)"
 
 
-def _standing(parent: Dataset, silver: Silver, asked: str = _REFERRED) -> str:
+def _standing(parent: Dataset, silver: Silver, asked: str = _REFERRED, *, gone: str | None = None) -> str:
     """SELECT of the keys that stand, of those that are asked for: what is closed matters for them alone."""
     key = _key(parent.kept_columns, sorted(parent.key), "s")
     wanted = f"select key from {asked} where parent = {text(parent.name)}"
     signed = f"select s.* from ({silver_relation(parent, silver)}) as s where {key} in ({wanted})"
-    return f"select {key} as key from ({current_relation(parent, signed)}) as s"
+    left = f" where _record not in ({gone})" if gone else ""
+    return f"select {key} as key from ({current_relation(parent, signed)}) as s{left}"
 
 
 def awaited_rows(connection: duckdb.DuckDBPyConnection, datasets: Iterable[Dataset], judged_load: int) -> Rows:

@@ -17,7 +17,7 @@ from tillage.engines.broken import broken_rules
 from tillage.engines.bronze import bronze_rows
 from tillage.engines.counting import QUARANTINED_SQL, counted
 from tillage.engines.judge import judge
-from tillage.engines.judged import RECORD, closing, decided, known
+from tillage.engines.judged import RECORD, closing, decided, known, standing
 from tillage.engines.people import add_personal, people_rows, pseudonymise
 from tillage.engines.reader import RECORDS, Reader
 from tillage.engines.rebuilding import (
@@ -27,7 +27,6 @@ from tillage.engines.rebuilding import (
     keep_changed,
     less_warned,
     recall_standing,
-    standing,
     standing_batches,
     sums_of,
 )
@@ -120,7 +119,7 @@ class DuckWorkspace:
         known |= {one: (dataset, silver.get(one)) for one, dataset in mine.items()}
         done: list[Dataset] = []
         for one in parents_first({dataset.name: [to.to for to in dataset.references] for dataset in self._datasets}):
-            find_orphans(self._connection, mine[one], known, done)
+            find_orphans(self._connection, mine[one], known, done, ended=mine if self._is_rebuild else ())
             yield mine[one]
             done.append(mine[one])
 
@@ -267,12 +266,12 @@ class DuckWorkspace:
 
     def fruitless_sources(self) -> list[tuple[int, bool]]:
         broken = f"{text(Verdict.UNREADABLE)}, {text(Verdict.VIOLATION)}"
-        passed = " union ".join(
+        passed = " union all ".join(
             f"select _source from {decided(dataset)} where _verdict not in ({broken})" for dataset in self._datasets
         )
         rows = self._connection.execute(f"""
             select _source, count(*) = count(code)
-            from {RECORDS} left join (select _source, true as is_passed from ({passed})) using (_source)
+            from {RECORDS} left join (select distinct _source, true as is_passed from ({passed})) using (_source)
             group by _source having any_value(is_passed) is null or count(code) * 2 > count(*) order by _source
         """).fetchall()
         return [(int(source), bool(is_unread)) for source, is_unread in rows]
@@ -332,6 +331,11 @@ class DuckWorkspace:
     def taken_rows(self) -> Rows:
         waited = f"from {TAKEN} where {not self._is_rebuild}"
         return self._connection.sql(f"select dataset, load_seq, source, ordinal, unit {waited}").to_arrow_table()
+
+    def waiting_for_others(self) -> int:
+        each = " union all ".join(f"select _verdict from {decided(dataset)}" for dataset in self._datasets)
+        waiting = f"_verdict = {text(Verdict.REFERENCE)}"
+        return int(self._connection.execute(f"select count(*) from ({each}) where {waiting}").fetchall()[0][0])
 
     def quarantined_codes(self) -> dict[str, int]:
         units = " union all ".join(

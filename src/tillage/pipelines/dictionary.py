@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tillage.contracts.contract import Column
+from tillage.contracts.contract import Column, Dataset, Kind
 from tillage.contracts.tools.words import kind_of, rules_of, rules_of_dataset, sources_of
 from tillage.contracts.types import stored
 from tillage.errors import UnknownDatasetError
@@ -89,7 +89,7 @@ def meaning(house: House, dataset: str) -> Meaning:
         path=house.feeds[feed].feed.path,
         contract=f"contracts/{feed}.odcs.yaml",
         unit=".".join(["$", *found.unit_path]) + ("[*]" if found.unit_path else ""),
-        columns=tuple(one for column in found.columns for one in _columns(column, found.key)),
+        columns=tuple(one for column in found.columns for one in _columns(column, found)),
         rules=tuple(UnitRule(*rule) for rule in rules_of_dataset(found)),
         models=models,
         routes=routes_of(house, models),
@@ -98,18 +98,20 @@ def meaning(house: House, dataset: str) -> Meaning:
     )
 
 
-def _columns(column: Column, key: tuple[str, ...], prefix: str = "") -> Iterator[ColumnMeaning]:
-    name = f"{prefix}{column.name}"
+def _columns(column: Column, dataset: Dataset, prefix: str = "", *, is_gone: bool = False) -> Iterator[ColumnMeaning]:
+    """The column and those inside it; `is_gone`: readers find none of them."""
+    name, is_gone = f"{prefix}{column.name}", is_gone or column.is_personal
+    kept = replace(column, kind=Kind.STRING) if column.subject else column
+    found = () if column.items or is_gone else stored(kept)
     yield ColumnMeaning(
         name=name,
         kind=kind_of(column),
         description=column.description,
-        is_key=not prefix and column.name in key,
+        is_key=not prefix and column.name in dataset.key,
         comes_from=tuple(sources_of(column)),
         rules=tuple(rules_of(column)),
-        stored=() if column.items else tuple(StoredColumn(f"{prefix}{one}", kind, currency)
-                                             for one, kind, currency in stored(column)),
-    )  # fmt: skip
+        stored=tuple(StoredColumn(f"{prefix}{one}", kind, currency) for one, kind, currency in found),
+    )
     if not column.is_scalar_list:
         for item in column.items:
-            yield from _columns(item, key, f"{name}.")
+            yield from _columns(item, dataset, f"{name}.", is_gone=is_gone)

@@ -70,7 +70,7 @@ def _texts(house: House) -> Texts:
 
 def _held(house: House, last: dict[str, Standing], texts: Texts) -> list[Standing]:
     """Every dataset that has loads, with the last of them; an open load has what its contract says."""
-    held = {(one.feed, one.dataset): one for one in house.ledger.held_datasets()}
+    held = {(one.feed, one.dataset): one for one in house.ledger.held_datasets(with_releases=False)}
     for feed, load in last.items():
         for dataset in texts(feed, load.contract_digest).datasets:
             held[feed, dataset.name] = replace(load, dataset=dataset.name)

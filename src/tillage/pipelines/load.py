@@ -106,7 +106,7 @@ def silver_before(house: House, load: Load, datasets: Sequence[Dataset]) -> dict
     tables = {dataset.name: house.silver_table(load.feed, dataset) for dataset in datasets}
     found = {name: Silver(table.snapshot(), load.load_seq - 1) for name, table in tables.items()}
     published = house.ledger.published()
-    parents = {reference.to for dataset in datasets for reference in dataset.references}
+    parents = {reference.to for dataset in datasets for reference in dataset.references} & {*house.datasets()}
     return found | {name: house.visible(name, published) for name in sorted(parents - found.keys())}
 
 

@@ -7,52 +7,76 @@ were judged by. What comes of them is a verdict like any other: some are duplica
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tillage.contracts.contract import Severity
 from tillage.domain.conservation import Counts
-from tillage.domain.load import CommitPoint, Lease, LoadKind
+from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState
 from tillage.domain.verdict import Code
 from tillage.errors import ReplayRefusedError
 from tillage.pipelines.failing import what_is_wrong
 from tillage.pipelines.house import House
-from tillage.pipelines.load import repeat, silver_before, void
+from tillage.pipelines.load import repeat, silver_before
 from tillage.ports.lake import Rows
+from tillage.ports.store import Looked
+
+
+@dataclass(frozen=True)
+class Released:
+    """What came of a look."""
+
+    loads: Mapping[int, dict[str, Counts]]
+    """By load and dataset."""
+    refused: tuple[ReplayRefusedError, ...] = ()
+    """With these units a rule of a dataset would not hold; they go on waiting."""
 
 
 def is_due(house: House, feed: str) -> bool:
-    """Whether units of the feed wait for others of which there is a newer load than they were looked at with."""
-    awaited, _, _ = _awaited(house, feed)
-    return awaited is not None
+    """Whether units of the feed may have by now what they wait for."""
+    looked, newest, _ = _newest(house, feed)
+    if not any(newest.values()):
+        return False
+    is_newer = any(load > looked.parents.get(parent, 0) for parent, load in newest.items())
+    return house.ledger.is_awaited(_datasets(house, feed), 0 if is_newer else looked.judged_load)
 
 
-def _awaited(house: House, feed: str) -> tuple[Rows | None, dict[str, int], dict[str, int]]:
-    """What has to be looked at, if there is something; with which loads; and all that are published."""
-    published = house.ledger.published()
-    newest = {name: published.get(house.dataset(name)[0], 0) for name in house.parents(feed)}
-    datasets = [dataset.name for dataset in house.feeds[feed].check.contract.datasets]
-    awaited = house.ledger.awaited(datasets, feed, newest) if any(newest.values()) else None
-    return (awaited if awaited is not None and awaited.num_rows else None), newest, published
+def _newest(house: House, feed: str) -> tuple[Looked, dict[str, int], dict[str, int]]:
+    """The last look; the last loads, by dataset that units may wait for (also by an older contract), and by feed."""
+    looked, published = house.ledger.looked(feed), house.ledger.published()
+    parents = sorted({*house.parents(feed), *looked.parents} & {*house.datasets()})
+    return looked, {name: published.get(house.dataset(name)[0], 0) for name in parents}, published
 
 
-def release_due(house: House, feed: str, lease: Lease) -> dict[int, dict[str, Counts]]:
-    """By load and dataset, what came of the units of a feed that have all by now that they refer to.
+def _datasets(house: House, feed: str) -> list[str]:
+    return [dataset.name for dataset in house.feeds[feed].check.contract.datasets]
+
+
+def release_due(house: House, feed: str, lease: Lease) -> Released:
+    """Takes up the units of a feed that have all by now that they refer to.
 
     Raises:
-        ReplayRefusedError: with them a rule of a dataset would not hold; they go on waiting.
-        LeaseLostError, LawBrokenError: as a load.
+        ModelError, LeaseLostError, LawBrokenError: as a load.
     """
-    awaited, newest, published = _awaited(house, feed)
-    if awaited is None:
-        return {}
+    if not is_due(house, feed):
+        return Released({})
+    _, newest, published = _newest(house, feed)
+    awaited = house.ledger.awaited(_datasets(house, feed))
     there = house.engine.complete(awaited, {name: house.visible(name, published) for name in newest})
-    found: dict[int, dict[str, Counts]] = {}
+    loads: dict[int, dict[str, Counts]] = {}
+    refused = []
     for digest in sorted(set(there.column("contract_digest").to_pylist())):
         mine = there.filter(pc.equal(there.column("contract_digest"), digest))
-        found |= _release(house, feed, digest, _waiting(mine), lease)
-    house.ledger.keep_looked(feed, newest, pc.max(awaited.column("judged_load")).as_py(), lease)
-    return found
+        try:
+            loads |= _release(house, feed, digest, _waiting(mine), lease)
+        except ReplayRefusedError as wrong:
+            refused.append(wrong)
+    judged_load = pc.max(awaited.column("judged_load")).as_py() or 0
+    house.ledger.keep_looked(feed, Looked(newest, judged_load), lease)
+    return Released(loads, tuple(refused))
 
 
 def _waiting(units: Rows) -> Rows:
@@ -80,26 +104,30 @@ def _release(house: House, feed: str, digest: str, waiting: Rows, lease: Lease) 
     text = house.ledger.text(digest)
     check = house.compile(feed, text)
     datasets = check.contract.datasets
-    load = house.ledger.begin(
-        LoadKind.RELEASE,
-        feed,
-        contract_digest=digest,
-        texts={digest: text},
-        manifest={"units": waiting.num_rows},
-        lease=lease,
-    )
-    house.say(f"load {load.load_seq}: {waiting.num_rows:,} units of feed {feed} have what they waited for")
-    silver = silver_before(house, load, datasets)
+    # Nothing is planned before it is known that it holds.
+    trial = Load(house.ledger.last_number() + 1, feed, LoadState.OPEN, digest)
+    silver = silver_before(house, trial, datasets)
     bronze = house.lake.bronze(feed)
-    with house.engine.workspace(load.load_seq, check, house.folders_of(feed), house.vault) as workspace:
+    with house.engine.workspace(trial.load_seq, check, house.folders_of(feed), house.vault) as workspace:
         workspace.take_up(bronze.snapshot(), waiting, silver, None)
         for one in workspace.broken_rules(silver):
             if one.rule.severity is Severity.ERROR:
-                void(house, load, lease)
                 raise ReplayRefusedError(
                     f"with what waited for others, rule '{one.rule.name}' of {one.dataset} would not hold: "
-                    f"{what_is_wrong(one)}; it goes on waiting. Mend the contract, then: tillage run"
+                    f"{what_is_wrong(one)}; it goes on waiting. Mend the contract, then: "
+                    f"tillage quarantine replay --dataset {one.dataset}"
                 )
-            house.say(f"load {load.load_seq}: warning: rule '{one.rule.name}' of {one.dataset}: {what_is_wrong(one)}")
+            house.say(f"feed {feed}: warning: rule '{one.rule.name}' of {one.dataset}: {what_is_wrong(one)}")
+        load = house.ledger.begin(
+            LoadKind.RELEASE,
+            feed,
+            contract_digest=digest,
+            texts={digest: text},
+            manifest={"units": waiting.num_rows},
+            lease=lease,
+        )
+        units = "unit has" if waiting.num_rows == 1 else "units have"
+        house.say(f"load {load.load_seq}: {waiting.num_rows:,} {units} by now what they waited for")
+        workspace.number(load.load_seq)
         bronze.append(workspace.bronze_rows(), load.load_seq, CommitPoint.BRONZE)
         return {load.load_seq: repeat(house, load, datasets, workspace, lease)}

@@ -16,7 +16,6 @@ from tillage.errors import (
     LoadFailedError,
     ModelError,
     OperatorError,
-    ReplayRefusedError,
     SourceChangedError,
     TillageError,
     TransientError,
@@ -114,8 +113,8 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
             _put_away(house, contract, report)
             if maintained := maintain_if_due(house, contract, lease):
                 report.maintained.append(maintained)
-    for contract in _awaiting(house):
-        _release_late(house, contract, wait_s, report)
+    while _release_late(house, wait_s, report):
+        pass  # what came in may be what others wait for
     try:
         report.built = build_if_due(house, wait_s=wait_s)
     except (ModelError, TransientError) as wrong:
@@ -143,25 +142,35 @@ def _in_order(house: House) -> list[str]:
     return sorted(order, key=lambda feed: house.feeds[feed].check.contract.is_of_requests)
 
 
-def _awaiting(house: House) -> list[FeedContract]:
-    """Feeds whose units wait for what came since: parents may come after their children, or alone."""
-    return [house.feeds[name] for name in _in_order(house) if house.parents(name) and is_due(house, name)]
-
-
-def _release_late(house: House, contract: FeedContract, wait_s: float, report: RunReport) -> None:
-    feed = contract.feed.name
-    try:
-        with house.leases.hold(f"feed/{feed}", wait_s=wait_s, on_wait=house.say) as lease:
-            if not house.ledger.open_load(feed) and not house.ledger.failed_load(feed):
-                _release(house, contract, lease, report)
-    except LeaseHeldError:
-        house.say(f"feed {feed} is being loaded by another process; what waits for others there waits for its next run")
+def _release_late(house: House, wait_s: float, report: RunReport) -> bool:
+    """Takes up what waits for what came since, in all feeds: parents may come after their children, or alone. Whether
+    anything came in.
+    """
+    before = len(report.loads)
+    for feed in _in_order(house):
+        if feed in report.stopped or not house.parents(feed) or not is_due(house, feed):
+            continue
+        try:
+            with house.leases.hold(f"feed/{feed}", wait_s=wait_s, on_wait=house.say) as lease:
+                refuse_renamed(house)
+                refuse_torn_history(house, feed)
+                sync_models(house)
+                if not house.ledger.open_load(feed) and not house.ledger.failed_load(feed):
+                    _release(house, house.feeds[feed], lease, report)
+        except LeaseHeldError:
+            house.say(
+                f"feed {feed} is being loaded by another process; what waits for others there waits for its next run"
+            )
+        except ModelError as wrong:
+            report.stopped[feed] = wrong
+            house.say(str(wrong))
+    return len(report.loads) > before
 
 
 def _release(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> None:
-    try:
-        report.loads |= release_due(house, contract.feed.name, lease)
-    except ReplayRefusedError as wrong:
+    found = release_due(house, contract.feed.name, lease)
+    report.loads |= found.loads
+    for wrong in found.refused:
         report.unreleased[contract.feed.name] = wrong
         house.say(str(wrong))
 

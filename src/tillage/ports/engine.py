@@ -250,6 +250,10 @@ class Workspace(Protocol):
         """What became of the units, by dataset, counted from the verdicts."""
         ...
 
+    def waiting_for_others(self) -> int:
+        """How many units are in quarantine for nothing but what they refer to."""
+        ...
+
     def quarantined_codes(self) -> dict[str, int]:
         """By code, how many of the units that are quarantined have it; a unit counts under each of its codes."""
         ...

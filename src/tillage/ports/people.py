@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,6 +77,10 @@ class Vault(People, Protocol):
 
 class Rotating(Protocol):
     """Where the keys of the index lie."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """One process at a time changes keys."""
+        ...
 
     def add_next(self, fingerprint: bytes) -> IndexKey:
         """A new key, kept beside the one of that fingerprint."""

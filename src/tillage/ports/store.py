@@ -76,6 +76,16 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """With which loads a feed has looked for what its units wait for."""
+
+    parents: Mapping[str, int]
+    """By dataset that is referred to, its last load."""
+    judged_load: int
+    """Of the units, the last load that judged one."""
+
+
+@dataclass(frozen=True)
 class Sealed:
     """What sealed loads of a feed cover."""
 
@@ -273,8 +283,10 @@ class Ledger(Protocol):
         """By feed, its last load that is open or sealed."""
         ...
 
-    def held_datasets(self) -> list[Standing]:
-        """For each dataset that readers see rows of, the last published load that had it."""
+    def held_datasets(self, *, with_releases: bool = True) -> list[Standing]:
+        """For each dataset that readers see rows of, the last published load that had it; releases are decided under
+        the contract of an earlier load.
+        """
         ...
 
     def tidy(self) -> None:
@@ -325,18 +337,23 @@ class Ledger(Protocol):
         """
         ...
 
-    def awaited(self, datasets: Sequence[str], feed: str, newest: Mapping[str, int]) -> Rows:
-        """Each unit of the feed's datasets that waits, for each that it refers to: `dataset, load_seq, source,
-        ordinal, unit, control_minor, control_currency, judged_load, contract_digest, parent, key`. Nothing if all of it
-        was looked at already.
-
-        Args:
-            newest: By dataset that is referred to, its last published load.
-        """
+    def looked(self, feed: str) -> Looked:
+        """Up to what was looked whether what units wait for is there."""
         ...
 
-    def keep_looked(self, feed: str, newest: Mapping[str, int], judged_load: int, lease: Lease) -> None:
-        """Units that were judged up to that load were looked at with these."""
+    def keep_looked(self, feed: str, looked: Looked, lease: Lease) -> None:
+        """Notes it."""
+        ...
+
+    def is_awaited(self, datasets: Sequence[str], since: int) -> bool:
+        """Whether units of the datasets wait for others that a load after that number judged."""
+        ...
+
+    def awaited(self, datasets: Sequence[str]) -> Rows:
+        """Each unit of the datasets that waits for others, for each that it refers to: `dataset, load_seq, source,
+        ordinal, unit, control_minor, control_currency, judged_load, contract_digest, parent, key`; without those of
+        records that were patched.
+        """
         ...
 
     def quarantined(self, feed: str) -> Rows:

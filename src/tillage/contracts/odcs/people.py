@@ -9,6 +9,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from tillage.contracts.compiler.amount import operands
 from tillage.contracts.contract import Column, Dataset, Kind
 from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.limits import is_row_enum
@@ -111,20 +112,38 @@ def check_people(document: Document, path: Path, dataset: Dataset) -> None:
 
 
 def _refuse_read_by_others(document: Document, path: Path, dataset: Dataset) -> None:
-    """Amounts keep their currency beside them, in tables."""
+    """What is made of a personal column is personal too; amounts keep their currency beside them, in tables."""
     gone = {column.name for column in dataset.columns if column.is_personal or column.subject}
-    for column, here in _with_items(dataset.columns, path):
-        if column.money and column.money.currency_by in gone:
+    for column, here, own in _with_items(dataset.columns, path):
+        read = {name.partition(".")[0] for name in _read_by(column) if name not in own} & gone
+        if read and not column.is_personal:
             raise document.wrong(
                 here,
-                f"column '{column.name}' names its currency by '{column.money.currency_by}', which is about people",
+                f"column '{column.name}' is made of '{min(read)}', which is about people, and tables would keep it: "
+                "mark it with `classification: personal` too, or make it of something else",
             )
 
 
-def _with_items(columns: Iterable[Column], path: Path) -> Iterable[tuple[Column, Path]]:
+def _read_by(column: Column) -> Iterable[str]:
+    """The columns that one is made of, or judged by."""
+    if column.money and column.money.currency_by:
+        yield column.money.currency_by
+    if column.vat:
+        yield from (one for one in (column.vat.rate_by, column.vat.date_by) if one)
+    if column.class_map:
+        yield column.class_map.column
+    if column.amount:
+        yield from operands(column.amount)
+
+
+def _with_items(
+    columns: Iterable[Column], path: Path, own: frozenset[str] = frozenset()
+) -> Iterable[tuple[Column, Path, frozenset[str]]]:
+    """Each column with its place, and what stands beside it inside a list or object, which a name means first."""
     for index, column in enumerate(columns):
-        yield column, (*path, index)
-        yield from ((item, (*path, index)) for item, _ in _with_items(column.items, path))
+        yield column, (*path, index), own
+        inner = frozenset(item.name for item in column.items)
+        yield from ((item, (*path, index), inside) for item, _, inside in _with_items(column.items, path, inner))
 
 
 def check_rules_of_people(document: Document, path: Path, item: Mapping[str, Any], dataset: Dataset) -> None:

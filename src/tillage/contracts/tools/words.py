@@ -6,7 +6,19 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from tillage.contracts import json_path
-from tillage.contracts.contract import Basis, Column, Dataset, DatasetRule, Excess, Kind, Level, Limits, Merge, Vat
+from tillage.contracts.contract import (
+    Basis,
+    Column,
+    Dataset,
+    DatasetRule,
+    Excess,
+    Kind,
+    Level,
+    Limits,
+    Merge,
+    Reference,
+    Vat,
+)
 from tillage.domain.money import exponent
 
 _MOST_LISTED = 20
@@ -34,7 +46,12 @@ def _path(steps: tuple[str, ...], *, is_from_record: bool) -> str:
 
 def rules_of(column: Column) -> list[str]:
     """What a value must be; the first says whether it may be missing."""
-    return ["must be there" if column.is_required else "may be missing", *_bounds(column.limits), *_spelling(column)]
+    return [
+        "must be there" if column.is_required else "may be missing",
+        *_bounds(column.limits),
+        *_spelling(column),
+        *_people(column),
+    ]
 
 
 def _bounds(limits: Limits) -> Iterator[str]:
@@ -72,6 +89,15 @@ def _spelling(column: Column) -> Iterator[str]:
         yield "says when it happened"
 
 
+def _people(column: Column) -> Iterator[str]:
+    if column.subject:
+        yield f"the number of a {column.subject}, a person: tables hold a random subject key in its place"
+    if column.alias_of:
+        yield f"a further identifier of a {column.alias_of}"
+    if column.is_personal:
+        yield "personal: in the vault alone, and in no table"
+
+
 def _money(column: Column) -> str:
     money = column.money
     if money is None or money.currency is None:
@@ -98,9 +124,21 @@ def rules_of_dataset(dataset: Dataset) -> list[tuple[str, str, str]]:
         found.append(("key", f"{', '.join(dataset.key)}: {_MERGES[dataset.merge]}", "error"))
     if dataset.where:
         found.append(("where", f"only what fits {dataset.where.sql}", "error"))
+    found += [("reference", _referring(one), "error") for one in dataset.references]
+    if dataset.erases:
+        found.append(
+            ("request", f"each asks that a {dataset.erases} be erased; it is kept, and erases nothing yet", "error")
+        )
     found += [(rule.name, rule.sql, str(rule.severity)) for rule in dataset.row_rules]
     found += [(rule.name, _asked(rule), str(rule.severity)) for rule in dataset.dataset_rules]
     return found
+
+
+def _referring(reference: Reference) -> str:
+    inside = f"{reference.list_name}." if reference.list_name else ""
+    columns = ", ".join(f"{inside}{column}" for column in reference.columns)
+    late = "what refers to nothing waits for it" if reference.is_released else "what refers to nothing is refused"
+    return f"{columns} must be in {reference.to} ({', '.join(reference.keys)}); {late}"
 
 
 def _asked(rule: DatasetRule) -> str:

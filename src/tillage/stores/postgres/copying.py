@@ -34,12 +34,14 @@ def copied_rows(connection: psycopg.Connection[Any], select: sql.Composable, sch
     with connection.cursor().copy(sql.SQL("copy ({}) to stdout (format csv)").format(select)) as copy:
         for piece in copy:
             sink.write(piece)
-    if not sink.tell():
+    size = sink.tell()
+    if not size:
         return schema.empty_table()
     sink.seek(0)
     return csv.read_csv(
         sink,
-        read_options=csv.ReadOptions(column_names=schema.names),
+        # A value may be as long as a record, and none goes over the end of a block.
+        read_options=csv.ReadOptions(column_names=schema.names, block_size=min(max(size, 1 << 20), (1 << 31) - 1)),
         parse_options=csv.ParseOptions(newlines_in_values=True),
         # What is nothing is null, and what is "" is an empty text.
         convert_options=csv.ConvertOptions(

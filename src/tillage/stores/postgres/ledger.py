@@ -21,6 +21,7 @@ from tillage.ports.store import (
     Events,
     Known,
     LoadSummary,
+    Looked,
     Maintenance,
     PublishedFold,
     Reason,
@@ -95,6 +96,8 @@ select q.dataset, q.load_seq, q.source, q.ordinal, q.unit, q.control_minor, q.co
 from tillage.quarantine q join tillage.awaited a using (load_seq, dataset, source, ordinal, unit)
 join tillage.loads j on j.load_seq = q.judged_load
 where q.dataset = any({}) and q.discarded_by is null
+    -- Who patched a record judges it again: the bytes that came are others.
+    and j.manifest ->> 'patch' is null and coalesce(j.manifest ->> 'bytes_of', '') = ''
 """
 
 _QUARANTINED = pa.schema(
@@ -224,8 +227,8 @@ class Ledger:
     def last_standing(self) -> dict[str, Standing]:
         return {row[0]: Standing(*row) for row in self._database.rows("last_standing")}
 
-    def held_datasets(self) -> list[Standing]:
-        rows = self._database.rows("held_datasets")
+    def held_datasets(self, *, with_releases: bool = True) -> list[Standing]:
+        rows = self._database.rows("held_datasets", with_releases=with_releases)
         return [Standing(feed, load_seq, digest, dataset) for dataset, feed, load_seq, digest in rows]
 
     def loads(self) -> list[Load]:
@@ -409,19 +412,23 @@ class Ledger:
     def waiting(self, feed: str, wanted: Waiting) -> Rows:
         return _table(self._database.rows("waiting", feed=feed, **asdict(wanted)), _WAITING)
 
-    def awaited(self, datasets: Sequence[str], feed: str, newest: Mapping[str, int]) -> Rows:
+    def looked(self, feed: str) -> Looked:
         found = self._database.rows("looked", feed=feed)
-        parents, judged_load = found[0] if found else ({}, 0)
-        is_newer = any(load > parents.get(parent, 0) for parent, load in newest.items())
-        if not is_newer and not self._database.rows("is_awaited", datasets=[*datasets], judged_load=judged_load)[0][0]:
-            return _AWAITED.empty_table()
+        return Looked(*found[0]) if found else Looked({}, 0)
+
+    def is_awaited(self, datasets: Sequence[str], since: int) -> bool:
+        return bool(self._database.rows("is_awaited", datasets=[*datasets], judged_load=since)[0][0])
+
+    def awaited(self, datasets: Sequence[str]) -> Rows:
         select = sql.SQL(_AWAITED_ROWS).format(sql.Literal([*datasets]))
         with translated():
             return copied_rows(self._database.session(), select, _AWAITED)
 
-    def keep_looked(self, feed: str, newest: Mapping[str, int], judged_load: int, lease: Lease) -> None:
+    def keep_looked(self, feed: str, looked: Looked, lease: Lease) -> None:
         with self._database.transaction(CommitPoint.LOOKED, lease) as transaction:
-            transaction.run("keep_looked", feed=feed, parents=Jsonb(dict(newest)), judged_load=judged_load)
+            transaction.run(
+                "keep_looked", feed=feed, parents=Jsonb(dict(looked.parents)), judged_load=looked.judged_load
+            )
 
     def quarantined(self, feed: str) -> Rows:
         return _table(self._database.rows("quarantined", feed=feed), _QUARANTINED)
@@ -429,6 +436,7 @@ class Ledger:
     def discard(self, load: Load, lease: Lease, wanted: Waiting, reason: str) -> int:
         with self._database.transaction(CommitPoint.DISCARD, lease) as transaction:
             rows = transaction.run("discard", discarded_by=load.load_seq, feed=load.feed, **asdict(wanted))
+            transaction.run("await_no_more", discarded_by=load.load_seq)
             transaction.run("set_reason", load_seq=load.load_seq, reason=reason)
             transaction.run("seal", load_seq=load.load_seq, epoch=lease.epoch)
         return rows

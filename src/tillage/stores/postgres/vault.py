@@ -37,6 +37,7 @@ _PERSONAL = pa.schema(
         ("personal", pa.string()),
     ]
 )
+_PERSONAL_COLUMNS = {"natural_id", "alias", "personal"}
 _FOUND_KEYS = """
 select a.subject, a.natural_id, coalesce(i.subject_key, replace(gen_random_uuid()::text, '-', ''))
 from asked a left join vault.identities i on i.subject = a.subject and i.digest = decode(a.digest, 'hex')
@@ -172,7 +173,9 @@ class Vault:
             name = sql.Identifier(table)
             copy_rows(transaction.connection, name, rows)
             transaction.execute(sql.SQL("grant select on {} to {}").format(name, writer))
-            transaction.execute(sql.SQL("analyze {}").format(name))
+            # Of what says who people are there is no statistic.
+            keys = sql.SQL(", ").join(sql.Identifier(one) for one in rows.schema.names if one not in _PERSONAL_COLUMNS)
+            transaction.execute(sql.SQL("analyze {} ({})").format(name, keys))
         transaction.execute(sql.SQL("set local role {}").format(writer))
         yield
         transaction.run("as_owner")

@@ -117,7 +117,7 @@ with recursive datasets as (
 select d.dataset, l.feed, l.load_seq, l.contract_digest
 from datasets d cross join lateral (
     select l.feed, l.load_seq, l.contract_digest from tillage.counts c join tillage.loads l using (load_seq)
-    where c.dataset = d.dataset and l.state in ('open', 'sealed')
+    where c.dataset = d.dataset and l.state in ('open', 'sealed') and (%(with_releases)s or l.kind <> 'release')
         and exists (select from tillage.receipts r where r.stage = 'publish' and r.load_seq = c.load_seq)
     order by c.load_seq desc limit 1
 ) as l where d.dataset is not null
@@ -132,7 +132,7 @@ with recursive feeds as (
 select l.feed, l.load_seq, l.contract_digest
 from feeds f cross join lateral (
     select * from tillage.loads l
-    where l.feed = f.feed and l.state in ('open', 'sealed') and l.kind in ('read', 'replay', 'rebuild', 'release')
+    where l.feed = f.feed and l.state in ('open', 'sealed') and l.kind in ('read', 'replay', 'rebuild')
     order by l.load_seq desc limit 1
 ) as l where f.feed is not null
 
@@ -506,3 +506,8 @@ select exists (select from tillage.awaited where dataset = any(%(datasets)s) and
 -- name: keep_looked
 insert into tillage.looked (feed, parents, judged_load) values (%(feed)s, %(parents)s, %(judged_load)s)
 on conflict (feed) do update set parents = excluded.parents, judged_load = excluded.judged_load
+
+-- name: await_no_more
+delete from tillage.awaited a using tillage.quarantine q
+where q.discarded_by = %(discarded_by)s
+    and (a.load_seq, a.dataset, a.source, a.ordinal, a.unit) = (q.load_seq, q.dataset, q.source, q.ordinal, q.unit)

@@ -1,4 +1,4 @@
--- The whole schema of the store, version 6. Run once, in one transaction, into an empty database.
+-- The whole schema of the store, version 7. Run once, in one transaction, into an empty database.
 create schema tillage;
 create schema folds;  -- states as they are kept, with hidden counts
 create schema tables; -- the rows of models that are built whole
