@@ -146,11 +146,17 @@ def run(
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait for another run of the same feed.")
     ] = 60,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", min=1, max=64, help="So many feeds at once, each after those it refers to."),
+    ] = 1,
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:
     """Finish what was left open, then load what is new at every door."""
     if watch:
+        if jobs > 1:
+            raise typer.BadParameter("--jobs is about one run; with --watch feeds go one after the other")
         from tillage.cli.watch import watch_project
 
         if strict:
@@ -158,10 +164,18 @@ def run(
         watch_project(*project.find(), feed or (), interval_s=interval, wait_s=wait, as_json=as_json)
         return
     from tillage.cli.show import show_run
+    from tillage.cli.side_by_side import loaded_side_by_side
     from tillage.pipelines import run as pipeline
 
-    with open_project(project, is_named=False) as house:
+    with (
+        loaded_side_by_side(project, feed or (), jobs=jobs, wait_s=wait) as ended,
+        open_project(project, is_named=False) as house,
+    ):
         report = pipeline.run(house, wait_s=wait, feeds=feed or ())
+        if ended:
+            report.loads = {load: house.ledger.counts(load) for load in ended.loads} | report.loads
+            report.voided = [*ended.voided, *report.voided]
+            report.put_away = [*ended.put_away, *report.put_away]
         currencies = {name: house.dataset(name)[1].currency for name in house.datasets()}
     if as_json:
         print_json(environment_json(house.project) | _plain_run(report))
@@ -170,6 +184,8 @@ def run(
         show_run(report, currencies)
     for wrong in report.problems():
         raise wrong  # all else is loaded
+    if ended and ended.exit_codes:
+        sys.exit(max(ended.exit_codes.values()))  # it has said why
     if strict and report.quarantined_rows:
         raise StrictQuarantineError(
             f"{report.quarantined_rows} units were quarantined; the rest is loaded. See why: tillage status"
@@ -187,6 +203,7 @@ def _plain_run(report: RunReport) -> dict[str, object]:
         "failed": {str(load): str(wrong) for load, wrong in report.failed.items()},
         "stopped": {feed: str(wrong) for feed, wrong in report.stopped.items()},
         "left_out": {path: str(wrong) for path, wrong in report.left_out.items()},
+        "unreleased": {feed: str(wrong) for feed, wrong in report.unreleased.items()},
         "left_alone": report.left_alone,
         "put_away": report.put_away,
         "is_more_coming": report.is_more_coming,

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tillage.cli.signals import Signals
 from tillage.ports.watch import Job, Outcome
@@ -53,7 +53,7 @@ class Children:
                 last = self._followed(child, said, on_stop)
                 exit_code = child.wait()
             printed.seek(0)
-            report = _read(printed.read(_MOST_REPORT_BYTES))
+            report = read_report(printed)
         return outcome_of(exit_code, report, _read(last.encode()) if exit_code else {}, last)
 
     def _followed(self, child: subprocess.Popen[bytes], said: FileIO, on_stop: Callable[[], None]) -> str:
@@ -109,6 +109,11 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.wait(_GRACE_S)
     except subprocess.TimeoutExpired:
         child.kill()
+
+
+def read_report(printed: IO[bytes]) -> Mapping[str, Any]:
+    """What a command has printed with --json; empty if it ended before."""
+    return _read(printed.read(_MOST_REPORT_BYTES))
 
 
 def _read(text: bytes) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError
 
@@ -85,14 +85,7 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
         LakeError: lake and store are not of one moment; nothing of the feed was planned.
     """
     report = RunReport()
-    refuse_renamed(house)
-    chosen = _chosen(house, feeds)
-    for contract in chosen:
-        refuse_unasked(house.engine, contract)
-    refuse_unportable_changes(house)
-    check_routes(house)
-    house.ledger.keep_served(served_now(house))
-    for contract in chosen:
+    for contract in begin(house, feeds):
         with house.leases.hold(f"feed/{contract.feed.name}", wait_s=wait_s, on_wait=house.say) as lease:
             refuse_renamed(house)  # again: another process may have loaded under other files until now
             refuse_torn_history(house, contract.feed.name)
@@ -123,23 +116,52 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
     return report
 
 
+def begin(house: House, feeds: Collection[str]) -> list[FeedContract]:
+    """The feeds that are meant, in order, once it is known that a run may load them.
+
+    Raises:
+        OperatorError, ContractError, ModelError: as `run`.
+    """
+    refuse_renamed(house)
+    chosen = _chosen(house, feeds)
+    for contract in chosen:
+        refuse_unasked(house.engine, contract)
+    refuse_unportable_changes(house)
+    check_routes(house)
+    house.ledger.keep_served(served_now(house))
+    return chosen
+
+
 def _chosen(house: House, feeds: Collection[str]) -> list[FeedContract]:
     for name in feeds:
         if name not in house.feeds:
             raise OperatorError(f"tillage.yaml has no feed '{name}'; it has: {', '.join(house.feeds)}")
-    return [house.feeds[name] for name in _in_order(house) if not feeds or name in feeds]
+    return [house.feeds[name] for name in in_order(house.feeds) if not feeds or name in feeds]
 
 
-def _in_order(house: House) -> list[str]:
+def in_order(feeds: Mapping[str, FeedContract]) -> list[str]:
     """Feeds after those that theirs refer to; as the project file has them where they refer to each other. Requests to
     be erased come last: what came before them has arrived then.
     """
-    refers = {feed: [house.dataset(parent)[0] for parent in house.parents(feed)] for feed in house.feeds}
+    refers = {name: sorted(_referred(feeds, name)) for name in feeds}
     try:
         order = parents_first(refers)
     except CycleError:
-        order = [*house.feeds]
-    return sorted(order, key=lambda feed: house.feeds[feed].check.contract.is_of_requests)
+        order = [*feeds]
+    return sorted(order, key=lambda name: feeds[name].check.contract.is_of_requests)
+
+
+def waits_for(feeds: Mapping[str, FeedContract], name: str) -> set[str]:
+    """The feeds that come before one in `in_order` for a reason."""
+    order = in_order(feeds)
+    before = {*order[: order.index(name)]}
+    return before if feeds[name].check.contract.is_of_requests else before & _referred(feeds, name)
+
+
+def _referred(feeds: Mapping[str, FeedContract], name: str) -> set[str]:
+    feed_of = {dataset.name: feed for feed, one in feeds.items() for dataset in one.check.contract.datasets}
+    datasets = feeds[name].check.contract.datasets
+    return {feed_of[reference.to] for dataset in datasets for reference in dataset.references}
 
 
 def _release_late(house: House, wait_s: float, report: RunReport) -> bool:
@@ -147,7 +169,7 @@ def _release_late(house: House, wait_s: float, report: RunReport) -> bool:
     anything came in.
     """
     before = len(report.loads)
-    for feed in _in_order(house):
+    for feed in in_order(house.feeds):
         if feed in report.stopped or not house.parents(feed) or not is_due(house, feed):
             continue
         try:
