@@ -199,5 +199,6 @@ def test_nobody_is_in_any_table(once: Shop) -> None:
     assert people > 762
     assert len(words) > 2_000
     held = {token for row in rows for token in row.replace('"', " ").replace(",", " ").replace("(", " ").split()}
-    assert held & {word for word in words if " " not in word and len(word) > 5} == set()
+    # An amount or a place may happen to be the number of a customer.
+    assert held & {word for word in words if " " not in word and len(word) > 5 and not word.isdigit()} == set()
     assert not any(word in row for word in words if len(word) > 12 for row in rows)

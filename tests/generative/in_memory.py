@@ -19,6 +19,7 @@ from tillage.doors.lines import read_lines
 from tillage.engines.judge import judge
 from tillage.engines.judged import decided
 from tillage.engines.reader import RECORDS, Reader
+from tillage.engines.references import find_orphans
 from tillage.wiring import compile_text
 
 Place = tuple[str, str, int, int]
@@ -77,6 +78,7 @@ def judged(connection: duckdb.DuckDBPyConnection, check: Check, paths: Sequence[
     """What has been read, with its verdicts."""
     found: dict[Place, Found] = {}
     for dataset in check.contract.datasets:
+        find_orphans(connection, dataset, {}, ())
         judge(connection, dataset, None, None)
         columns = [column for column, _ in silver_columns(dataset) if not column.startswith("_")]
         internal = "_source, _ordinal, _unit, _offset, _verdict, _codes, _warnings, _control_minor, _control_currency"

@@ -38,7 +38,9 @@ class LandedFiles:
         digest_key: As of `FilesDoor`.
     """
 
-    def __init__(self, root: Path, commits: Commits, digest_key: Callable[[Feed], bytes | None]) -> None:
+    def __init__(
+        self, root: Path, commits: Commits, digest_key: Callable[[Feed], bytes | None] = lambda _: None
+    ) -> None:
         self._root, self._commits, self._digest_key = root, commits, digest_key
 
     def put_away(self, feed: Feed, sealed: Sealed) -> PutAway:
