@@ -140,9 +140,10 @@ class Safe:
         raise KeysError(f"{self._shown} holds no keys; put it back from where it is kept")
 
     def _write(self, keys: dict[str, str]) -> None:
-        """Whole or not at all, and durable."""
+        """Whole or not at all, and durable, while `locked`; no key is left in a part of a file that nobody names."""
         try:
-            part = self.folder / f".{KEYS_FILE}.{secrets.token_hex(4)}"
+            part = self.folder / f".{KEYS_FILE}.part"
+            part.unlink(missing_ok=True)  # of who died before it was whole
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 os.write(descriptor, (json.dumps(keys) + "\n").encode())

@@ -484,12 +484,14 @@ def test_a_key_that_is_half_changed_is_the_one_that_the_store_has(shop: Shop, cr
     keys = subjects(shop)
     assert tillage(shop, "keys", "rotate", TILLAGE_CRASH=crash).returncode == -signal.SIGKILL
     assert json.loads((shop.root / "safe/keys.json").read_text()).keys() == {"index", "files", "next"}
+    (shop.root / "safe/.keys.json.part").write_text('{"index": "')  # as who dies while writing leaves it
     land(shop, "orders/b.jsonl", sale("9", "0012"))
     shop.run()
     assert subjects(shop) == keys
     ended = tillage(shop, "keys", "rotate", "--json")
     assert json.loads(ended.stdout) == {"people": 3}
     assert json.loads((shop.root / "safe/keys.json").read_text()).keys() == {"index", "files"}
+    assert sorted(file.name for file in (shop.root / "safe").iterdir()) == ["keys.json", "keys.lock"]
     with shop.open() as house:
         assert explain(house, "/spend/0012").served["orders"] == 3
 

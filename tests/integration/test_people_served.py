@@ -102,13 +102,11 @@ def test_a_key_that_is_changed_meanwhile_is_taken_up(shop: Shop) -> None:
         first, again = asked(server, "/spend", "0012"), asked(server, "/spend", "0012")
         assert first[0] == 503
         assert again == (200, {"customerId": "0012", "orders": 2, "total": 2.10})
-        file = shop.root / "safe/keys.json"
-        held = file.read_text()
         with shop.open() as house:
             rotate_keys(house, Safe(shop.root / "safe"))
-        file.unlink()
+        (shop.root / "safe/keys.json").unlink()
         assert [asked(server, "/spend", "0012")[0] for _ in range(2)] == [503, 500]
-        assert "keys" not in held or asked(server, "/orders", "1")[0] == 200
+        assert asked(server, "/orders", "1")[0] == 200
         server.stop()
 
 
@@ -116,9 +114,8 @@ def test_a_house_that_has_nobody_yet_knows_nobody(tmp_path: Path, server: str) -
     shop = make_peopled(tmp_path / "shop", make_database(server, f"people_served_{next(_NUMBERS)}"))
     shop.run()
     with running(shop.root, "--workers", "1", TILLAGE_STORE_DSN=shop.dsn) as serving:
-        assert asked(serving, "/spend", "0012")[0] in {404, 503}
+        assert asked(serving, "/spend", "0012")[0] == 404
         land(shop, "orders/a.jsonl", sale("1", "0012"))
         shop.run()
-        status, answer = asked(serving, "/spend", "0012")
-        assert (status, answer.get("orders")) in {(200, 1), (503, None)}
+        assert asked(serving, "/spend", "0012") == (200, {"customerId": "0012", "orders": 1, "total": 1.10})
         serving.stop()

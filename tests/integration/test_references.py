@@ -72,6 +72,28 @@ def shop(tmp_path: Path, server: str) -> Shop:
     return shop
 
 
+def describe_tills(shop: Shop, *, is_city_required: bool, has_note: bool = False) -> None:
+    """Shops and the tills that stand in them, in one record; a till names its shop."""
+    parent = [
+        {"name": "shop_id", "logicalType": "string", "primaryKey": True},
+        {"name": "city", "logicalType": "string", "required": is_city_required},
+    ]
+    child = [
+        {"name": "till_id", "logicalType": "string", "primaryKey": True},
+        {
+            "name": "at",
+            "logicalType": "string",
+            "physicalName": "$.at",
+            "relationships": referring("shops.shop_id"),
+        },
+        *([{"name": "note", "logicalType": "string"}] if has_note else []),
+    ]
+    unit = [{"property": "tillage.unit", "value": "$.tills[*]"}]
+    head = json.loads(contract("tills", child, customProperties=unit))
+    head["schema"].append({"name": "shops", "properties": parent})
+    (shop.root / "contracts/customers.odcs.yaml").write_text(json.dumps(head))
+
+
 def bought(number: str, customer: str, *skus: int | None, total: str = "1.10") -> dict[str, Any]:
     return sale(number, customer, total, lines=[{"sku": sku} for sku in skus])
 
@@ -296,22 +318,7 @@ def test_a_rule_that_a_release_would_break_keeps_it_waiting(shop: Shop) -> None:
 def test_a_parent_and_its_children_may_come_in_one_record(tmp_path: Path, server: str) -> None:
     database = make_database(server, f"references_{next(_NUMBERS)}")
     shop = make_peopled(tmp_path / "shop", database)
-    parent = [
-        {"name": "shop_id", "logicalType": "string", "primaryKey": True},
-        {"name": "city", "logicalType": "string", "required": True},
-    ]
-    child = [
-        {"name": "till_id", "logicalType": "string", "primaryKey": True},
-        {
-            "name": "shop_id",
-            "logicalType": "string",
-            "physicalName": "$.at",
-            "relationships": referring("shops.shop_id"),
-        },
-    ]
-    head = json.loads(contract("tills", child, customProperties=[{"property": "tillage.unit", "value": "$.tills[*]"}]))
-    head["schema"].append({"name": "shops", "properties": parent})
-    (shop.root / "contracts/customers.odcs.yaml").write_text(json.dumps(head))
+    describe_tills(shop, is_city_required=True)
     land(
         shop,
         "customers/a.jsonl",
@@ -581,32 +588,11 @@ def test_a_dataset_that_is_referred_to_and_described_no_more_stops_nothing(shop:
 
 def test_a_rebuild_that_takes_a_parent_away_does_not_let_its_changed_children_in(tmp_path: Path, server: str) -> None:
     shop = make_peopled(tmp_path / "shop", make_database(server, f"references_{next(_NUMBERS)}"))
-
-    def describe(*, city: bool, note: bool) -> None:
-        parent = [
-            {"name": "shop_id", "logicalType": "string", "primaryKey": True},
-            {"name": "city", "logicalType": "string", "required": city},
-        ]
-        child = [
-            {"name": "till_id", "logicalType": "string", "primaryKey": True},
-            {
-                "name": "at",
-                "logicalType": "string",
-                "physicalName": "$.at",
-                "relationships": referring("shops.shop_id"),
-            },
-            *([{"name": "note", "logicalType": "string"}] if note else []),
-        ]
-        unit = [{"property": "tillage.unit", "value": "$.tills[*]"}]
-        head = json.loads(contract("tills", child, customProperties=unit))
-        head["schema"].append({"name": "shops", "properties": parent})
-        (shop.root / "contracts/customers.odcs.yaml").write_text(json.dumps(head))
-
-    describe(city=False, note=False)
+    describe_tills(shop, is_city_required=False)
     land(shop, "customers/a.jsonl", {"shop_id": "1", "at": "1", "tills": [{"till_id": "a", "note": "n"}]})
     shop.run()
     assert len(silver(shop, "tills")) == 1
-    describe(city=True, note=True)
+    describe_tills(shop, is_city_required=True, has_note=True)
     with shop.open() as house:
         rebuild_from_bronze(house, feed="customers", wait_s=1)
     assert (silver(shop, "tills"), silver(shop, "shops")) == ([], [])

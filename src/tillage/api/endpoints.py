@@ -54,8 +54,7 @@ def read_endpoints(
         fields = _fields(route, outputs, kinds)
         key = next(field.column for field in fields if field.name == route.parameter)
         basis = bases.get(route.model, Basis())
-        look_up = LookUp(route.model, tuple(field.column for field in fields), key, basis, basis.subject_of(key))
-        endpoint = Endpoint(route, fields, look_up)
+        endpoint = Endpoint(route, fields, LookUp(route.model, tuple(field.column for field in fields), key, basis))
         if endpoint.prefix in endpoints:
             other = endpoints[endpoint.prefix].route
             raise ProjectFileError(f"tillage.yaml: {other.path} and {route.path} are the same path; rename one of them")

@@ -30,8 +30,7 @@ def _wrong(dataset: Dataset, reference: Reference, known: Mapping[str, Dataset])
     if sorted(reference.keys) != sorted(parent.key):
         key = ", ".join(parent.key) or "none"
         return f"a reference is to the whole primary key of '{parent.name}', which is: {key}"
-    own = dataset if reference.list_name is None else None
-    columns = own.columns if own else dataset.column(reference.list_name or "").items
+    columns = dataset.columns if reference.list_name is None else dataset.column(reference.list_name).items
     by_name = {column.name: column for column in columns}
     for name, key in zip(reference.columns, reference.keys, strict=True):
         child, asked = by_name[name], parent.column(key)

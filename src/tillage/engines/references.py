@@ -19,6 +19,7 @@ from tillage.ports.lake import Rows
 ORPHANS = '"#orphans"'
 """Places of the units of one dataset whose parents are not there; whether they are judged anew when these come."""
 _PLACES = ", ".join(PLACE)
+_PLACE_TYPES = "_load_seq bigint, _source integer, _ordinal bigint, _unit bigint"
 _REFERRED, _AWAITED_TABLE = '"#referred"', '"#awaited"'
 _AWAITED = pa.schema(
     [
@@ -74,9 +75,6 @@ def find_orphans(
         create or replace temp table {ORPHANS} as
         select {_PLACES}, bool_and(is_released) as is_released from {ORPHANS} group by all
     """)
-
-
-_PLACE_TYPES = "_load_seq bigint, _source integer, _ordinal bigint, _unit bigint"
 
 
 def _referred(dataset: Dataset, references: Iterable[Reference], units: str) -> str:

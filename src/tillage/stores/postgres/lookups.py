@@ -104,8 +104,11 @@ class LookUp:
     columns: tuple[str, ...]
     key_column: str
     basis: Basis = field(default_factory=Basis)
-    subject: str | None = None
-    """The kind of people whose subject keys the key column holds; it is asked for by their natural ids."""
+
+    @property
+    def subject(self) -> str | None:
+        """The kind of people whose subject keys the key column holds; it is asked for by their natural ids."""
+        return self.basis.subject_of(self.key_column)
 
 
 def column_kinds(dsn: str) -> dict[str, dict[str, str]]:
