@@ -51,7 +51,8 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     ("name", "values"),
     [
         ("published", {}),
-        ("held_datasets", {}),
+        ("held_datasets", {"with_releases": True}),
+        ("held_datasets", {"with_releases": False}),
         ("last_standing", {}),
         ("has_loads", {}),
         ("unfinished_load", {"feed": "orders", "state": "open"}),

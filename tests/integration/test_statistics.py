@@ -35,7 +35,7 @@ from tillage.pipelines.quarantine import discard, replay
 from tillage.pipelines.query import query
 from tillage.pipelines.rebuild import rebuild_from_bronze
 from tillage.pipelines.status import status
-from tillage.ports.store import Waiting
+from tillage.ports.store import Brought, Waiting
 from tillage.stores.postgres.ledger import Ledger
 
 _NUMBERS = count(1)
@@ -407,8 +407,8 @@ def test_figures_that_do_not_add_up_leave_the_load_open(shop: Shop, monkeypatch:
     land_all(shop)
     publish = Ledger.publish
 
-    def publish_less(self: Ledger, *given: Any, statistics: Any, **others: Any) -> None:
-        publish(self, *given, statistics=statistics.slice(1), **others)
+    def publish_less(self: Ledger, *given: Any, brought: Brought, **others: Any) -> None:
+        publish(self, *given, brought=replace(brought, statistics=brought.statistics.slice(1)), **others)
 
     monkeypatch.setattr(Ledger, "publish", publish_less)
     with pytest.raises(LawBrokenError, match=r"the statistics of its files add up to .*; the load stays open"):

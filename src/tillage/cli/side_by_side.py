@@ -5,7 +5,6 @@ What is left to do for all of them, releases and builds, is done once at the end
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -116,7 +115,7 @@ def _start(command: list[str], settings: Settings, jobs: int) -> _Child:
     threads = max(1, settings.threads // jobs)
     env = {**settings.variables, "TILLAGE_MEMORY_MB": str(memory_mb), "TILLAGE_THREADS": str(threads)}
     printed = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `report`)
-    return _Child(subprocess.Popen(command, stdout=printed, env={**os.environ, **env}), printed)  # noqa: S603
+    return _Child(subprocess.Popen(command, stdout=printed, env=env), printed)  # noqa: S603
 
 
 @contextmanager

@@ -22,6 +22,7 @@ MEANINGS = {
     Code.MONEY_SCALE: "an amount has more decimals than its currency",
     Code.MONEY_OVERFLOW: "an amount is too large to count",
     Code.UNKNOWN_FIELD: "a field that the contract does not know",
+    Code.REFERENCE_MISSING: "it refers to something that has not arrived",
     Code.KEY_CONFLICT: "its key stands already with other content",
 }
 _WIDTH = 100.0
