@@ -112,6 +112,14 @@ class ModelMemoryError(ModelError):
         )
 
 
+class MirrorError(OperatorError):
+    """What stands cannot be kept equal outside of the lake: a value, a key or a reference does not fit there, or the
+    folder cannot be written.
+    """
+
+    code = "mirror"
+
+
 class ModelsChangedError(TransientError):
     """Another process changed the models while a load was computed, or a row was served: with the new ones it works."""
 

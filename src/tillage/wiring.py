@@ -18,6 +18,7 @@ from tillage.backups.target import Target, refuse_half_restored
 from tillage.contracts.compiler.check import Check, compile_check
 from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.environments import DEFAULT_STORE, Environment
+from tillage.contracts.mirror import check_files, mirror_tables
 from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import ARCHIVE, After, Feed, Project, in_environment, read_project
 from tillage.contracts.relations import check_references, refuse_circle
@@ -31,6 +32,7 @@ from tillage.engines.exporting import DuckExports
 from tillage.errors import BackupError, ContractError, ExportError, ModelError, OperatorError
 from tillage.exports.file import File
 from tillage.exports.folder import Folder as ExportFolder
+from tillage.exports.processed import Processed
 from tillage.exports.stream import Stream
 from tillage.lake.delta import DeltaLake
 from tillage.lake.gold import DeltaSnapshots
@@ -56,6 +58,7 @@ from tillage.stores.postgres.folds import Folds
 from tillage.stores.postgres.gold import Gold
 from tillage.stores.postgres.leases import Leases
 from tillage.stores.postgres.ledger import Ledger
+from tillage.stores.postgres.mirrors import Mirrors
 from tillage.stores.postgres.tables import Tables
 from tillage.stores.postgres.vault import Vault
 
@@ -129,9 +132,12 @@ def load_project(root: Path, settings: Settings | None = None) -> tuple[Project,
             datasets[dataset.name] = dataset
         feeds[feed.name] = FeedContract(feed, text, check)
     for name, contract in feeds.items():
-        described = contract.check.contract.datasets
-        check_references(name, described, datasets)
-        refuse_circle(name, described)
+        check_references(name, contract.check.contract.datasets, datasets)
+        refuse_circle(name, contract.check.contract.datasets)
+    described = [(one.feed, one.check.contract) for one in feeds.values()]
+    for of_feed, described_by in described:
+        check_files(of_feed, described_by)
+    mirror_tables(described)
     texts = {}
     for path in sorted((root / "models").glob("*.sql")):
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", path.stem):
@@ -295,6 +301,8 @@ def open_house(
             gold=Gold(snapshots),
             exports=DuckExports(engine.connect),
             snapshots=DeltaSnapshots(lake_folder(root, settings), commits),
+            mirrors=Mirrors(database, snapshots),
+            processed=Processed(root / project.environment.processed, commits),
             compile=compile_kept,
             say=say,
             now=ledger.now,

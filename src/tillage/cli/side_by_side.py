@@ -18,6 +18,7 @@ from typing import IO, Any
 from tillage.cli.children import read_report
 from tillage.cli.opening import Project, open_project
 from tillage.pipelines.house import FeedContract
+from tillage.pipelines.mirror import sync_tables
 from tillage.pipelines.models import sync_models
 from tillage.pipelines.run import begin, in_order, waits_for
 from tillage.settings import Settings
@@ -57,6 +58,7 @@ def loaded_side_by_side(
         with open_project(project, is_named=False) as house:
             begin(house, chosen)
             sync_models(house)  # once, before several would
+            sync_tables(house)
             feeds = house.feeds
         yield _load(root, settings, feeds, chosen, jobs=jobs, wait_s=wait_s)
 

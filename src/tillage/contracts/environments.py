@@ -12,6 +12,7 @@ from tillage.contracts.feed_path import read_feed_path
 from tillage.domain.secret import Kept, Secret, read_reference
 
 DEFAULT = "default"
+PROCESSED = "processed"
 DEFAULT_STORE = Secret(Kept.ENV, "TILLAGE_STORE_DSN")
 ENVIRONMENT_NAMES = {"store", "feeds"}
 OVERRIDDEN_NAMES = {"path"}
@@ -38,6 +39,11 @@ class Environment:
     def data(self) -> str:
         """The folder of the project in which its lake and embedded store lie."""
         return "data" if self.is_default else f"data/{self.name}"
+
+    @property
+    def processed(self) -> str:
+        """The folder of the project for the files that are kept equal to what stands."""
+        return PROCESSED if self.is_default else f"{PROCESSED}/{self.name}"
 
     def house(self, project: str) -> str:
         """What the store is told to belong to: a project's name, and in none but the default one that of this."""

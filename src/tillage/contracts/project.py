@@ -11,7 +11,7 @@ from typing import Any
 from tillage.contracts import json_path
 from tillage.contracts.document import Document, Path, nearest, read_document
 from tillage.contracts.encodings import codec_of
-from tillage.contracts.environments import DEFAULT, Environment, read_environments
+from tillage.contracts.environments import DEFAULT, PROCESSED, Environment, read_environments
 from tillage.contracts.feed_path import folder_of, read_feed_path
 from tillage.contracts.schedule import Schedule, read_schedule, read_zone
 from tillage.domain.bound import QuarantineBound, read_bound
@@ -19,9 +19,10 @@ from tillage.errors import OperatorError, ProjectFileError
 
 FORMATS = ("jsonl", "json", "csv", "parquet", "xml")
 SAME_CONTENT = ("load", "skip")
+MIRRORED_FORMATS = ("jsonl", "json")  # of which a record alone is a record again
 WHITESPACE = "whitespace"
 PROJECT_NAMES = {"project", "feeds", "serve", "timezone", "maintain", "environments"}
-FEED_NAMES = {"path", "format", "records", "csv", "sameContent", "maxQuarantine", "schedule", "after"}
+FEED_NAMES = {"path", "format", "records", "csv", "sameContent", "maxQuarantine", "schedule", "after", "mirror"}
 CSV_NAMES = {"delimiter", "quote", "header", "columns", "encoding", "skip"}
 ROUTE_NAMES = {"from", "fields", "auth"}
 MAINTAIN_NAMES = {"schedule"}
@@ -43,6 +44,13 @@ class After(StrEnum):
     KEEP = "keep"
     ARCHIVE = "archive"
     DELETE = "delete"
+
+
+class Mirror(StrEnum):
+    """What is kept equal to what stands: files in the shape of those that landed, or tables in PostgreSQL."""
+
+    FILES = "files"
+    TABLES = "tables"
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,8 @@ class Feed:
     schedule: Schedule | None = None
     """When `tillage run --watch` runs it; None: when files arrive."""
     after: After = After.KEEP
+    mirror: tuple[Mirror, ...] = ()
+    """In the order of `Mirror`."""
 
     @property
     def folder(self) -> str:
@@ -178,6 +188,10 @@ def _refuse_shared(document: Document, feeds: Sequence[Feed], environments: Sequ
         for feed in feeds
         for one in (Environment(), *environments)
     }
+    for (name, environment), folder in folders.items():
+        if _is_inside(folder, PROCESSED):
+            path = ("feeds", name, "path") if environment == DEFAULT else ("environments", environment)
+            raise document.wrong(path, f"{PROCESSED}/ is where Tillage writes files; land them in another folder")
     for feed in feeds:
         if feed.after is After.KEEP:
             continue
@@ -263,7 +277,20 @@ def _feed(document: Document, path: Path, name: Any, value: Any, *, zone: str) -
         max_quarantine=_bound(document, (*path, "maxQuarantine"), value.get("maxQuarantine")),
         schedule=_schedule(document, (*path, "schedule"), value.get("schedule"), zone=zone),
         after=After(after),
+        mirror=_mirror(document, (*path, "mirror"), kind, value),
     )
+
+
+def _mirror(document: Document, path: Path, kind: str, feed: Mapping[Any, Any]) -> tuple[Mirror, ...]:
+    value = feed.get("mirror", [])
+    if not isinstance(value, list):
+        raise document.wrong(path, f"`mirror` is a list of {', '.join(Mirror)}, like [tables]")
+    document.check_names(path, value, tuple(Mirror))
+    if Mirror.FILES in value and (kind not in MIRRORED_FORMATS or feed.get("records") is not None):
+        raise document.wrong(
+            path, "`mirror: [files]` is for jsonl, and for json without `records`; use `mirror: [tables]` here"
+        )
+    return tuple(one for one in Mirror if one in value)
 
 
 def _bound(document: Document, path: Path, value: Any) -> QuarantineBound | None:

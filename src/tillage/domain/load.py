@@ -68,6 +68,7 @@ class CommitPoint(StrEnum):
     CLIENT = "client"
     KEYS = "keys"
     PUT_AWAY = "put-away"
+    MIRROR = "mirror"
 
 
 @dataclass(frozen=True)

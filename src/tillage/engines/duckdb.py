@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Contract, Dataset, Kind
+from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import control_amount, empty_relation
 from tillage.domain.conservation import Counts, Minor
@@ -23,6 +25,7 @@ from tillage.engines.auditing import bronze_counts, disagreements
 from tillage.engines.binding import unasked
 from tillage.engines.filling import keep_all
 from tillage.engines.forgetting import forgotten, holding, without_bytes
+from tillage.engines.mirroring import find_all, records_of, rows_differ, table_rows
 from tillage.engines.portability import unportable_in
 from tillage.engines.references import complete
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
@@ -336,6 +339,24 @@ class DuckEngine:
             until = today if found[-1].kind is Kind.DATE else now
             newest: datetime | date | None = connection.sql(sql, params=[until]).to_arrow_table()[0][0].as_py()
             return newest
+
+    @contextmanager
+    def table_rows(self, dataset: Dataset, silver: Silver) -> Iterator[Callable[[MirrorTable], Rows]]:
+        with self._look() as connection:
+            find_all(connection, dataset, silver)
+            yield partial(table_rows, connection)
+
+    def table_differs(self, table: MirrorTable, kept: Rows, dataset: Dataset, silver: Silver) -> int:
+        with self._look() as connection:
+            find_all(connection, dataset, silver)
+            return rows_differ(connection, table, kept)
+
+    @contextmanager
+    def standing_records(
+        self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
+    ) -> Iterator[Rows]:
+        with self._look() as connection:
+            yield records_of(connection, bronze, silver, datasets, places)
 
     def changes(self, dataset: str, silver: Silver, since: int) -> Rows:
         found = self._datasets[dataset]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import duckdb
 
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset, Merge
+from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.relations import parents_first
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import empty_relation, silver_columns
@@ -18,6 +20,7 @@ from tillage.engines.bronze import bronze_rows
 from tillage.engines.counting import QUARANTINED_SQL, counted
 from tillage.engines.judge import judge
 from tillage.engines.judged import RECORD, closing, decided, known, standing
+from tillage.engines.mirroring import find_touched, is_appending, table_rows, touched_places
 from tillage.engines.people import add_personal, people_rows, pseudonymise
 from tillage.engines.reader import RECORDS, Reader
 from tillage.engines.rebuilding import (
@@ -48,6 +51,7 @@ from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import BrokenRule, BronzePart, Folders, LookedAt, Patched, Share, Silver, Sums
 from tillage.ports.lake import Rows, Snapshot
+from tillage.ports.mirror import TableChange
 from tillage.ports.people import People, PeopleRows
 
 _FETCH_ROWS = 50_000
@@ -370,6 +374,21 @@ class DuckWorkspace:
 
     def statistic_rows(self) -> Rows:
         return statistic_rows(self._connection, self._datasets, self._load_seq, is_replay=self._is_replay)
+
+    def touched_files(self) -> Rows:
+        return touched_places(self._connection, [self.silver_sql(dataset) for dataset in self._datasets])
+
+    def table_change(self, tables: Sequence[MirrorTable], silver: Silver) -> TableChange:
+        mine = self._check.contract.dataset(tables[0].dataset)
+        touched = find_touched(
+            self._connection,
+            self._project[mine.name],
+            tables[0],
+            self.silver_sql(mine),
+            silver,
+            is_appended=is_appending(mine, is_rebuild=self._is_rebuild),
+        )
+        return TableChange(tables, touched, partial(table_rows, self._connection))
 
     def delta(self, fold: Fold) -> Rows | None:
         mine = {dataset.name: dataset for dataset in self._datasets}

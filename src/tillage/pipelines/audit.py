@@ -1,8 +1,8 @@
 """`tillage audit`: whether everything that keeps a part of history says the same, over all loads there ever were.
 
 Bronze holds the verdicts, and they are decided once; so each other keeper is held against them: the ledger's counts,
-the rows of silver, the quarantine index. The states of the folds and the tables of the last build are held against
-silver. What the bytes themselves say is the question of `tillage reconcile`.
+the rows of silver, the quarantine index. The states of the folds, the tables of the last build and what is mirrored
+outside of the lake are held against silver. What the bytes themselves say is the question of `tillage reconcile`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from tillage.domain.conservation import Counts, added, is_zero, negated
 from tillage.domain.load import Load, LoadKind, LoadState
 from tillage.pipelines.house import House
+from tillage.pipelines.mirror import mirror_findings
 from tillage.pipelines.status import status
 from tillage.pipelines.table_audit import table_findings
 from tillage.pipelines.visible import at_one_moment
@@ -58,6 +59,7 @@ def _audit(house: House, published: Mapping[str, int]) -> Audited:
         findings += _rows(house, feed, published)
     findings += _folds(house, published)
     findings += (Finding(what, where) for what, where in table_findings(house))
+    findings += (Finding(what, where) for what, where in mirror_findings(house, published))
     findings += _law(house)
     return Audited(len(loads), units, tuple(findings), dict(published))
 

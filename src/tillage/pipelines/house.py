@@ -20,6 +20,7 @@ from tillage.ports.engine import Engine, Folders, Silver
 from tillage.ports.export import ExportEngine, Snapshots
 from tillage.ports.lake import Lake, LakeTable
 from tillage.ports.landed import Landed
+from tillage.ports.mirror import MirrorFiles, MirrorTables
 from tillage.ports.people import People, Vault
 from tillage.ports.places import Place
 from tillage.ports.store import Folds, Gold, Leases, Ledger, Tables
@@ -56,6 +57,8 @@ class House:
     gold: Gold
     exports: ExportEngine
     snapshots: Snapshots
+    mirrors: MirrorTables
+    processed: MirrorFiles
     compile: Callable[[str, str], Check]
     """(feed, contract text) to its check: for the texts that loads were decided under."""
     say: Callable[[str], None]

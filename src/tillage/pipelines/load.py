@@ -24,6 +24,7 @@ from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
 from tillage.pipelines.bounds import broken_bounds
 from tillage.pipelines.failing import fail, what_is_wrong
 from tillage.pipelines.house import FeedContract, House
+from tillage.pipelines.mirror import digests_of, mirror_files, table_changes
 from tillage.pipelines.refusing import read_members, refuse_misdescribed, refused_before, rejections
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import BrokenRule, Silver, Workspace
@@ -235,14 +236,17 @@ def repeat(
                 awaited=workspace.awaited_rows(),
                 people=workspace.people_rows(),
                 statistics=workspace.statistic_rows(),
+                mirrored=table_changes(house, load, datasets, workspace),
             ),
             folds=_changes(house, workspace),
             digests={fold.name: fold.digest for fold in house.models.folds.values()},
+            mirrors=digests_of(house, load.feed),
         )
     elif load.kind in TAKING_UP:  # what it took up waits no longer, so that only the ledger can tell
         counts = {name: _with_taken(one, house.ledger.counts(load.load_seq)[name]) for name, one in counts.items()}
     _prove(house, load, datasets, counts)
     _prove_statistics(house, load, counts, was_published=is_published)
+    mirror_files(house, load, workspace, lease)
     house.ledger.seal(load, lease)
     return counts
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Contract, Dataset, DatasetRule
+from tillage.contracts.mirror import MirrorTable
 from tillage.domain.conservation import Counts, Minor
 from tillage.domain.load import Spans
 from tillage.models.fold import Fold
@@ -18,6 +19,7 @@ from tillage.models.portable.find import Unportable
 from tillage.models.project import Models
 from tillage.ports.door import RecordBatch
 from tillage.ports.lake import ColumnTypes, Rows, Snapshot
+from tillage.ports.mirror import TableChange
 from tillage.ports.people import People, PeopleRows
 
 Figure = int | Decimal | None
@@ -275,6 +277,18 @@ class Workspace(Protocol):
         """What this load changes in the vault; None where its contract is about nobody."""
         ...
 
+    def touched_files(self) -> Rows:
+        """`load_seq, source` of each file with a unit that the load opens or closes."""
+        ...
+
+    def table_change(self, tables: Sequence[MirrorTable], silver: Silver) -> TableChange:
+        """What changes in the tables of one dataset; its rows are to be drawn before anything else is asked.
+
+        Args:
+            silver: Of the dataset, with the rows of the load.
+        """
+        ...
+
     def statistic_rows(self) -> Rows:
         """`load_seq, dataset, record_load, source, records, read_rows, accepted_rows, quarantined_rows, duplicate_rows,
         suppressed_rows, code_rows, first_event, last_event, is_event_date`, a row for each file that had records, and
@@ -459,6 +473,25 @@ class Engine(Protocol):
     def newest(self, dataset: Dataset, silver: Silver, now: datetime, today: date) -> datetime | date | None:
         """The last event time of the rows that stand, of the kind that it has; what is later than `now`, or than
         `today`, is not looked at. None if there is none.
+        """
+        ...
+
+    def table_rows(self, dataset: Dataset, silver: Silver) -> AbstractContextManager[Callable[[MirrorTable], Rows]]:
+        """All rows of tables of a dataset that come of what stands; one at a time, until the block ends."""
+        ...
+
+    def table_differs(self, table: MirrorTable, kept: Rows, dataset: Dataset, silver: Silver) -> int:
+        """How many rows are kept and should not be, or the other way round."""
+        ...
+
+    def standing_records(
+        self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
+    ) -> AbstractContextManager[Rows]:
+        """`file, raw, is_part` of each record of some files with a unit that stands, by file and place, until the block
+        ends.
+
+        Args:
+            places: `file, load_seq, source`; several may be of one `file`.
         """
         ...
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from tillage.contracts.project import Mirror
 from tillage.domain.conservation import Counts, Kept, Minor
 from tillage.domain.load import Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.models.derived import Derived, ModelKind
 from tillage.models.fold import Fold, Output
 from tillage.ports.lake import ColumnTypes, Rows
+from tillage.ports.mirror import TableChange
 from tillage.ports.people import PeopleRows
 
 PublishedFold = tuple[Fold, Rows]
@@ -45,6 +47,8 @@ class Brought:
     people: PeopleRows | None
     statistics: Rows
     """Files of the load without records are added."""
+    mirrored: Iterable[TableChange] = ()
+    """Drawn one at a time."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,14 @@ class Leases(Protocol):
         """
         ...
 
+    def check(self, lease: Lease) -> None:
+        """That it is still ours, for what is written elsewhere than in the store.
+
+        Raises:
+            LeaseLostError: it is not.
+        """
+        ...
+
 
 class Ledger(Protocol):
     """Which loads there are and how far they got. All methods that take a lease raise LeaseLostError without it."""
@@ -321,6 +333,14 @@ class Ledger(Protocol):
         """A contract's text as it was when a load was planned."""
         ...
 
+    def same_paths(self, feed: str, places: Collection[tuple[int, int]]) -> list[tuple[int, int, str]]:
+        """Load, number in it and path of each file of the feed that has the path of one of these (load, number)."""
+        ...
+
+    def all_paths(self, feed: str) -> list[tuple[int, int, str]]:
+        """The same of every file of a published load of the feed."""
+        ...
+
     def paths(self, load_seq: int) -> dict[int, str]:
         """The files of a load by their number in it."""
         ...
@@ -402,11 +422,14 @@ class Ledger(Protocol):
         brought: Brought,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
+        mirrors: Mapping[Mirror, str],
     ) -> None:
         """What the load brought, all fold changes and the receipt: all or nothing, and once.
 
         Raises:
-            ModelsChangedError: the states are not of the models in `digests` (all models by name): nothing was written.
+            ModelsChangedError: the states are not of the models in `digests` (all models by name), or what is kept
+                equal of the feed is not what `mirrors` says: nothing was written.
+            MirrorError: something does not fit into the tables that are kept equal.
         """
         ...
 

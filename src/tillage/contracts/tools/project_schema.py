@@ -112,6 +112,12 @@ _FEED: Mapping[str, Schema] = {
         "enum": list(project.After),
         "default": str(project.After.KEEP),
     },
+    "mirror": {
+        "description": "What is kept equal to what stands: files in processed/, tables in schema mirror of the store.",
+        "type": "array",
+        "items": {"enum": list(project.Mirror)},
+        "default": [],
+    },
 }
 _CSV: Mapping[str, Schema] = {
     "delimiter": {
@@ -187,6 +193,18 @@ _BY_FORMAT = [
     {
         "if": {"properties": {"format": {"const": "csv"}}, "required": ["format"]},
         "else": {"properties": {"csv": False}},
+    },
+    {
+        "if": {
+            "properties": {"mirror": {"contains": {"const": str(project.Mirror.FILES)}}},
+            "required": ["mirror"],
+        },
+        "then": {
+            "properties": {
+                "format": {"enum": list(project.MIRRORED_FORMATS)},
+                "records": {"type": "null"},
+            }
+        },
     },
 ]
 

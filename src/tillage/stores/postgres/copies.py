@@ -21,7 +21,7 @@ from tillage.stores.postgres.database import SCHEMA_VERSION, Database, translate
 from tillage.stores.postgres.queries import query
 from tillage.stores.postgres.vault import make_vault
 
-_DERIVED = {"models", "vault.roles"}
+_DERIVED = {"models", "mirrors", "vault.roles"}
 _COLUMNS = {"leases": ("resource", "epoch")}
 _VAULT = "vault."
 """Before the names of tables of that schema; all others are of `tillage`."""

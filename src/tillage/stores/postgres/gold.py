@@ -67,18 +67,25 @@ class PinnedGold:
 
     def rows(self, model: str) -> pa.RecordBatchReader:
         columns = sql.SQL(", ").join(sql.Identifier(output.name) for output in self._models[model].outputs)
-        statement = sql.SQL("select {} from {}").format(columns, sql.Identifier("gold", model))
-        with translated():
-            described = self._connection.execute(statement + sql.SQL(" limit 0")).description or []
-        schema = pa.schema([(column.name, arrow_type(column)) for column in described])
-        return pa.RecordBatchReader.from_batches(schema, self._batches(statement, schema))
+        return typed_rows(self._connection, sql.SQL("select {} from {}").format(columns, sql.Identifier("gold", model)))
 
-    def _batches(self, statement: sql.Composed, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        # A null is nothing, an empty string is "": the CSV dialect in which both sides tell them apart.
-        command = sql.SQL("copy ({}) to stdout (format csv)").format(statement)
-        with translated(), self._connection.cursor() as cursor, cursor.copy(command) as copy:
-            for chunk in _chunks(copy):
-                yield from _parsed(chunk, schema)
+
+def typed_rows(connection: psycopg.Connection[Any], statement: sql.Composed) -> pa.RecordBatchReader:
+    """The rows of a SELECT as a stream; whole before the connection is used again."""
+    with translated():
+        described = connection.execute(statement + sql.SQL(" limit 0")).description or []
+    schema = pa.schema([(column.name, arrow_type(column)) for column in described])
+    return pa.RecordBatchReader.from_batches(schema, _batches(connection, statement, schema))
+
+
+def _batches(
+    connection: psycopg.Connection[Any], statement: sql.Composed, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    # A null is nothing, an empty string is "": the CSV dialect in which both sides tell them apart.
+    command = sql.SQL("copy ({}) to stdout (format csv)").format(statement)
+    with translated(), connection.cursor() as cursor, cursor.copy(command) as copy:
+        for chunk in _chunks(copy):
+            yield from _parsed(chunk, schema)
 
 
 def _chunks(rows: psycopg.Copy) -> Iterator[bytes]:

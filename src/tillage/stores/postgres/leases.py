@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from tillage.domain.load import CommitPoint, Lease
-from tillage.errors import LeaseHeldError, TillageError, TransientError
+from tillage.errors import LeaseHeldError, LeaseLostError, TillageError, TransientError
 from tillage.stores.postgres.database import Database
 
 _POLL_S = 0.2
@@ -42,6 +42,10 @@ class Leases:
             renewing.join()
             with suppress(TransientError):  # without a store to say it to, the lease ends with this session
                 self._release(lease)
+
+    def check(self, lease: Lease) -> None:
+        if not self._database.rows("hold_lease", resource=lease.resource, epoch=lease.epoch):
+            raise LeaseLostError(f"lease {lease.resource} went to another process; run again")
 
     def _take(self, resource: str, wait_s: float, on_wait: Callable[[str], None]) -> Lease:
         holder = f"process {os.getpid()} on {socket.gethostname()}"

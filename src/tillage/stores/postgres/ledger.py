@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ import pyarrow as pa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from tillage.contracts.project import Mirror
 from tillage.domain.conservation import Counts, Kept, Minor, added
 from tillage.domain.event import event_of
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState, SourceFile
@@ -34,6 +35,7 @@ from tillage.ports.store import (
 from tillage.stores.postgres.copying import copied_rows, copy_rows
 from tillage.stores.postgres.database import Database, Transaction, translated
 from tillage.stores.postgres.folds import add_delta, keep_models
+from tillage.stores.postgres.mirrors import change_tables, check_references, keep_mirrors
 from tillage.stores.postgres.vault import Vault
 
 _PUBLISH = "publish"
@@ -310,9 +312,11 @@ class Ledger:
         brought: Brought,
         folds: Iterable[PublishedFold],
         digests: Mapping[str, str],
+        mirrors: Mapping[Mirror, str],
     ) -> None:
         with self._database.transaction(CommitPoint.PUBLISH, lease) as transaction:
             keep_models(transaction, digests)
+            keep_mirrors(transaction, load.feed, mirrors)
             transaction.run("insert_receipt", stage=_PUBLISH, load_seq=load.load_seq)
             _insert_counts(transaction, load, brought.counts)
             if brought.taken.num_rows:
@@ -328,6 +332,10 @@ class Ledger:
                 self._vault.keep(transaction, load, brought.people)
             for fold, delta in sorted(folds, key=lambda pair: pair[0].name):
                 add_delta(transaction, fold, delta)
+            for change in brought.mirrored:
+                change_tables(transaction, change)
+            if Mirror.TABLES in mirrors:
+                check_references(transaction)
 
     def counts(self, load_seq: int) -> dict[str, Counts]:
         return self.counts_by_load(load_seq).get(load_seq, {})
@@ -440,6 +448,15 @@ class Ledger:
             transaction.run("set_reason", load_seq=load.load_seq, reason=reason)
             transaction.run("seal", load_seq=load.load_seq, epoch=lease.epoch)
         return rows
+
+    def same_paths(self, feed: str, places: Collection[tuple[int, int]]) -> list[tuple[int, int, str]]:
+        loads, sources = [load for load, _ in places], [source for _, source in places]
+        found = self._database.rows("same_paths", feed=feed, loads=loads, sources=sources)
+        return [(int(load), int(source), str(path)) for load, source, path in found]
+
+    def all_paths(self, feed: str) -> list[tuple[int, int, str]]:
+        found = self._database.rows("all_paths", feed=feed)
+        return [(int(load), int(source), str(path)) for load, source, path in found]
 
     def paths(self, load_seq: int) -> dict[int, str]:
         return {int(source): str(path) for source, path in self._database.rows("source_paths", load_seq=load_seq)}

@@ -25,7 +25,7 @@ update tillage.meta set schema_version = %(schema_version)s
 
 -- name: own_tables
 select schemaname::text, tablename::text from pg_catalog.pg_tables
-where schemaname in ('tillage', 'folds', 'tables', 'vault') and (%(only)s::text is null or schemaname = %(only)s) and pg_catalog.pg_has_role(tableowner, 'member') order by 1, 2
+where schemaname in ('tillage', 'folds', 'tables', 'vault', 'mirror') and (%(only)s::text is null or schemaname = %(only)s) and pg_catalog.pg_has_role(tableowner, 'member') order by 1, 2
 
 -- name: next_seq
 select nextval('tillage.load_seq')
@@ -338,6 +338,34 @@ update tillage.loads set reason = %(reason)s where load_seq = %(load_seq)s
 
 -- name: models
 select name, digest, outputs, kind from tillage.models order by name
+
+-- name: mirrors
+select feed, kind, digest from tillage.mirrors order by feed, kind
+
+-- name: upsert_mirror
+insert into tillage.mirrors (feed, kind, digest) values (%(feed)s, %(kind)s, %(digest)s)
+on conflict (feed, kind) do update set digest = excluded.digest
+
+-- name: delete_mirror
+delete from tillage.mirrors where feed = %(feed)s and kind = %(kind)s
+
+-- name: delete_mirrors
+delete from tillage.mirrors where kind = %(kind)s
+
+-- name: mirror_tables
+select tablename::text from pg_catalog.pg_tables where schemaname = 'mirror' order by 1
+
+-- name: same_paths
+select s.load_seq, s.source, s.path from tillage.sources s join tillage.loads l using (load_seq)
+where l.feed = %(feed)s and l.state in ('open', 'sealed') and s.path in (
+    select t.path from tillage.sources t
+    where (t.load_seq, t.source) in (select * from unnest(%(loads)s::bigint[], %(sources)s::integer[]))
+)
+
+-- name: all_paths
+select s.load_seq, s.source, s.path from tillage.sources s join tillage.loads l using (load_seq)
+where l.feed = %(feed)s and l.state in ('open', 'sealed')
+    and exists (select from tillage.receipts r where r.stage = 'publish' and r.load_seq = s.load_seq)
 
 -- name: lock_models
 lock table tillage.models in exclusive mode

@@ -1,8 +1,9 @@
--- The whole schema of the store, version 7. Run once, in one transaction, into an empty database.
+-- The whole schema of the store, version 8. Run once, in one transaction, into an empty database.
 create schema tillage;
 create schema folds;  -- states as they are kept, with hidden counts
 create schema tables; -- the rows of models that are built whole
 create schema gold;   -- views of both as readers see them
+create schema mirror; -- what stands, as relational tables
 
 create table tillage.meta (
     project text primary key,
@@ -168,6 +169,14 @@ create table tillage.looked (
     feed text primary key,
     parents jsonb not null,           -- by dataset that is referred to, its last load
     judged_load bigint not null       -- of the units that were looked at, the last one
+);
+
+-- What is kept equal to silver elsewhere, by feed: files, or tables in schema mirror.
+create table tillage.mirrors (
+    feed text not null,
+    kind text not null check (kind in ('files', 'tables')),
+    digest text not null,             -- of how it was asked for
+    primary key (feed, kind)
 );
 
 -- The models that readers find in schema gold.

@@ -1,0 +1,219 @@
+"""What a feed's `mirror` asks for, as values: files in the original shape, and relational tables of what stands.
+
+Of each dataset there is a table with a row for each unit that stands, and of each list in it, at any depth, one with a
+row for each element. Objects are taken apart into columns: `address.city` is `address_city`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
+
+from tillage.contracts.contract import Column, Contract, Dataset, Kind
+from tillage.contracts.project import Feed, Mirror
+from tillage.contracts.sql_text import name
+from tillage.contracts.types import stored
+from tillage.errors import OperatorError
+
+PLACE = (
+    ("_record_load", "BIGINT", 'u._record."load"'),
+    ("_record_source", "INTEGER", "u._record.source"),
+    ("_record_ordinal", "BIGINT", "u._record.ordinal"),
+    ("_record_unit", "BIGINT", "u._record.unit"),
+)
+"""Columns of each row of a dataset: where its unit stands, as `tillage explain` says it too."""
+_MOST_BYTES = 63  # of a name in PostgreSQL
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """Columns of a table that are the key of another one."""
+
+    columns: tuple[str, ...]
+    table: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MirrorTable:
+    """One table: of the units of a dataset, or of the elements of a list in them."""
+
+    name: str
+    dataset: str
+    columns: tuple[tuple[str, str, str], ...]
+    """Name, DuckDB type, and SQL over a row of `rows`."""
+    rows: str
+    """SQL that makes the rows from `{units}`, current rows of silver."""
+    key: tuple[str, ...]
+    owner: tuple[str, ...]
+    """Of its columns, those that are the key of the unit."""
+    foreign_keys: tuple[ForeignKey, ...] = ()
+
+    @property
+    def is_of_units(self) -> bool:
+        return self.name == self.dataset
+
+
+def mirror_tables(feeds: Sequence[tuple[Feed, Contract]]) -> tuple[MirrorTable, ...]:
+    """The tables of all feeds that ask for them, each dataset's own one before those of its lists.
+
+    Raises:
+        OperatorError: two would have one name, or one two columns of one name; names the feed.
+    """
+    asked = [(feed, contract) for feed, contract in feeds if Mirror.TABLES in feed.mirror]
+    datasets = {dataset.name: dataset for _, contract in asked for dataset in contract.datasets}
+    found: dict[str, MirrorTable] = {}
+    for feed, contract in asked:
+        for dataset in contract.datasets:
+            for table in _tables_of(dataset, datasets):
+                _refuse(feed, table, found)
+                found[table.name] = table
+    return tuple(found.values())
+
+
+def tables_digest(tables: Collection[MirrorTable]) -> str:
+    """Changes with anything that makes one of the tables another."""
+    return _digest([asdict(table) for table in tables])
+
+
+def check_files(feed: Feed, contract: Contract) -> None:
+    """That what a feed's files held can be written again in their shape.
+
+    Raises:
+        OperatorError: says what stands against it.
+    """
+    if Mirror.FILES not in feed.mirror:
+        return
+    for dataset in contract.datasets:
+        if dataset.unit_path or dataset.group_by or dataset.is_distinct:
+            raise OperatorError(
+                f"tillage.yaml: feed {feed.name}: `mirror: [files]` writes whole records, and a unit of dataset "
+                f"'{dataset.name}' is not one record; use `mirror: [tables]`"
+            )
+    if contract.retention is not None:
+        raise OperatorError(
+            f"tillage.yaml: feed {feed.name}: `mirror: [files]` is made of the bytes that bronze keeps, and its "
+            f"contract says that they are kept for {contract.retention} only; leave one of the two out"
+        )
+
+
+def files_digest(feed: Feed, contract: Contract) -> str:
+    """Changes with anything that makes its files others."""
+    return _digest([feed.format, feed.folder, [dataset.name for dataset in contract.datasets]])
+
+
+def file_name(feed: Feed, path: str) -> str:
+    """Where what stands of a landed file is written, below the folder of the feed's files."""
+    landed = PurePosixPath(path)
+    return str(landed.relative_to(feed.folder)) if feed.folder and landed.is_relative_to(feed.folder) else path
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def _refuse(feed: Feed, table: MirrorTable, known: Mapping[str, MirrorTable]) -> None:
+    where = f"tillage.yaml: feed {feed.name}: `mirror: [tables]`"
+    if table.name in known:
+        other = known[table.name].dataset
+        raise OperatorError(
+            f"{where}: table '{table.name}' of dataset {table.dataset} is one of {other} too; rename one"
+        )
+    columns = [column for column, _, _ in table.columns]
+    for column in (table.name, *columns):
+        if len(column.encode()) > _MOST_BYTES:
+            raise OperatorError(f"{where}: '{column}' has more bytes than a name in PostgreSQL may, {_MOST_BYTES}")
+    twice = {column for column in columns if columns.count(column) > 1}
+    if twice:
+        raise OperatorError(f"{where}: table '{table.name}' would have several columns '{min(twice)}'; rename one")
+
+
+def _tables_of(dataset: Dataset, datasets: Mapping[str, Dataset]) -> Iterator[MirrorTable]:
+    own = tuple(_flat(dataset.kept_columns, "u"))
+    key = tuple(dataset.column(one).stored_name for one in dataset.key) or tuple(column for column, _, _ in PLACE)
+    yield MirrorTable(
+        dataset.name, dataset.name, (*own, *PLACE), "{units}", key, key, _foreign_keys(dataset, None, datasets)
+    )
+    owner = tuple(one for one in (*own, *PLACE) if one[0] in key)
+    units = _Within((dataset.name,), "u", "from {units} as u", owner)
+    yield from _lists(dataset, datasets, dataset.kept_columns, units, key)
+
+
+@dataclass(frozen=True)
+class _Within:
+    """What lists lie in."""
+
+    names: tuple[str, ...]
+    base: str
+    """SQL for it."""
+    rows: str
+    """FROM clause of the rows that it is in."""
+    owner: tuple[tuple[str, str, str], ...]
+    """What tells it from others: the key of its unit, and its place in the lists around it."""
+
+
+def _lists(
+    dataset: Dataset, datasets: Mapping[str, Dataset], columns: Sequence[Column], within: _Within, key: tuple[str, ...]
+) -> Iterator[MirrorTable]:
+    """The tables of all lists among the columns, and of those in them."""
+    for column in columns:
+        value = f"{within.base}.{name(column.stored_name)}"
+        names = (*within.names, column.name)
+        if column.kind is Kind.OBJECT:
+            yield from _lists(dataset, datasets, column.items, replace(within, names=names, base=value), key)
+        elif column.kind is Kind.LIST:
+            depth = len(within.owner) - len(key) + 1
+            line = "_line" if depth == 1 else f"_line{depth}"
+            kept = ", ".join(f"{sql} as {name(one)}" for one, _, sql in within.owner)
+            place = f"generate_subscripts({value}, 1)::bigint as {line}"
+            rows = f"(select {kept}, {place}, unnest({value}) as e {within.rows})"
+            mine = (*((one, kind, f"u.{name(one)}") for one, kind, _ in within.owner), (line, "BIGINT", f"u.{line}"))
+            parents = _foreign_keys(dataset, column.name, datasets) if len(within.names) == 1 else ()
+            yield MirrorTable(
+                "_".join(names),
+                dataset.name,
+                (*mine, *_elements(column)),
+                rows,
+                tuple(one for one, _, _ in mine),
+                key,
+                (ForeignKey(key, dataset.name, key), *parents),
+            )
+            if not column.is_scalar_list:
+                yield from _lists(
+                    dataset, datasets, column.items, _Within(names, "u.e", f"from {rows} as u", mine), key
+                )
+
+
+def _elements(column: Column) -> tuple[tuple[str, str, str], ...]:
+    if not column.is_scalar_list:
+        return tuple(_flat(column.items, "u.e"))
+    ((_, kind, _),) = stored(column.items[0])
+    return (("value", kind, "u.e"),)
+
+
+def _flat(columns: Sequence[Column], base: str, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Name, type and SQL of all that is no list."""
+    for column in columns:
+        if column.kind is Kind.OBJECT:
+            yield from _flat(column.items, f"{base}.{name(column.stored_name)}", f"{prefix}{column.name}_")
+        elif column.kind is not Kind.LIST:
+            for field, kind, _ in stored(column):
+                yield f"{prefix}{field}", kind, f"{base}.{name(field)}"
+
+
+def _foreign_keys(dataset: Dataset, list_name: str | None, datasets: Mapping[str, Dataset]) -> tuple[ForeignKey, ...]:
+    """Those that are to a dataset with tables too."""
+    columns = dataset.columns if list_name is None else dataset.column(list_name).items
+    by_name = {column.name: column for column in columns}
+    return tuple(
+        ForeignKey(
+            tuple(by_name[one].stored_name for one in reference.columns),
+            reference.to,
+            tuple(datasets[reference.to].column(one).stored_name for one in reference.keys),
+        )
+        for reference in dataset.references
+        if reference.list_name == list_name and reference.to in datasets
+    )

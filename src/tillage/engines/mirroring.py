@@ -1,0 +1,142 @@
+"""What is kept equal to silver elsewhere: rows of relational tables, and the records of files as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from tillage.contracts.contract import Dataset, Merge
+from tillage.contracts.mirror import MirrorTable
+from tillage.contracts.sql_text import name
+from tillage.engines.relations import current_relation, grown, silver_relation, visible_bronze_relation
+from tillage.ports.engine import Silver
+from tillage.ports.lake import Rows, Snapshot
+
+_UNITS = '"#mirrored"'
+_TOUCHED = '"#touched"'
+_PLACES = '"#mirrored_places"'
+_WRITTEN_ROWS = 8_192
+
+
+def find_touched(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    table: MirrorTable,
+    signed: str,
+    silver: Silver,
+    *,
+    is_appended: bool,
+) -> pa.Table:
+    """Keys of the units that `signed`, the rows that a load adds to silver, changes; those that stand become `_UNITS`.
+
+    Args:
+        table: Of the dataset's units, as it is today.
+        silver: With the load.
+        is_appended: `signed` only opens units, so that they are all there is under their keys.
+    """
+    rows = grown(dataset, signed)
+    key = _key(table)
+    connection.execute(f"create or replace temp table {_TOUCHED} as select distinct {key} from ({rows}) as u")
+    if not is_appended:
+        every = silver_relation(dataset, silver)
+        names = ", ".join(name(one) for one in table.key)
+        same = f"select u.* from ({every}) as u where ({_values(table)}) in (select ({names}) from {_TOUCHED})"
+        rows = current_relation(dataset, same)
+    connection.execute(f"create or replace temp table {_UNITS} as {rows}")
+    return connection.sql(f"from {_TOUCHED}").to_arrow_table()
+
+
+def find_all(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver) -> None:
+    """All units that stand become `_UNITS`, as they are read."""
+    rows = current_relation(dataset, silver_relation(dataset, silver))
+    connection.execute(f"create or replace temp view {_UNITS} as {rows}")
+
+
+def table_rows(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> pa.RecordBatchReader:
+    """The rows of one table that come of `_UNITS`."""
+    columns = ", ".join(f"({sql})::{kind} as {name(column)}" for column, kind, sql in table.columns)
+    return connection.sql(f"select {columns} from {table.rows.format(units=_UNITS)} as u").to_arrow_reader(
+        _WRITTEN_ROWS
+    )
+
+
+def records_of(
+    connection: duckdb.DuckDBPyConnection,
+    bronze: Snapshot,
+    silver: Mapping[str, Silver],
+    datasets: Iterable[Dataset],
+    places: Rows,
+) -> pa.RecordBatchReader:
+    """`file, raw, is_part` of each record with a unit that stands, in order.
+
+    Args:
+        places: `file, load_seq, source`: which files, in the order that their records are wanted in.
+    """
+    connection.register("#wanted", places)
+    connection.execute(f'create or replace temp table {_PLACES} as from "#wanted"')
+    connection.unregister("#wanted")
+    wanted = f"select (load_seq, source) from {_PLACES}"
+    standing = " union ".join(
+        f"""select _record."load" as load_seq, _record.source as source, _record.ordinal as ordinal
+        from ({_placed(dataset, silver[dataset.name], wanted)})"""
+        for dataset in datasets
+    )
+    rows = visible_bronze_relation(bronze, 2**62)
+    # A replay keeps no bytes but those that were patched; the last ones count.
+    every = f"""
+        select record_load as load_seq, source, ordinal, load_seq as judged, coalesce(raw, encode(text)) as raw, is_part
+        from ({rows}) where coalesce(raw, encode(text)) is not null and record_load in (select load_seq from {_PLACES})
+            and (record_load, source) in ({wanted})
+    """
+    return connection.sql(f"""
+        select file, raw, is_part from ({every}) join ({standing}) using (load_seq, source, ordinal)
+        join {_PLACES} using (load_seq, source)
+        qualify row_number() over (partition by load_seq, source, ordinal order by judged desc) = 1
+        order by file, load_seq, source, ordinal
+    """).to_arrow_reader(_WRITTEN_ROWS)
+
+
+def _placed(dataset: Dataset, silver: Silver, wanted: str) -> str:
+    """The current units of some files."""
+    every = silver_relation(dataset, silver)
+    return current_relation(dataset, f'select * from ({every}) where (_record."load", _record.source) in ({wanted})')
+
+
+def rows_differ(connection: duckdb.DuckDBPyConnection, table: MirrorTable, kept: Rows) -> int:
+    """Rows that only one side has, `kept` or what comes of `_UNITS`."""
+    columns = ", ".join(f"({sql})::{kind} as {name(column)}" for column, kind, sql in table.columns)
+    same = ", ".join(f"{name(column)}::{kind} as {name(column)}" for column, kind, _ in table.columns)
+    connection.register("#kept", kept)
+    connection.execute(f"""
+        create or replace temp table "#held" as select {same} from "#kept";
+        create or replace temp table "#asked" as select {columns} from {table.rows.format(units=_UNITS)} as u
+    """)
+    connection.unregister("#kept")
+    only = '(from "#{}" except all from "#{}")'
+    found = f"{only.format('held', 'asked')} union all {only.format('asked', 'held')}"
+    return int(connection.execute(f"select count(*) from ({found})").fetchall()[0][0])
+
+
+def touched_places(connection: duckdb.DuckDBPyConnection, signed: Sequence[str]) -> pa.Table:
+    """`load_seq, source` of each file with a unit that one of `signed` opens or closes."""
+    each = " union ".join(
+        f'select _record."load" as load_seq, _record.source as source from (select _record from ({one}))'
+        for one in signed
+    )
+    return connection.sql(each).to_arrow_table()
+
+
+def is_appending(dataset: Dataset, *, is_rebuild: bool) -> bool:
+    """Whether a load only opens units, each under a key that none stood under."""
+    return dataset.merge is Merge.REJECT and not is_rebuild
+
+
+def _key(table: MirrorTable) -> str:
+    """The key columns, of rows of silver."""
+    return ", ".join(f"({sql})::{kind} as {name(column)}" for column, kind, sql in table.columns if column in table.key)
+
+
+def _values(table: MirrorTable) -> str:
+    return ", ".join(f"({sql})::{kind}" for column, kind, sql in table.columns if column in table.key)

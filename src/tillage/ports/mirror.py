@@ -1,0 +1,87 @@
+"""What is kept equal to silver outside of the lake, for programs that know neither Delta nor contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from tillage.contracts.mirror import MirrorTable
+from tillage.contracts.project import Feed, Mirror
+from tillage.domain.load import Lease
+from tillage.ports.lake import Rows
+
+Digests = Mapping[tuple[str, Mirror], str]
+"""By feed and kind, what is kept equal, as `contracts.mirror` says it."""
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """What one load changes in the tables of a dataset."""
+
+    tables: Sequence[MirrorTable]
+    """The first is of its units."""
+    touched: Rows
+    """Keys of the units that are other now, or gone."""
+    rows: Callable[[MirrorTable], Rows]
+    """Those that stand now of the touched units; one at a time."""
+
+
+class MirrorTables(Protocol):
+    """Relational tables. `Ledger.publish` changes them with everything else that a load brings."""
+
+    def kept(self) -> Digests:
+        """All that is kept equal; files too, since what says so lies in the store."""
+        ...
+
+    def replace(
+        self,
+        digests: Digests,
+        tables: Sequence[MirrorTable],
+        rows: Callable[[MirrorTable], Rows],
+        published: Mapping[str, int],
+    ) -> bool:
+        """Makes all tables anew, of exactly the loads `published`, those that there were before are gone; notes that.
+
+        Returns:
+            False if another load was published meanwhile; then nothing was written.
+
+        Raises:
+            StoreError: rows refer to some that are not there.
+        """
+        ...
+
+    def note(self, feed: str, digest: str | None, lease: Lease) -> None:
+        """Notes that the feed's files are kept equal from now on; None: that they are not."""
+        ...
+
+    def rows(self, table: MirrorTable) -> AbstractContextManager[Rows]:
+        """All rows of a table, as a stream in any order, until the block ends."""
+        ...
+
+
+class MirrorFiles(Protocol):
+    """Files in the shape and the folders of those that landed, with the records of them that stand.
+
+    `names` lie below the folder of the feed's files. `records` are `file, raw, is_part` in the order of `file`, a place
+    in `names`: the bytes of each record, and whether it is part of one document. `is_ours` raises if the right
+    to write is no longer ours; it is asked once nobody else can.
+    """
+
+    def put(self, feed: Feed, names: Sequence[str], records: Rows, *, is_ours: Callable[[], None]) -> None:
+        """Each file is what it was or what it is to be, whenever this is stopped.
+
+        Raises:
+            TransientError: another process writes them.
+            MirrorError: they cannot be written.
+        """
+        ...
+
+    def clear(self, feed: Feed, *, is_ours: Callable[[], None]) -> None:
+        """All files of the feed are gone. Raises as `put`."""
+        ...
+
+    def differing(self, feed: Feed, names: Sequence[str], records: Rows) -> Iterator[str]:
+        """Names of those that are missing or hold something else, and of what else lies there."""
+        ...
