@@ -20,7 +20,7 @@ from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.environments import DEFAULT_STORE, Environment
 from tillage.contracts.mirror import check_files, mirror_tables
 from tillage.contracts.odcs.contract_file import read_contract
-from tillage.contracts.project import ARCHIVE, After, Feed, Project, in_environment, read_project
+from tillage.contracts.project import ARCHIVE, After, Feed, Mirror, Project, in_environment, read_project
 from tillage.contracts.relations import check_references, refuse_circle
 from tillage.domain.export import Form
 from tillage.domain.load import CommitPoint
@@ -323,9 +323,13 @@ def places(root: Path, of: Environment, settings: Settings, feed: Feed) -> tuple
     archive = f"{ARCHIVE}/{feed.folder}"
     is_archived = feed.after is After.ARCHIVE
     archived = [Place(archive, "files that are loaded", read_by(root / archive))] if is_archived else []
+    processed = f"{of.processed}/{feed.name}"
+    is_mirrored = Mirror.FILES in feed.mirror
+    mirrored = [Place(processed, "records that stand, as they came", read_by(root / processed))] if is_mirrored else []
     return (
         Place(feed.path, "files as they came", read_by(root / feed.folder)),
         *archived,
+        *mirrored,
         Place(lake, "records as they came, and the rows of those that were accepted", read_by(root / lake)),
         by_role if given_dsn(root, of, settings) else Place(store, figures, read_by(root / store)),
     )

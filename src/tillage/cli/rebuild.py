@@ -31,7 +31,7 @@ _BRONZE = "bronze"
 
 
 @on_project
-def rebuild(
+def rebuild(  # noqa: PLR0913 - one argument for each option
     *,
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Computed anew from what stands.")] = None,
     source: Annotated[
@@ -45,20 +45,27 @@ def rebuild(
     is_trial: Annotated[
         bool, typer.Option("--dry-run", help="With --from: say what would come of it; change nothing.")
     ] = False,
+    is_of_mirrors: Annotated[
+        bool, typer.Option("--mirror", help="Make anew what is mirrored outside of the lake.")
+    ] = False,
     wait: Wait = WAIT_S,
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:
     """Compute anew what is loaded: one model, or all that stands, under today's contract; readers see old or new."""
-    if (model is None) == (source is None):
-        raise typer.BadParameter("say what: tillage rebuild MODEL, or: tillage rebuild --from bronze")
+    if [model is not None, source is not None, is_of_mirrors].count(True) != 1:
+        raise typer.BadParameter(
+            "say what: tillage rebuild MODEL, or: tillage rebuild --from bronze, or: tillage rebuild --mirror"
+        )
     if source not in {None, _BRONZE}:
         raise typer.BadParameter("only bronze keeps what came: tillage rebuild --from bronze")
-    if model is not None and (feed or since or is_trial):
+    if source is None and (feed or since or is_trial):
         raise typer.BadParameter("--feed, --since and --dry-run are about --from bronze")
     with open_project(project) as house:
         if model is not None:
             _model(house, model, wait, as_json=as_json)
+        elif is_of_mirrors:
+            _mirrors(house, wait, as_json=as_json)
         else:
             _bronze(house, feed, since.date() if since else None, wait, is_trial=is_trial, as_json=as_json)
 
@@ -75,6 +82,20 @@ def _model(house: House, model: str, wait: float, *, as_json: bool) -> None:
         typer.echo(f"model {model}: computed anew")
     else:
         typer.echo(f"load {built.load_seq}: built {', '.join([*built.tables, *built.views])}")
+
+
+def _mirrors(house: House, wait: float, *, as_json: bool) -> None:
+    from tillage.pipelines.mirror import rebuild_mirrors
+
+    rebuild_mirrors(house, wait_s=wait)
+    mirrored = {name: [*one.feed.mirror] for name, one in house.feeds.items() if one.feed.mirror}
+    if as_json:
+        print_json(environment_json(house.project) | {"mirrored": mirrored})
+        return
+    for name, kinds in mirrored.items():
+        typer.echo(f"feed {name}: {' and '.join(kinds)} made anew")
+    if not mirrored:
+        typer.echo("no feed in tillage.yaml has `mirror`")
 
 
 def _bronze(house: House, feed: str | None, since: date | None, wait: float, *, is_trial: bool, as_json: bool) -> None:

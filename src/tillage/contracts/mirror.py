@@ -1,7 +1,7 @@
 """What a feed's `mirror` asks for, as values: files in the original shape, and relational tables of what stands.
 
-Of each dataset there is a table with a row for each unit that stands, and of each list in it, at any depth, one with a
-row for each element. Objects are taken apart into columns: `address.city` is `address_city`.
+Of each dataset there is a table with a row for each unit that stands, and of each list in it one with a row for each
+element. Objects are taken apart into columns: `address.city` is `address_city`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
 from tillage.contracts.contract import Column, Contract, Dataset, Kind
@@ -25,6 +25,8 @@ PLACE = (
     ("_record_unit", "BIGINT", "u._record.unit"),
 )
 """Columns of each row of a dataset: where its unit stands, as `tillage explain` says it too."""
+LINE = "_line"
+"""Column of each row of a list: its place in it, from 1."""
 _MOST_BYTES = 63  # of a name in PostgreSQL
 
 
@@ -137,54 +139,36 @@ def _tables_of(dataset: Dataset, datasets: Mapping[str, Dataset]) -> Iterator[Mi
     yield MirrorTable(
         dataset.name, dataset.name, (*own, *PLACE), "{units}", key, key, _foreign_keys(dataset, None, datasets)
     )
-    owner = tuple(one for one in (*own, *PLACE) if one[0] in key)
-    units = _Within((dataset.name,), "u", "from {units} as u", owner)
-    yield from _lists(dataset, datasets, dataset.kept_columns, units, key)
-
-
-@dataclass(frozen=True)
-class _Within:
-    """What lists lie in."""
-
-    names: tuple[str, ...]
-    base: str
-    """SQL for it."""
-    rows: str
-    """FROM clause of the rows that it is in."""
-    owner: tuple[tuple[str, str, str], ...]
-    """What tells it from others: the key of its unit, and its place in the lists around it."""
+    owner = [one for one in (*own, *PLACE) if one[0] in key]
+    for names, column, value in _lists(dataset.kept_columns, "u"):
+        kept = ", ".join(f"{sql} as {name(one)}" for one, _, sql in owner)
+        line = f"generate_subscripts({value}, 1)::bigint as {LINE}"
+        parents = _foreign_keys(dataset, column.name, datasets) if len(names) == 1 else ()
+        yield MirrorTable(
+            "_".join((dataset.name, *names)),
+            dataset.name,
+            (
+                *((one, kind, f"u.{name(one)}") for one, kind, _ in owner),
+                (LINE, "BIGINT", f"u.{LINE}"),
+                *_elements(column),
+            ),
+            f"(select {kept}, {line}, unnest({value}) as e from {{units}} as u)",
+            (*(one for one, _, _ in owner), LINE),
+            key,
+            (ForeignKey(key, dataset.name, key), *parents),
+        )
 
 
 def _lists(
-    dataset: Dataset, datasets: Mapping[str, Dataset], columns: Sequence[Column], within: _Within, key: tuple[str, ...]
-) -> Iterator[MirrorTable]:
-    """The tables of all lists among the columns, and of those in them."""
+    columns: Sequence[Column], base: str, names: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Column, str]]:
+    """The lists of a unit, each with the names that lead to it and SQL for it; there are none in lists."""
     for column in columns:
-        value = f"{within.base}.{name(column.stored_name)}"
-        names = (*within.names, column.name)
+        value = f"{base}.{name(column.stored_name)}"
         if column.kind is Kind.OBJECT:
-            yield from _lists(dataset, datasets, column.items, replace(within, names=names, base=value), key)
+            yield from _lists(column.items, value, (*names, column.name))
         elif column.kind is Kind.LIST:
-            depth = len(within.owner) - len(key) + 1
-            line = "_line" if depth == 1 else f"_line{depth}"
-            kept = ", ".join(f"{sql} as {name(one)}" for one, _, sql in within.owner)
-            place = f"generate_subscripts({value}, 1)::bigint as {line}"
-            rows = f"(select {kept}, {place}, unnest({value}) as e {within.rows})"
-            mine = (*((one, kind, f"u.{name(one)}") for one, kind, _ in within.owner), (line, "BIGINT", f"u.{line}"))
-            parents = _foreign_keys(dataset, column.name, datasets) if len(within.names) == 1 else ()
-            yield MirrorTable(
-                "_".join(names),
-                dataset.name,
-                (*mine, *_elements(column)),
-                rows,
-                tuple(one for one, _, _ in mine),
-                key,
-                (ForeignKey(key, dataset.name, key), *parents),
-            )
-            if not column.is_scalar_list:
-                yield from _lists(
-                    dataset, datasets, column.items, _Within(names, "u.e", f"from {rows} as u", mine), key
-                )
+            yield (*names, column.name), column, value
 
 
 def _elements(column: Column) -> tuple[tuple[str, str, str], ...]:

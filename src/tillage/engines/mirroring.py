@@ -48,6 +48,13 @@ def find_touched(
     return connection.sql(f"from {_TOUCHED}").to_arrow_table()
 
 
+def lost_keys(connection: duckdb.DuckDBPyConnection, dataset: Dataset, table: MirrorTable, signed: str) -> pa.Table:
+    """Keys under which `signed` closes a unit and opens none."""
+    rows = grown(dataset, signed)
+    each = f"select {_key(table)} from ({rows}) as u where _sign ="
+    return connection.sql(f"{each} -1 except {each} 1").to_arrow_table()
+
+
 def find_all(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver) -> None:
     """All units that stand become `_UNITS`, as they are read."""
     rows = current_relation(dataset, silver_relation(dataset, silver))
@@ -69,7 +76,7 @@ def records_of(
     datasets: Iterable[Dataset],
     places: Rows,
 ) -> pa.RecordBatchReader:
-    """`file, raw, is_part` of each record with a unit that stands, in order.
+    """`file, raw, is_whole` of each record with a unit that stands, in order.
 
     Args:
         places: `file, load_seq, source`: which files, in the order that their records are wanted in.
@@ -86,12 +93,13 @@ def records_of(
     rows = visible_bronze_relation(bronze, 2**62)
     # A replay keeps no bytes but those that were patched; the last ones count.
     every = f"""
-        select record_load as load_seq, source, ordinal, load_seq as judged, coalesce(raw, encode(text)) as raw, is_part
+        select record_load as load_seq, source, ordinal, load_seq as judged, coalesce(raw, encode(text)) as raw,
+            "offset" = 0 as is_whole
         from ({rows}) where coalesce(raw, encode(text)) is not null and record_load in (select load_seq from {_PLACES})
             and (record_load, source) in ({wanted})
     """
     return connection.sql(f"""
-        select file, raw, is_part from ({every}) join ({standing}) using (load_seq, source, ordinal)
+        select file, raw, is_whole from ({every}) join ({standing}) using (load_seq, source, ordinal)
         join {_PLACES} using (load_seq, source)
         qualify row_number() over (partition by load_seq, source, ordinal order by judged desc) = 1
         order by file, load_seq, source, ordinal

@@ -20,7 +20,7 @@ from tillage.engines.bronze import bronze_rows
 from tillage.engines.counting import QUARANTINED_SQL, counted
 from tillage.engines.judge import judge
 from tillage.engines.judged import RECORD, closing, decided, known, standing
-from tillage.engines.mirroring import find_touched, is_appending, table_rows, touched_places
+from tillage.engines.mirroring import find_touched, is_appending, lost_keys, table_rows, touched_places
 from tillage.engines.people import add_personal, people_rows, pseudonymise
 from tillage.engines.reader import RECORDS, Reader
 from tillage.engines.rebuilding import (
@@ -389,6 +389,10 @@ class DuckWorkspace:
             is_appended=is_appending(mine, is_rebuild=self._is_rebuild),
         )
         return TableChange(tables, touched, partial(table_rows, self._connection))
+
+    def lost_keys(self, table: MirrorTable) -> Rows:
+        mine = self._check.contract.dataset(table.dataset)
+        return lost_keys(self._connection, self._project[mine.name], table, self.silver_sql(mine))
 
     def delta(self, fold: Fold) -> Rows | None:
         mine = {dataset.name: dataset for dataset in self._datasets}

@@ -46,7 +46,7 @@ class Processed:
             moved = set()
             for name, pieces in _by_file(names, records):
                 target = folder / name
-                _make_folders(target.parent, folder)
+                _make_folders(target.parent)
                 self._write(feed, folder / _PART, target, pieces)
                 moved.add(target.parent)
             for one in sorted(moved):
@@ -88,7 +88,7 @@ class Processed:
         """
         folder = self._folder / feed.name
         try:
-            _make_folders(folder, self._folder.parent)
+            _make_folders(folder)
             descriptor = os.open(folder / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,7 +128,7 @@ def _packed(file: IO[bytes], suffix: str) -> Iterator[Any]:
 
 
 def _by_file(names: Sequence[str], records: Rows) -> Iterator[tuple[str, Iterator[tuple[pa.Array, bool]]]]:
-    """Each file with its records, as arrays of bytes and whether they are parts of a document; to be drawn in turn."""
+    """Each file with its records, as arrays of bytes and whether they are all of it; to be drawn in turn."""
     batches = (batch for batch in pa.RecordBatchReader.from_stream(records) if batch.num_rows)
     held: list[pa.RecordBatch] = []
 
@@ -139,7 +139,7 @@ def _by_file(names: Sequence[str], records: Rows) -> Iterator[tuple[str, Iterato
                 return
             end = int(np.searchsorted(batch.column("file").to_numpy(), number, side="right"))
             if end:
-                yield batch.column("raw").slice(0, end), batch.column("is_part")[0].as_py()
+                yield batch.column("raw").slice(0, end), batch.column("is_whole")[0].as_py()
             if end < batch.num_rows:
                 held.append(batch.slice(end))
                 return
@@ -155,8 +155,8 @@ def _spelt(feed: Feed, pieces: Iterator[tuple[pa.Array, bool]]) -> Iterator[byte
             yield _joined(records, b"\n")
         return
     before = b"[\n"
-    for records, is_part in pieces:
-        if not is_part:
+    for records, is_whole in pieces:
+        if is_whole:
             yield _joined(records, b"\n")
             return
         yield before
@@ -175,11 +175,11 @@ def _joined(records: pa.Array, end: bytes) -> bytes:
     return bytes(data.slice(first, last - first)) if data is not None else b""
 
 
-def _make_folders(folder: Path, below: Path) -> None:
+def _make_folders(folder: Path) -> None:
     """For the owner alone, since what lies in them may be about people."""
-    for one in [*reversed([parent for parent in folder.parents if parent.is_relative_to(below)]), folder]:
-        if one != below:
-            one.mkdir(mode=0o700, exist_ok=True)
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700)
 
 
 def _digest(path: Path) -> bytes:

@@ -23,7 +23,8 @@ from tillage.contracts.mirror import (
 )
 from tillage.contracts.project import Feed, Mirror
 from tillage.domain.load import Lease, Load
-from tillage.errors import TransientError
+from tillage.errors import RebuildRefusedError, TransientError
+from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.models import sync_models
 from tillage.ports.engine import Silver, Workspace
@@ -139,6 +140,40 @@ def table_changes(house: House, load: Load, datasets: Sequence[Dataset], workspa
         mine = [table for table in tables if table.dataset == dataset.name]
         silver = Silver(house.silver_table(load.feed, house.dataset(dataset.name)[1]).snapshot(), load.load_seq)
         yield workspace.table_change(mine, silver)
+
+
+def refuse_orphaned(house: House, contract: FeedContract, workspace: Workspace) -> None:
+    """Before a rebuild is planned: no foreign key of a table is to be broken by it.
+
+    Raises:
+        RebuildRefusedError: names the dataset, and how many rows refer to what would be gone.
+    """
+    if Mirror.TABLES not in contract.feed.mirror:
+        return
+    tables = _tables(house)
+    for table in tables:
+        if not table.is_of_units or house.dataset(table.dataset)[0] != contract.feed.name:
+            continue
+        gone = workspace.lost_keys(table)
+        if gone.num_rows and (rows := house.mirrors.referring(gone, table, tables)):
+            raise RebuildRefusedError(
+                f"{gone.num_rows} rows of {table.dataset} would stand no more, and {rows} rows of tables in schema "
+                f"mirror refer to them; feed {contract.feed.name} was not rebuilt. Let its contract accept them, "
+                "rebuild the feeds that refer to them first, or take `tables` out of `mirror` in tillage.yaml"
+            )
+
+
+def rebuild_mirrors(house: House, *, wait_s: float) -> None:
+    """Makes everything that is mirrored anew, whatever there is.
+
+    Raises:
+        LeaseHeldError: a run works on a feed for longer than `wait_s`.
+    """
+    house.mirrors.forget()
+    for contract in house.feeds.values():
+        with house.leases.hold(f"feed/{contract.feed.name}", wait_s=wait_s, on_wait=house.say) as lease:
+            refuse_renamed(house)
+            sync_mirrors(house, contract, lease)
 
 
 def digests_of(house: House, feed: str) -> dict[Mirror, str]:

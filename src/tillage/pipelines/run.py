@@ -14,6 +14,7 @@ from tillage.errors import (
     FileRejectedError,
     LeaseHeldError,
     LoadFailedError,
+    MirrorError,
     ModelError,
     OperatorError,
     SourceChangedError,
@@ -99,7 +100,7 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
                 _finish(house, contract, lease, report)
                 _release(house, contract, lease, report)
                 _load_new(house, contract, lease, report)
-            except ModelError as wrong:
+            except (MirrorError, ModelError) as wrong:
                 # A load that was decided is finished from bronze or never: it waits for the model, and stops no others.
                 report.stopped[contract.feed.name] = wrong
                 house.say(str(wrong))
@@ -184,7 +185,7 @@ def _release_late(house: House, wait_s: float, report: RunReport) -> bool:
             house.say(
                 f"feed {feed} is being loaded by another process; what waits for others there waits for its next run"
             )
-        except ModelError as wrong:
+        except (MirrorError, ModelError) as wrong:
             report.stopped[feed] = wrong
             house.say(str(wrong))
     return len(report.loads) > before

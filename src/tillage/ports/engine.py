@@ -289,6 +289,10 @@ class Workspace(Protocol):
         """
         ...
 
+    def lost_keys(self, table: MirrorTable) -> Rows:
+        """Keys of the units of a dataset that the load takes away: none stands under them afterwards."""
+        ...
+
     def statistic_rows(self) -> Rows:
         """`load_seq, dataset, record_load, source, records, read_rows, accepted_rows, quarantined_rows, duplicate_rows,
         suppressed_rows, code_rows, first_event, last_event, is_event_date`, a row for each file that had records, and
@@ -487,8 +491,8 @@ class Engine(Protocol):
     def standing_records(
         self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
     ) -> AbstractContextManager[Rows]:
-        """`file, raw, is_part` of each record of some files with a unit that stands, by file and place, until the block
-        ends.
+        """`file, raw, is_whole` of each record of some files with a unit that stands, by file and place, until the
+        block ends.
 
         Args:
             places: `file, load_seq, source`; several may be of one `file`.

@@ -52,6 +52,14 @@ class MirrorTables(Protocol):
         """
         ...
 
+    def forget(self) -> None:
+        """Notes that nothing is kept equal, so that whoever looks next makes it anew."""
+        ...
+
+    def referring(self, keys: Rows, to: MirrorTable, tables: Sequence[MirrorTable]) -> int:
+        """How many rows of the tables refer to rows of another one with these keys."""
+        ...
+
     def note(self, feed: str, digest: str | None, lease: Lease) -> None:
         """Notes that the feed's files are kept equal from now on; None: that they are not."""
         ...
@@ -64,9 +72,9 @@ class MirrorTables(Protocol):
 class MirrorFiles(Protocol):
     """Files in the shape and the folders of those that landed, with the records of them that stand.
 
-    `names` lie below the folder of the feed's files. `records` are `file, raw, is_part` in the order of `file`, a place
-    in `names`: the bytes of each record, and whether it is part of one document. `is_ours` raises if the right
-    to write is no longer ours; it is asked once nobody else can.
+    `names` lie below the folder of the feed's files. `records` are `file, raw, is_whole` in the order of `file`, a
+    place in `names`: the bytes of each record, and whether it began with the file, as no part of a list does. `is_ours`
+    raises if the right to write is no longer ours; it is asked once nobody else can.
     """
 
     def put(self, feed: Feed, names: Sequence[str], records: Rows, *, is_ours: Callable[[], None]) -> None:

@@ -17,7 +17,7 @@ from tillage.ports.lake import Rows
 from tillage.ports.mirror import Digests, TableChange
 from tillage.stores.postgres.column_types import postgres_type
 from tillage.stores.postgres.copying import copy_rows
-from tillage.stores.postgres.database import Database, Transaction
+from tillage.stores.postgres.database import Database, Transaction, translated
 from tillage.stores.postgres.gold import typed_rows
 
 _SCHEMA = "mirror"
@@ -56,6 +56,26 @@ class Mirrors:
             for (feed, kind), digest in digests.items():
                 transaction.run("upsert_mirror", feed=feed, kind=kind, digest=digest)
         return True
+
+    def forget(self) -> None:
+        with self._database.transaction(CommitPoint.MIRROR) as transaction:
+            transaction.run("delete_mirrors", kind=None)
+
+    def referring(self, keys: Rows, to: MirrorTable, tables: Sequence[MirrorTable]) -> int:
+        with translated(), self._snapshots.session().transaction(force_rollback=True):
+            connection = self._snapshots.session()
+            wanted = sql.Identifier("wanted_keys")
+            named = _COMMA.join(sql.Identifier(column) for column in to.key)
+            connection.execute(
+                sql.SQL("create temp table {} as select {} from {} with no data").format(wanted, named, _named(to.name))
+            )
+            copy_rows(connection, wanted, keys)
+            return sum(
+                int(connection.execute(_count(table, one.columns, wanted, one.keys)).fetchall()[0][0])
+                for table in tables
+                for one in table.foreign_keys
+                if one.table == to.name and table.dataset != to.dataset
+            )
 
     def note(self, feed: str, digest: str | None, lease: Lease) -> None:
         with self._database.transaction(CommitPoint.MIRROR, lease) as transaction:
@@ -150,6 +170,12 @@ def _upsert(transaction: Transaction, table: MirrorTable, fresh: sql.Identifier)
             _COMMA.join(keys),
             conflict,
         )
+    )
+
+
+def _count(table: MirrorTable, columns: Sequence[str], wanted: sql.Identifier, keys: Sequence[str]) -> sql.Composed:
+    return sql.SQL("select count(*) from {} as t join {} as w on {}").format(
+        _named(table.name), wanted, _same("t", "w", columns, keys)
     )
 
 

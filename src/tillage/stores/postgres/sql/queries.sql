@@ -350,7 +350,7 @@ on conflict (feed, kind) do update set digest = excluded.digest
 delete from tillage.mirrors where feed = %(feed)s and kind = %(kind)s
 
 -- name: delete_mirrors
-delete from tillage.mirrors where kind = %(kind)s
+delete from tillage.mirrors where %(kind)s::text is null or kind = %(kind)s
 
 -- name: mirror_tables
 select tablename::text from pg_catalog.pg_tables where schemaname = 'mirror' order by 1
