@@ -43,6 +43,7 @@ CLAIMS = {
     "6.3": "no 5xx, no error that is no problem; scopes and broken tokens; floods, idle and slow clients, a gateway",
     "7.1": "the four retail feeds come to their known numbers, in one go, by hours and days, shuffled and twice",
     "7.2": "a late parent releases what waits for it, and nothing else; the law balances at each step",
+    "7.3": "files in processed and tables in PostgreSQL are what stands, after each load and after kills at each step",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""
 

@@ -17,7 +17,7 @@ from tillage.backups.folder import Folder
 from tillage.backups.target import Target, refuse_half_restored
 from tillage.contracts.compiler.check import Check, compile_check
 from tillage.contracts.contract import Contract, Dataset
-from tillage.contracts.environments import DEFAULT_STORE, Environment
+from tillage.contracts.environments import DEFAULT_STORE, PROCESSED, Environment
 from tillage.contracts.mirror import check_files, mirror_tables
 from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import ARCHIVE, After, Feed, Mirror, Project, in_environment, read_project
@@ -416,9 +416,11 @@ def export_folder(root: Path, path: Path, form: Form, settings: Settings, *, is_
 
 
 def _refuse_own(root: Path, path: Path) -> None:
-    """Nothing is exported into `data/`, nor to where a feed would take it for new records."""
+    """Nothing is exported into `data/` and `processed/`, nor to where a feed would take it for new records."""
     if path.is_relative_to((root / "data").resolve()) or root.resolve().is_relative_to(path):
         raise ExportError(f"{path} belongs to the project's own data; give a place outside of data/ with --to")
+    if path.is_relative_to((root / PROCESSED).resolve()):
+        raise ExportError(f"{path} lies where mirrored files are kept; give a place outside of {PROCESSED}/ with --to")
     project = read_project(PROJECT_FILE, _read(root / PROJECT_FILE, OperatorError))
     for feed in project.feeds:
         if feed.folder and path.is_relative_to((root / feed.folder).resolve()):

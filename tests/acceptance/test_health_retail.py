@@ -5,9 +5,11 @@ The numbers are those of the folder of original data, which were worked out apar
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import shutil
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,9 @@ import psycopg
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.integration.mirrored import check_files, check_flat_table, rows_of, standing
 from tests.integration.shops import Shop, make_database
+from tests.integration.test_people import tillage
 from tillage.pipelines.audit import audit
 from tillage.pipelines.dump import dump
 from tillage.pipelines.explain import explain
@@ -178,6 +182,113 @@ def test_the_same_comes_of_it_in_any_order_and_again(once: Shop, truth: Truth, s
         assert again[name] == [accepted, 2 * waiting, duplicate + accepted + duplicate], name
 
 
+# --- 7.3: what is mirrored
+
+
+def lines_of(shop: Shop, feed: str) -> dict[tuple[int, int], list[bytes]]:
+    """By load and number of a file in it, its lines; each file is named once."""
+    found = {}
+    with shop.open() as house:
+        for load in house.ledger.loads():
+            for source in load.sources if load.feed == feed else ():
+                data = (shop.root / source.path).read_bytes()
+                found[load.load_seq, source.source] = (
+                    gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+                ).split(b"\n")
+    return found
+
+
+def check_mirrors(shop: Shop) -> None:
+    """Files and tables are what stands in silver, by plain Python."""
+    for name in DATASETS:
+        check_files(shop, name, name, lines_of(shop, name))
+        if name != "transactions":
+            check_flat_table(shop, name)
+    bought = {row["transaction_id"]: row for row in standing(shop, "transactions")}
+    heads = {row["transaction_id"]: row for row in rows_of(shop, "transactions")}
+    assert heads.keys() == bought.keys()
+    assert all(
+        (row["customer_id"], row["total_minor"], row["transaction_time"])
+        == (bought[key]["customer_id"], bought[key]["total_minor"], bought[key]["transaction_time"])
+        for key, row in heads.items()
+    )
+    lines = {
+        (key, place, line["sku"], line["quantity"], line["price_minor"], line["line_total_minor"])
+        for key, row in bought.items()
+        for place, line in enumerate(row["lines"], 1)
+    }
+    columns = ("transaction_id", "_line", "sku", "quantity", "price_minor", "line_total_minor")
+    assert {tuple(row[name] for name in columns) for row in rows_of(shop, "transactions_lines")} == lines
+
+
+@pytest.mark.accept("7.3")
+def test_files_and_tables_are_what_stands_after_each_load(truth: Truth, server: str, tmp_path: Path) -> None:
+    """A day of hours, then the others in steps, of which products and customers come last: all of them release."""
+    days = sorted(truth.files.iterdir())
+    shop = make_house(tmp_path / "mirrored", server, "retail_mirrored")
+    hours = sorted(days[0].iterdir())
+    for step in ([*hours[:1]], [*hours[1:4]], [*hours[4:]], days[1:12]):
+        arriving(shop, truth, [step])
+        check_mirrors(shop)
+    late: list[Path] = []
+    for day in days[12:]:
+        for path in sorted(one for one in day.rglob("*") if one.is_file()):
+            target = shop.root / "landing" / path.relative_to(truth.files)
+            if path.name.startswith("transactions"):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+            else:
+                late.append(path)
+    shop.run()
+    check_mirrors(shop)
+    for path in late:
+        target = shop.root / "landing" / path.relative_to(truth.files)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    shop.run()
+    check_mirrors(shop)
+    assert loaded(shop)["transactions"][1] == 9_610
+    keys = {(table, text) for table, text in foreign_keys(shop)}
+    assert keys == {
+        ("transactions", "FOREIGN KEY (customer_id) REFERENCES mirror.customers(customer_id)"),
+        ("transactions_lines", "FOREIGN KEY (sku) REFERENCES mirror.products(sku)"),
+        ("transactions_lines", "FOREIGN KEY (transaction_id) REFERENCES mirror.transactions(transaction_id)"),
+    }
+
+
+def foreign_keys(shop: Shop) -> list[tuple[str, str]]:
+    with psycopg.connect(shop.dsn) as store:
+        found = store.execute("""
+            select c.relname, pg_get_constraintdef(k.oid) from pg_constraint k join pg_class c on c.oid = k.conrelid
+            where k.contype = 'f' and c.relnamespace = 'mirror'::regnamespace
+        """).fetchall()
+    return [(str(table), str(text).removesuffix(" DEFERRABLE INITIALLY DEFERRED")) for table, text in found]
+
+
+@pytest.mark.accept("7.3")
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_files_and_tables_are_what_stands_after_a_kill_at_each_step(
+    truth: Truth, server: str, tmp_path: Path, side: str
+) -> None:
+    """Kills at silver, at the commit that changes the tables, at one file of a hundred, and at the seal."""
+    shop = make_house(tmp_path / "killed", server, f"retail_killed_{side}")
+    kills = 0
+    for place, step in enumerate([days_of(truth)[:3], days_of(truth)[3:6]]):
+        for folder in step:
+            shutil.copytree(folder, shop.root / "landing" / folder.relative_to(truth.files))
+        for point in ("silver:1", "publish:2", "mirror:1", "mirror:2", "mirror:40", "mirror:110", "seal:1", "seal:3"):
+            ended = tillage(shop, "run", TILLAGE_CRASH=f"{side}:{point}")
+            assert ended.returncode in {0, -signal.SIGKILL}, ended.stderr
+            kills += ended.returncode != 0
+        assert tillage(shop, "run").returncode == 0
+        check_mirrors(shop)
+        assert kills >= 4 * (place + 1), kills
+
+
+def days_of(truth: Truth) -> list[Path]:
+    return sorted(truth.files.iterdir())
+
+
 def test_nobody_is_in_any_table(once: Shop) -> None:
     with psycopg.connect(once.dsn) as connection:
         (people,) = connection.execute("select count(*) from vault.identities").fetchone() or (0,)
@@ -189,7 +300,7 @@ def test_nobody_is_in_any_table(once: Shop) -> None:
         }
         words |= {natural for (natural,) in connection.execute("select natural_id from vault.identities").fetchall()}
         tables = connection.execute(
-            "select schemaname, tablename from pg_tables where schemaname in ('tillage', 'folds', 'tables')"
+            "select schemaname, tablename from pg_tables where schemaname in ('tillage', 'folds', 'tables', 'mirror')"
         ).fetchall()
         rows = [
             row

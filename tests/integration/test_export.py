@@ -220,6 +220,7 @@ def test_a_folder_says_what_it_is_of_and_is_only_replaced_by_another_export(shop
         ([_SPEND], "shop/landing/orders/x.csv", "lies where feed orders looks for new files"),
         ([_SPEND, "gold.best"], "shop/data", "belongs to the project's own data"),
         ([_SPEND, "gold.best"], "shop", "belongs to the project's own data"),
+        ([_SPEND], "shop/processed/x.csv", "lies where mirrored files are kept"),
         ([_SPEND], "none/x.csv", "cannot be written: No such file or directory"),
         ([_SPEND], "taken.csv", "is there already; replace it with --overwrite"),
         ([_SPEND], "shop", "is a folder|belongs to the project's own data"),

@@ -432,6 +432,7 @@ HISTORY: tuple[dict[str, tuple[object, ...]], ...] = (
 
 @pytest.mark.parametrize("side", ["before", "after"])
 @pytest.mark.parametrize("point", ["silver", "publish", "mirror", "seal"])
+@pytest.mark.accept("7.3")
 def test_killed_at_each_step_both_are_what_stands_after_the_next_run(shop: Shop, point: str, side: str) -> None:
     """Every step of the kind in turn; between a kill and the next run, files are whole ones of before or after."""
     kills = 0
@@ -469,6 +470,7 @@ def test_killed_while_they_are_made_anew(shop: Shop) -> None:
             check(shop)
 
 
+@pytest.mark.accept("7.3")
 def test_histories_by_chance(shop: Shop) -> None:
     """Versions, repeats, late parents, wrong lines and names that come again, in any order."""
     chance = random.Random(20_261_129)

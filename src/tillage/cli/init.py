@@ -21,7 +21,10 @@ from tillage.lake.paths import check_folder
 if TYPE_CHECKING:
     from tillage.contracts.project import Feed
 
-_GITIGNORE = "# The lake, the embedded store and all results.\n/data/\n# Keys.\n/safe/\n# What arrived.\n/landing/*/*\n"
+_GITIGNORE = (
+    "# The lake, the embedded store and all results.\n/data/\n/processed/\n"
+    "# Keys.\n/safe/\n# What arrived.\n/landing/*/*\n/archive/\n"
+)
 
 
 @dataclass(frozen=True)
