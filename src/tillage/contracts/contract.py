@@ -266,6 +266,10 @@ class Reference:
     """The list of the unit whose elements hold `columns`; None: the unit does."""
     is_released: bool = True
     """Whether a unit is judged anew once all are there that it refers to."""
+    compared: tuple[tuple[str, str], ...] = ()
+    """Columns beside `columns`, each with one of the other dataset: where they differ, the unit has the warning `rule`.
+    """
+    rule: str = ""
     line: int = field(default=1, compare=False)
     """Of the contract file."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from tillage.contracts.contract import Dataset, Reference
+from tillage.contracts.contract import Column, Dataset, Reference
 from tillage.errors import ContractError
 
 
@@ -41,7 +41,18 @@ def _wrong(dataset: Dataset, reference: Reference, known: Mapping[str, Dataset])
                 f"'{name}' and {parent.name}.{key} must name the same kind of people: tillage.subject is "
                 f"{child.subject or 'missing'} and {asked.subject or 'missing'}"
             )
+    for name, asked_name in reference.compared:
+        if asked_name not in {column.name for column in parent.columns}:
+            return f"'{parent.name}' has no column '{asked_name}' to compare with"
+        child, asked = by_name[name], parent.column(asked_name)
+        if (child.kind, _currency(child)) != (asked.kind, _currency(asked)) or asked.is_personal or asked.subject:
+            return f"'{name}' cannot be compared with {parent.name}.{asked_name}: both must be of one type and currency"
     return None
+
+
+def _currency(column: Column) -> str | None:
+    """Of an amount its currency, or that a column names it; nothing of what is none."""
+    return (column.currency or column.currency_by) if column.money else None
 
 
 def parents_first(datasets: Mapping[str, Iterable[str]]) -> list[str]:

@@ -32,6 +32,7 @@ from tillage.engines.relations import current_relation, literal_path, silver_rel
 from tillage.engines.tables import compared_table, compute, prepare, rows_of, types_of
 from tillage.engines.trying import tried_rows, try_models
 from tillage.engines.versions import changes_relation, history_relation
+from tillage.engines.warned import warnings_select
 from tillage.engines.workspace import DuckWorkspace
 from tillage.errors import ModelError, ModelMemoryError, QueryError, TimeLimitError
 from tillage.models.derived import Derived
@@ -398,6 +399,10 @@ class DuckEngine:
         rows = visible_bronze_relation(snapshot, last_load)
         return View(f"select * exclude (raw, text, digest) from ({rows})" if without_bytes else rows, {})
 
+    def warnings_view(self, dataset: str, bronze: Snapshot, silver: Silver, files: Rows) -> View:
+        table = f"kept.files_{dataset}"
+        return View(warnings_select(self._datasets[dataset], bronze, silver, table), {table: files})
+
     def table_names(self, sql: str) -> set[str]:
         with self._look() as connection:
             try:
@@ -465,8 +470,8 @@ _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, views: Mapping[tuple[str, str], View]) -> None:
-    """The six schemas, empty or not, and the views in them."""
-    for schema in ("bronze", "silver", "history", "gold", "quarantine", "ops"):
+    """The schemas, empty or not, and the views in them."""
+    for schema in ("bronze", "silver", "history", "gold", "quarantine", "warnings", "ops"):
         connection.execute(f"create schema {name(schema)}")
     for (schema, view_name), view in views.items():
         keep_all(connection, view.tables)

@@ -13,7 +13,7 @@ from tillage.domain.verdict import Code, Verdict
 from tillage.engines.judged import PLACE, RECORD, decided, known
 from tillage.engines.people import PERSONAL, add_personal, own_columns
 from tillage.engines.reader import checked
-from tillage.engines.references import ORPHANS
+from tillage.engines.references import DIFFERING, ORPHANS
 from tillage.engines.relations import current_relation, silver_relation
 from tillage.ports.engine import Silver
 from tillage.ports.people import People
@@ -48,7 +48,8 @@ def judge(
         create or replace temp table {decided(dataset)} as
         select c.* replace (
             case when o._unit is not null then [{text(Code.REFERENCE_MISSING)}]
-                 when a._code is not null then [a._code] else _codes end as _codes),
+                 when a._code is not null then [a._code] else _codes end as _codes,
+            if(o._unit is null and d.rules is not null, list_concat(_warnings, d.rules), _warnings) as _warnings),
             case when o.is_released then {text(Verdict.REFERENCE)}
                  when o._unit is not null then {text(Verdict.VIOLATION)}
                  when a._code = {text(Code.KEY_CONFLICT)} or c._codes = [{text(Code.KEY_CONFLICT)}]
@@ -58,7 +59,7 @@ def judge(
                  else {text(Verdict.ACCEPTED)} end as _verdict,
             a._closes
         from {checked(dataset)} as c left join "#repeats" as a using ({_PLACES})
-        left join {ORPHANS} as o using ({_PLACES})
+        left join {ORPHANS} as o using ({_PLACES}) left join {DIFFERING} as d using ({_PLACES})
     """)
 
 

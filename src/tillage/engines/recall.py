@@ -113,7 +113,7 @@ def recall_verdicts(
         closes = f'select {_PLACES}, _closes from "#closes" where dataset = {text(dataset.name)}'
         connection.execute(f"""
             create or replace temp table {decided(dataset)} as
-            select c.* replace (v._codes as _codes), v._verdict, x._closes
+            select c.* replace (v._codes as _codes, v._warnings as _warnings), v._verdict, x._closes
             from {checked(dataset)} as c join ({mine}) as v using ({_PLACES})
             left join ({closes}) as x using ({_PLACES})
             where v._verdict <> {unreadable};

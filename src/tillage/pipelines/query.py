@@ -10,7 +10,7 @@ from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import View
 from tillage.ports.lake import Rows
 
-_OF_THE_STORE = {"history", "quarantine"}
+_OF_THE_STORE = {"history", "quarantine", "warnings"}
 
 
 def query(house: House, sql: str) -> Rows:
@@ -18,7 +18,7 @@ def query(house: House, sql: str) -> Rows:
 
     Schemas: `bronze.<feed>`, `silver.<dataset>` (rows that stand), `history.<dataset>` (every version, of datasets that
     merge as scd2), `gold.<model>`, `quarantine.<dataset>` (units that wait, with the bytes of their record),
-    `ops.statistics` (what each file brought to each dataset).
+    `warnings.<dataset>` (what is told of units that stand), `ops.statistics` (what each file brought to each dataset).
 
     Raises:
         QueryError: not one SELECT, or wrong SQL.

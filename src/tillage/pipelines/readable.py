@@ -21,6 +21,7 @@ _STATISTICS = """
     suppressed_rows as suppressed, code_rows as reasons, first_event as first_event_time, last_event as last_event_time,
     planned_at, sealed_at, seconds, is_resumed
 """
+_FILES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("path", pa.string())])
 _PLANNED = pa.schema([("load_seq", pa.int64()), ("planned_at", pa.timestamp("us", tz="UTC"))])
 
 
@@ -31,7 +32,7 @@ def lake_names(house: House) -> list[tuple[str, str]]:
         found.append(("silver", dataset))
         if house.dataset(dataset)[1].merge is Merge.SCD2:
             found.append(("history", dataset))
-        found.append(("quarantine", dataset))
+        found += [("quarantine", dataset), ("warnings", dataset)]
     return found
 
 
@@ -52,6 +53,8 @@ def lake_view(house: House, schema: str, name: str, published: Mapping[str, int]
             return View(house.engine.standing(name, house.visible(name, published)), {})
         case "history":
             return _history(house, name, published)
+        case "warnings":
+            return _warnings(house, name, published)
     return _quarantine(house, name, published)
 
 
@@ -60,6 +63,20 @@ def _history(house: House, dataset: str, published: Mapping[str, int]) -> View:
     return house.engine.history(
         dataset, house.visible(dataset, published), pa.Table.from_pylist(loads, schema=_PLANNED)
     )
+
+
+def _warnings(house: House, dataset: str, published: Mapping[str, int]) -> View:
+    feed, _ = house.dataset(dataset)
+    files = pa.Table.from_arrays(
+        [pa.array(column, kind) for column, kind in zip(_columns(house, feed), _FILES.types, strict=True)],
+        schema=_FILES,
+    )
+    bronze = house.lake.bronze(feed).snapshot()
+    return house.engine.warnings_view(dataset, bronze, house.visible(dataset, published), files)
+
+
+def _columns(house: House, feed: str) -> list[tuple[object, ...]]:
+    return list(zip(*house.ledger.all_paths(feed), strict=True)) or [(), (), ()]
 
 
 def _quarantine(house: House, dataset: str, published: Mapping[str, int]) -> View:

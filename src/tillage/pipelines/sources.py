@@ -20,6 +20,7 @@ from tillage.ports.store import KeptModel, PinnedGold
 _PLACE = {
     "bronze": ("load_seq", "record_load", "source", "ordinal", "offset"),
     "quarantine": ("load_seq", "file", "line", "offset", "unit"),
+    "warnings": ("load_seq", "file", "line", "offset", "unit", "warning"),
 }
 
 

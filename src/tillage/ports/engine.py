@@ -509,6 +509,14 @@ class Engine(Protocol):
         """The raw records of a feed up to a load; only where they stand and what they are, if `without_bytes`."""
         ...
 
+    def warnings_view(self, dataset: str, bronze: Snapshot, silver: Silver, files: Rows) -> View:
+        """`load_seq, file, line, offset, unit, warning` of each warning of a unit that stands.
+
+        Args:
+            files: `load_seq, source, path` of all files of the feed.
+        """
+        ...
+
     def table_names(self, sql: str) -> set[str]:
         """Names that a query reads, as far as it can be parsed."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tillage.contracts.contract import Column, Dataset, Kind, Reference
@@ -11,8 +11,9 @@ from tillage.contracts.document import Document, Path
 from tillage.contracts.odcs.terms import own_terms
 
 RELATIONSHIP_KEYS = {"id", "type", "from", "to", "customProperties"}
-RELATIONSHIP_TERMS = {"tillage.lateParent"}
+RELATIONSHIP_TERMS = {"tillage.lateParent", "tillage.compare"}
 LATE_PARENTS = ("wait", "reject")
+_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _SHORT = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)")
 
 
@@ -31,7 +32,8 @@ def read_references(document: Document, path: Path, item: Mapping[str, Any], dat
                 raise document.wrong((*here, "from"), f"`from` names columns of this dataset: {dataset.name}.column")
         known = {column.name: column for column in dataset.columns}
         document.check_names((*here, "from"), [column for _, column in sources], known)
-        found.append(_reference(document, here, one, [known[column] for _, column in sources]))
+        referring = [known[column] for _, column in sources]
+        found.append(_reference(document, here, one, referring, beside=dataset.columns))
     return tuple(found)
 
 
@@ -43,7 +45,7 @@ def _of_columns(
         here = (*path, index)
         for number, one in enumerate(entry.get("relationships") or ()):
             place = (*here, "relationships", number)
-            yield _reference(document, place, one, [column], of)
+            yield _reference(document, place, one, [column], beside=columns, of=of)
         if column.kind is Kind.LIST and not column.is_scalar_list and of is None:
             inner = (*here, "items", "properties")
             yield from _of_columns(document, inner, (entry.get("items") or {}).get("properties"), dataset, column)
@@ -63,7 +65,13 @@ def _refuse_inside(document: Document, path: Path, entries: Any) -> None:
 
 
 def _reference(
-    document: Document, path: Path, one: Mapping[str, Any], columns: list[Column], of: Column | None = None
+    document: Document,
+    path: Path,
+    one: Mapping[str, Any],
+    columns: list[Column],
+    *,
+    beside: Sequence[Column],
+    of: Column | None = None,
 ) -> Reference:
     document.check_names(path, one, RELATIONSHIP_KEYS)
     terms = own_terms(document, path, one, RELATIONSHIP_TERMS)
@@ -77,14 +85,35 @@ def _reference(
             raise document.wrong(
                 path, f"column '{column.name}' cannot refer: a list, object, amount or personal column is no key"
             )
+    compared = _compared(document, terms.at("tillage.compare"), terms.get("tillage.compare", {}), beside)
+    if compared and not _RULE.fullmatch(str(one.get("id", ""))):
+        raise document.wrong(
+            path, "tillage.compare needs the `id` of the relationship, under which warnings are counted"
+        )
     return Reference(
         columns=tuple(column.name for column in columns),
         to=targets[0][0],
         keys=tuple(column for _, column in targets),
         list_name=of.name if of else None,
         is_released=late == LATE_PARENTS[0],
+        compared=compared,
+        rule=f"rule:{one['id']}" if compared else "",
         line=document.line(path),
     )
+
+
+def _compared(document: Document, path: Path, value: Any, beside: Sequence[Column]) -> tuple[tuple[str, str], ...]:
+    """Columns beside those that refer, each with the other dataset's that it is held against."""
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise document.wrong(
+            path, "tillage.compare is like {price: price}: a column here, and one of the other dataset"
+        )
+    known = {column.name: column for column in beside}
+    document.check_names(path, value, known)
+    for name in value:
+        if known[name].kind in {Kind.LIST, Kind.OBJECT} or known[name].is_personal or known[name].subject:
+            raise document.wrong(path, f"'{name}' cannot be compared: it is a list, an object or about people")
+    return tuple(value.items())
 
 
 def _named(document: Document, path: Path, value: Any) -> list[tuple[str, str]]:
