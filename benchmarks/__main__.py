@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from statistics import median
 
-from benchmarks import history, jobs, served
-from benchmarks.about import ARRAY, B1, B2, B5, B11
+from benchmarks import history, jobs, retail, served
+from benchmarks.about import ARRAY, B1, B2, B5, B11, RETAIL
 from benchmarks.jobs import Bench, said
 from benchmarks.measure import JobFailedError, adopt_orphans
 from benchmarks.orders import Input, array_file, orders_file
@@ -27,7 +27,14 @@ CACHE = ROOT / "build" / "bench"
 PEERS = CACHE / "venv" / "bin" / "python"
 _SMALL = 0.05
 _ARRAY_LIMIT_BYTES = 1_000_000_000
-_SHARES = {"B1": 0.55, "B2": 0.15, "B11": 0.10, "array": 0.10, "B5": 0.10}  # of the time, where all are run
+_SHARES = {
+    "B1": 0.45,
+    "B2": 0.15,
+    "B11": 0.10,
+    "array": 0.10,
+    "B5": 0.10,
+    "retail": 0.10,
+}  # of the time, where all are run
 _B1_GOALS = {jobs.COPY: Goal(0.5), "Polars": Goal(3), "pandas": Goal(15), jobs.SPARK: Goal(10)}
 _B2_GOAL_PERCENT = 25
 _B5_GOAL = 5
@@ -51,6 +58,8 @@ def main() -> int:
             sections.append(_b11(bench, arguments.scale, budget_s))
         elif name == "B5":
             sections.append(_b5(bench))
+        elif name == "retail":
+            sections.append(_retail(bench, arguments.scale, budget_s))
         else:
             sections.append({"B1": _b1, "B2": _b2}[name](bench, budget_s))
     page = document(_machine(arguments.scale, sections), inputs, sections)
@@ -117,6 +126,19 @@ def _b5(bench: Bench) -> ServedSection:
     except JobFailedError as wrong:
         reason = str(wrong)
     return ServedSection("B5: one row by its key over HTTP", B5, servers, served.OURS, _B5_GOAL, reason)
+
+
+def _retail(bench: Bench, scale: float, budget_s: float) -> Section:
+    landed = retail.month(CACHE / "data" / "retail", scale)
+    results = _rounds(retail.compared(bench, landed), budget_s)
+    notes = [f"The month: {landed}."]
+    for name, result in results.items():
+        if result.costs:
+            took_s = median(cost.wall_s for cost in result.costs)
+            notes.append(
+                f"{name}: {landed.files / took_s:,.0f} files and {landed.rows / took_s:,.0f} records a second."
+            )
+    return Section("Four retail feeds", RETAIL, results, jobs.OURS, jobs.OURS, {}, notes=notes)
 
 
 def _array(bench: Bench, path: Path, array: Input, budget_s: float) -> Section:

@@ -6,6 +6,8 @@ copy that checks nothing it is the number of records.
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +38,12 @@ class Digest:
 
     accepted: Accepted | None = None
     records: int | None = None
+    processed: str | None = None
+    """SHA-256 of the lines of all processed files, each with the name of its file, sorted."""
 
     def agrees(self, other: Digest) -> bool:
         """Whether all that both of them have is equal, and that is something."""
-        pairs = [(self.accepted, other.accepted), (self.records, other.records)]
+        pairs = [(self.accepted, other.accepted), (self.records, other.records), (self.processed, other.processed)]
         both = [(one, another) for one, another in pairs if one is not None and another is not None]
         return bool(both) and all(one == another for one, another in both)
 
@@ -74,6 +78,16 @@ def of_lines(folder: Path) -> Digest:
 def of_copy(folder: Path) -> Digest:
     """The records of the unchecked copy."""
     return Digest(records=_count(f"read_parquet({_parquet(folder, 'records')})"))
+
+
+def of_processed(folder: Path) -> Digest:
+    """The records in the files below `processed`."""
+    below = folder / "processed"
+    found = []
+    for path in sorted(below.rglob("*.json*")):
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        found += [f"{path.relative_to(below)}\t".encode() + line for line in data.splitlines()]
+    return Digest(records=len(found), processed=hashlib.sha256(b"\n".join(sorted(found))).hexdigest())
 
 
 def _customers(folder: Path) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks import retail
 from benchmarks.canonical import Digest, of_copy, of_lines
 from benchmarks.history import days
 from benchmarks.jobs import Bench
@@ -247,3 +250,40 @@ def test_keys_are_asked_for_by_zipfs_law() -> None:
     assert counts[0] == pytest.approx(2 * counts[1], rel=0.1)
     assert counts[0] == pytest.approx(10 * counts[9], rel=0.3)
     assert len(drawn) > 900
+
+
+@pytest.mark.accept("7.4")
+def test_a_month_of_retail_is_the_same_bytes_again_and_all_that_is_right_of_it_is_processed(tmp_path: Path) -> None:
+    """What a loop is held against: the same records, found here by plain Python."""
+    landed = retail.month(tmp_path / "month", 0.001)
+    assert replace(retail.month(tmp_path / "again", 0.001), folder=landed.folder) == landed
+    records = {
+        kind: [json.loads(line) for path in sorted(landed.folder.rglob(f"{kind}.*")) for line in unpacked(path)]
+        for kind in ("customers", "products", "transactions", "erasure-requests")
+    }
+    assert (landed.files, landed.rows) == (969, sum(map(len, records.values())))
+    people = {one["id"] for one in records["customers"] if one["first_name"].strip()}
+    goods = {one["sku"] for one in records["products"] if float(one["price"]) > 0}
+    right = {
+        one["transaction_id"]
+        for one in records["transactions"]
+        if one["customer_id"] in people and all(line["sku"] in goods for line in one["purchases"]["products"])
+    }
+    assert (
+        0 < len(right) < len({one["transaction_id"] for one in records["transactions"]}) < len(records["transactions"])
+    )
+    (ours, _) = retail.compared(Bench(tmp_path, tmp_path, timeout_s=300), landed)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    ours.run(folder)
+    found = {feed.name: sorted(feed.rglob("*.json.gz")) for feed in (folder / "processed").iterdir()}
+    lines = {name: [json.loads(line) for path in paths for line in unpacked(path)] for name, paths in found.items()}
+    assert sum(map(len, found.values())) == landed.files
+    assert sorted(one["transaction_id"] for one in lines["transactions"]) == sorted(right)
+    assert {one["id"] for one in lines["customers"]} == people
+    assert {one["sku"] for one in lines["products"]} == goods
+    assert ours.digest(folder).records == len(right) + len(people) + len(goods) + len(records["erasure-requests"])
+
+
+def unpacked(path: Path) -> list[bytes]:
+    return gzip.decompress(path.read_bytes()).splitlines()
