@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from statistics import median
 
-from benchmarks import history, jobs, retail, served
-from benchmarks.about import ARRAY, B1, B2, B5, B11, RETAIL
+from benchmarks import history, jobs, pseudonyms, retail, served
+from benchmarks.about import ARRAY, B1, B2, B5, B8, B11, RETAIL
 from benchmarks.jobs import Bench, said
 from benchmarks.measure import JobFailedError, adopt_orphans
 from benchmarks.orders import Input, array_file, orders_file
@@ -28,8 +28,9 @@ PEERS = CACHE / "venv" / "bin" / "python"
 _SMALL = 0.05
 _ARRAY_LIMIT_BYTES = 1_000_000_000
 _SHARES = {
-    "B1": 0.45,
-    "B2": 0.15,
+    "B1": 0.42,
+    "B2": 0.13,
+    "B8": 0.05,
     "B11": 0.10,
     "array": 0.10,
     "B5": 0.10,
@@ -37,6 +38,7 @@ _SHARES = {
 }  # of the time, where all are run
 _B1_GOALS = {jobs.COPY: Goal(0.5), "Polars": Goal(3), "pandas": Goal(15), jobs.SPARK: Goal(10)}
 _B2_GOAL_PERCENT = 25
+_B8_GOALS = dict.fromkeys(pseudonyms.PEERS, Goal(20))
 _B5_GOAL = 5
 
 
@@ -58,6 +60,8 @@ def main() -> int:
             sections.append(_b11(bench, arguments.scale, budget_s))
         elif name == "B5":
             sections.append(_b5(bench))
+        elif name == "B8":
+            sections.append(_b8(bench, arguments.scale, budget_s))
         elif name == "retail":
             sections.append(_retail(bench, arguments.scale, budget_s))
         else:
@@ -111,6 +115,13 @@ def _b2(bench: Bench, budget_s: float) -> Section:
     return Section(
         "B2: the cost of checking", B2, results, jobs.ENGINE, jobs.ENGINE, goals, is_by_work=True, notes=notes
     )
+
+
+def _b8(bench: Bench, scale: float, budget_s: float) -> Section:
+    ids = pseudonyms.ids_file(CACHE / "data", scale)
+    results = _rounds(pseudonyms.compared(bench, ids), budget_s)
+    ours = pseudonyms.DIGESTS
+    return Section("B8: people become keys", B8, results, ours, ours, _B8_GOALS, is_by_work=True)
 
 
 def _b11(bench: Bench, scale: float, budget_s: float) -> Section:

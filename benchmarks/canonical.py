@@ -40,10 +40,17 @@ class Digest:
     records: int | None = None
     processed: str | None = None
     """SHA-256 of the lines of all processed files, each with the name of its file, sorted."""
+    people: tuple[int, ...] | None = None
+    """Rows, people, and sums that tell how rows are grouped, whatever the keys of people are."""
 
     def agrees(self, other: Digest) -> bool:
         """Whether all that both of them have is equal, and that is something."""
-        pairs = [(self.accepted, other.accepted), (self.records, other.records), (self.processed, other.processed)]
+        pairs = [
+            (self.accepted, other.accepted),
+            (self.records, other.records),
+            (self.processed, other.processed),
+            (self.people, other.people),
+        ]
         both = [(one, another) for one, another in pairs if one is not None and another is not None]
         return bool(both) and all(one == another for one, another in both)
 
@@ -88,6 +95,18 @@ def of_processed(folder: Path) -> Digest:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         found += [f"{path.relative_to(below)}\t".encode() + line for line in data.splitlines()]
     return Digest(records=len(found), processed=hashlib.sha256(b"\n".join(sorted(found))).hexdigest())
+
+
+def of_people(folder: Path) -> Digest:
+    """How the rows of `people.parquet` belong together; its ids are not those that came."""
+    (found,) = _rows(f"""
+        select sum(rows), count(*), sum(rows * rows), sum(hash(rows, amounts, least, most)::hugeint), count(distinct id)
+        from (
+            select id, count(*) as rows, sum(amount)::bigint as amounts, min(amount) as least, max(amount) as most
+            from read_parquet('{folder}/people.parquet') group by id
+        )
+    """)
+    return Digest(people=tuple(int(figure) for figure in found))
 
 
 def _customers(folder: Path) -> str:

@@ -21,6 +21,7 @@ PERSONAL = "_personal"
 """The personal columns of a unit, as JSON text without nulls; equal texts are equal columns."""
 _ALIASES = '"#aliases"'
 _KEYS = '"#subjects"'
+_WRITTEN = '"#written"'
 _BLANKS = text(BLANKS)
 _PLAIN = {Kind.STRING, Kind.BOOLEAN, Kind.INTEGER}
 
@@ -41,10 +42,16 @@ def pseudonymise(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Datas
     pads = {"inner": inner, "outer": outer}
     columns = ", ".join(f"{column} varchar" for column in _ALIAS.names)
     connection.execute(f"create or replace table {_ALIASES} ({columns})")
-    ids = f"select subject, {_digest('prefix || natural_id')} as digest, natural_id from ({_ids(concerned)})"
-    found = connection.sql(ids, params=pads).to_arrow_table()
+    connection.execute(f"create or replace temp table {_WRITTEN} as {_ids(concerned)}")
+    ids = f"select distinct subject, prefix, natural_id from {_WRITTEN} where natural_id is not null"
+    digests = f"select subject, {_digest('prefix || natural_id')} as digest, natural_id from ({ids})"
+    found = connection.sql(digests, params=pads).to_arrow_table()
     connection.register("#given", people.subject_keys(found))
-    connection.execute(f'create or replace table {_KEYS} as from "#given"')
+    connection.execute(f"""
+        create or replace table {_KEYS} as
+        select subject, written, subject_key from {_WRITTEN} join "#given" using (subject, natural_id);
+        drop table {_WRITTEN}
+    """)
     connection.unregister("#given")
     for dataset in concerned:
         for column in dataset.columns:
@@ -58,26 +65,29 @@ def _digest(sql: str) -> str:
     return f"sha256($outer::blob || unhex(sha256($inner::blob || encode({sql}))))"
 
 
-def _natural_id(column: Column, of: str) -> str:
-    """The id as it is compared; null for a blank one."""
-    return f"nullif(trim({of}.{name(column.stored_name)}::varchar, {_BLANKS}), '')"
+def _written(column: Column) -> str:
+    """SQL over `c`: the id as it was written. It is trimmed once for each spelling: of a row that costs more than all
+    else that is done with it.
+    """
+    return f"c.{name(column.stored_name)}::varchar"
 
 
 def _ids(datasets: Iterable[Dataset]) -> str:
+    """SELECT of each spelling, with the id as it is compared; that is null for a blank one."""
     columns = [(dataset, column) for dataset in datasets for column in dataset.subject_columns]
     each = " union ".join(
-        f"""select {text(str(column.subject))} as subject, {text(id_prefix(str(column.subject)))} as prefix,
-            {_natural_id(column, "c")} as natural_id from {checked(dataset)} as c"""
+        f"""select distinct {text(str(column.subject))} as subject, {text(id_prefix(str(column.subject)))} as prefix,
+            {_written(column)} as written from {checked(dataset)} as c"""
         for dataset, column in columns
     )
-    return f"select distinct * from ({each}) where natural_id is not null"
+    return f"select *, nullif(trim(written, {_BLANKS}), '') as natural_id from ({each}) where written is not null"
 
 
 def _joined(dataset: Dataset) -> str:
     """FROM: the checked units `c` with the subject of each column, `k0`, `k1` and so on."""
     joins = " ".join(
         f"left join {_KEYS} as k{place} on k{place}.subject = {text(str(column.subject))} "
-        f"and k{place}.natural_id = {_natural_id(column, 'c')}"
+        f"and k{place}.written = {_written(column)}"
         for place, column in enumerate(dataset.subject_columns)
     )
     return f"{checked(dataset)} as c {joins}"
