@@ -21,7 +21,7 @@ PERSONAL = "_personal"
 """The personal columns of a unit, as JSON text without nulls; equal texts are equal columns."""
 _ALIASES = '"#aliases"'
 _KEYS = '"#subjects"'
-_WRITTEN = '"#written"'
+_SPELLINGS = '"#spellings"'
 _BLANKS = text(BLANKS)
 _PLAIN = {Kind.STRING, Kind.BOOLEAN, Kind.INTEGER}
 
@@ -42,15 +42,15 @@ def pseudonymise(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Datas
     pads = {"inner": inner, "outer": outer}
     columns = ", ".join(f"{column} varchar" for column in _ALIAS.names)
     connection.execute(f"create or replace table {_ALIASES} ({columns})")
-    connection.execute(f"create or replace temp table {_WRITTEN} as {_ids(concerned)}")
-    ids = f"select distinct subject, prefix, natural_id from {_WRITTEN} where natural_id is not null"
+    connection.execute(f"create or replace temp table {_SPELLINGS} as {_ids(concerned)}")
+    ids = f"select distinct subject, prefix, natural_id from {_SPELLINGS} where natural_id is not null"
     digests = f"select subject, {_digest('prefix || natural_id')} as digest, natural_id from ({ids})"
     found = connection.sql(digests, params=pads).to_arrow_table()
     connection.register("#given", people.subject_keys(found))
     connection.execute(f"""
         create or replace table {_KEYS} as
-        select subject, written, subject_key from {_WRITTEN} join "#given" using (subject, natural_id);
-        drop table {_WRITTEN}
+        select subject, written, subject_key from {_SPELLINGS} join "#given" using (subject, natural_id);
+        drop table {_SPELLINGS}
     """)
     connection.unregister("#given")
     for dataset in concerned:
