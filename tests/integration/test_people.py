@@ -43,10 +43,11 @@ from tillage.errors import ContractError, KeysError, KeysRotatedError, ModelErro
 from tillage.pipelines.audit import audit
 from tillage.pipelines.explain import explain
 from tillage.pipelines.keys import rotate_keys
-from tillage.pipelines.quarantine import replay, shown
+from tillage.pipelines.quarantine import replay
 from tillage.pipelines.rebuild import rebuild_from_bronze
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.run import run
+from tillage.pipelines.waiting import shown
 from tillage.ports.store import Waiting
 from tillage.safe import Safe
 
@@ -145,7 +146,37 @@ def test_nothing_of_a_person_is_anywhere_but_in_raw_bytes_and_the_vault(shop: Sh
         rows = shown(house, Waiting(), most=10)["customers"]
     assert rows.num_rows == 1
     assert "raw" not in rows.column_names
+    assert not any(word in str(rows.to_pylist()) for word in (*WORDS, "b-2"))
     assert not any(word in "\n".join(shop.said) for word in WORDS)
+
+
+def test_of_units_about_people_what_is_not_personal_is_shown(shop: Shop) -> None:
+    land(shop, "customers/a.jsonl", ZOE, person("b-2", None, country="BE"), person("c-3", 7, country=5), "x")
+    land(shop, "orders/a.jsonl", sale("1", "0012", "1.005"), sale("2", "b-2", "much", door="achterdeur"), sale("3", ""))
+    shop.run()
+    keys = subjects(shop)
+    with shop.open() as house:
+        found = {name: rows.to_pylist() for name, rows in shown(house, Waiting(), most=10).items()}
+        (only,) = shown(house, Waiting(dataset="orders", code="missing"), most=1)["orders"].to_pylist()
+        assert house.ledger.last_number() == 2  # nothing was planned
+    assert [(row["line"], row["customer_id"], row["country"]) for row in found["customers"]] == [
+        (2, keys["b-2"], "BE"),
+        (3, keys["c-3"], None),
+        (4, None, None),
+    ]
+    assert [(row["line"], row["codes"], row["order_id"], row["customer_id"]) for row in found["orders"]] == [
+        (1, ["money_scale"], "1", keys["0012"]),
+        (2, ["type"], "2", keys["b-2"]),
+        (3, ["missing"], "3", None),
+    ]
+    assert (only["line"], only["order_id"]) == (3, "3")
+    assert set(found["orders"][0]) == {
+        *("load_seq", "file", "line", "offset", "unit", "codes", "control_minor"),
+        *("order_id", "customer_id", "total_minor"),
+    }
+    assert not any(word in str(found) for word in (*WORDS, "b-2", "c-3", "achterdeur"))
+    printed = tillage(shop, "quarantine", "show", "--dataset", "customers", "--json").stdout
+    assert [row["country"] for row in json.loads(printed)["customers"]] == ["BE", None, None]
 
 
 def test_digests_of_files_are_made_with_a_key(shop: Shop) -> None:

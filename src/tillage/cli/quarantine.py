@@ -69,12 +69,12 @@ def show(
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:
-    """Units that wait, with file, line and offset, and the bytes of their records."""
+    """Units that wait, with file, line and offset, and the bytes of their records; of people, what is not personal."""
     from tillage.cli.show import show_rows
-    from tillage.pipelines import quarantine
+    from tillage.pipelines.waiting import shown
 
     with open_project(project) as house:
-        found = quarantine.shown(house, _wanted(dataset, code, load), most=limit)
+        found = shown(house, _wanted(dataset, code, load), most=limit)
     if as_json:
         print_json({name: rows.to_pylist() for name, rows in found.items()})
         return

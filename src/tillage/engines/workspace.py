@@ -312,9 +312,9 @@ class DuckWorkspace:
         mine = self._check.contract.dataset(dataset)
         own = ", ".join(_own(mine))
         return self._connection.sql(f"""
-            select {own}, _source, _ordinal, _unit, _verdict, _codes, _warnings,
+            select {own}, _load_seq, _source, _ordinal, _unit, _verdict, _codes, _warnings,
                 _control_minor::decimal(38,0) as _control_minor, _control_currency
-            from {decided(mine)} order by _source, _ordinal, _unit
+            from {decided(mine)} order by _load_seq, _source, _ordinal, _unit
         """).to_arrow_table()
 
     def counts(self) -> dict[str, Counts]:

@@ -17,8 +17,6 @@ import pyarrow as pa
 from tillage.contracts.contract import Severity
 from tillage.contracts.patch.apply import patch_column
 from tillage.contracts.patch.rules import Patch, read_patch
-from tillage.contracts.sql_text import name as identifier
-from tillage.contracts.sql_text import text
 from tillage.domain.conservation import Counts
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState
 from tillage.domain.verdict import UNREADABLE_CODES, Code
@@ -31,7 +29,6 @@ from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import finish_open, repeat, silver_before, void
 from tillage.pipelines.mirror import sync_mirrors
-from tillage.pipelines.query import query
 from tillage.ports.engine import Silver, Workspace
 from tillage.ports.lake import Rows
 from tillage.ports.store import Reason, Waiting
@@ -130,19 +127,6 @@ def discard(house: House, wanted: Waiting, *, reason: str, is_trial: bool = Fals
             load = _planned(house, contract, LoadKind.DISCARD, {"waiting": asdict(wanted)}, lease)
             discarded[load.load_seq] = house.ledger.discard(load, lease, wanted, reason)
     return discarded
-
-
-def shown(house: House, wanted: Waiting, *, most: int) -> dict[str, Rows]:
-    """By dataset, the first units that wait: where each stands, its codes, its amount, and the bytes of its record."""
-    names = house.datasets() if wanted.dataset is None else [wanted.dataset]
-    _feeds(house, wanted)
-    conditions = ["true"]
-    if wanted.code is not None:
-        conditions.append(f"list_contains(codes, {text(wanted.code)})")
-    if wanted.load_seq is not None:
-        conditions.append(f"load_seq = {int(wanted.load_seq)}")
-    tail = f"where {' and '.join(conditions)} order by load_seq, file, line, unit limit {int(most)}"
-    return {name: query(house, f"from {identifier('quarantine', name)} {tail}") for name in names}
 
 
 # Bytes that were cut, that are no record, or whose key belongs to a unit that stands.

@@ -243,8 +243,8 @@ class Workspace(Protocol):
         ...
 
     def units(self, dataset: str) -> Rows:
-        """Every unit of a dataset in order of place, whatever its verdict: the columns of silver, and `_source,
-        _ordinal, _unit, _verdict, _codes, _warnings, _control_minor, _control_currency`.
+        """Every unit of a dataset in order of place, whatever its verdict: the columns of silver, and `_load_seq,
+        _source, _ordinal, _unit, _verdict, _codes, _warnings, _control_minor, _control_currency`.
         """
         ...
 
