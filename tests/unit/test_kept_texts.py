@@ -266,7 +266,7 @@ def test_whatever_is_read_today_is_the_same_when_it_is_kept() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (text_of(ID, relationships=[{"to": "x.y"}]), "'relationships' of a dataset is ODCS"),
+        (text_of(ID, relationships=[{"to": "x.y"}]), "a reference is short, `dataset.column`"),
         (text_of(column("n", "number", terms=[term("tillage.monney", "EUR")])), "unknown name 'tillage.monney'"),
         (text_of(column("n", "number", money="EUD")), "tillage.money 'EUD'"),
         (text_of(ID, **clock("nobody = 1")), "unknown column 'nobody'"),
