@@ -51,6 +51,7 @@ from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (ask
 from tillage.settings import Crash, Settings
 from tillage.settings import find_project as find_project  # noqa: PLC0414
 from tillage.stores.embedded import EmbeddedPostgres
+from tillage.stores.postgres.awaiting import Awaiting
 from tillage.stores.postgres.clients import Clients
 from tillage.stores.postgres.copies import Copies
 from tillage.stores.postgres.database import SCHEMA_VERSION, Database
@@ -59,6 +60,7 @@ from tillage.stores.postgres.gold import Gold
 from tillage.stores.postgres.leases import Leases
 from tillage.stores.postgres.ledger import Ledger
 from tillage.stores.postgres.mirrors import Mirrors
+from tillage.stores.postgres.statistics import Statistics
 from tillage.stores.postgres.tables import Tables
 from tillage.stores.postgres.vault import Vault
 
@@ -293,6 +295,8 @@ def open_house(
             engine=engine,
             leases=Leases(database, renewals, ttl_s=settings.lease_ttl_s),
             ledger=ledger,
+            awaiting=Awaiting(database),
+            statistics=Statistics(database),
             vault=vault,
             clients=Clients(database),
             folds=Folds(database),

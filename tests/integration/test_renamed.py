@@ -95,11 +95,11 @@ def test_a_later_contract_without_the_dataset_does_not_hide_what_its_loads_were(
                     counts={},
                     taken=house.ledger.quarantine_rows("none").drop(["file"]),
                     quarantine=house.ledger.quarantine_rows("none").drop(["file"]),
-                    awaited=house.ledger.awaited([]).select(
+                    awaited=house.awaiting.rows([]).select(
                         ["dataset", "load_seq", "source", "ordinal", "unit", "parent", "key"]
                     ),
                     people=None,
-                    statistics=house.ledger.statistics(0),
+                    statistics=house.statistics.rows(0),
                 ),
                 folds=(),
                 digests=house.folds.digests(),

@@ -23,12 +23,11 @@ from tillage.doors.parquet_rows import read_parquet
 from tillage.doors.passing import whole_document
 from tillage.doors.refused import MisdescribedError, RefusedStreamError
 from tillage.doors.start import beginning
-from tillage.doors.stored import Shelf, hashed, hashing, keyed
+from tillage.doors.stored import DigestKey, Shelf, hashed, hashing, keyed
 from tillage.errors import FileRejectedError, SourceChangedError
 from tillage.ports.door import Arrivals, Hint, RecordBatch
 from tillage.ports.store import Known
 
-DigestKey = Callable[[Feed], bytes | None]
 _CHUNK_BYTES = 16 * 1024 * 1024  # of unpacked records in one batch: large enough for vectors, small against memory
 
 
@@ -36,7 +35,7 @@ class FilesDoor:
     """Reads the landing folders of the project in `root`.
 
     Args:
-        digest_key: By which digests of a feed's files and records are keyed; None: they are not.
+        digest_key: What digests are made with, if with anything.
     """
 
     def __init__(

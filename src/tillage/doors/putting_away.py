@@ -23,6 +23,7 @@ from tillage.doors.arriving import sources_in
 from tillage.doors.folders import Candidate, candidates, refuse_missing, walk
 from tillage.doors.opening import is_being_written, opened
 from tillage.doors.refused import RefusedStreamError
+from tillage.doors.stored import DigestKey
 from tillage.ports.commit import Commits
 from tillage.ports.door import LeftAlone
 from tillage.ports.landed import PutAway
@@ -38,9 +39,7 @@ class LandedFiles:
         digest_key: As of `FilesDoor`.
     """
 
-    def __init__(
-        self, root: Path, commits: Commits, digest_key: Callable[[Feed], bytes | None] = lambda _: None
-    ) -> None:
+    def __init__(self, root: Path, commits: Commits, digest_key: DigestKey = lambda _: None) -> None:
         self._root, self._commits, self._digest_key = root, commits, digest_key
 
     def put_away(self, feed: Feed, sealed: Sealed) -> PutAway:

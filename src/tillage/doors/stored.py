@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from zipfile import ZipFile
 
+from tillage.contracts.project import Feed
 from tillage.doors.archive import archive, member_blocks
 from tillage.doors.folders import PACKED
 from tillage.doors.opening import opened, stable_path
 from tillage.doors.packing import unpacked
 
+DigestKey = Callable[[Feed], bytes | None]
+"""By which digests of a feed's files and records are keyed; None: they are not."""
 _READ_BYTES = 1024 * 1024
 
 

@@ -72,7 +72,7 @@ def _bronze_counts(house: House, feed: str, last: int) -> dict[int, dict[str, Co
 def _ledger(
     house: House, feed: str, loads: Mapping[int, Load], counted: Mapping[int, Mapping[str, Counts]], last: int
 ) -> Iterator[Finding]:
-    by_load, totals = house.ledger.counts_by_load(), house.ledger.statistic_totals()
+    by_load, totals = house.ledger.counts_by_load(), house.statistics.totals()
     for load_seq in sorted(counted):
         load = loads.get(load_seq)
         if load is None or load.feed != feed or load.state not in _VISIBLE:

@@ -13,6 +13,7 @@ from tillage.contracts.project import Feed, Project
 from tillage.contracts.types import silver_columns
 from tillage.domain.load import Load
 from tillage.models.project import Models
+from tillage.ports.awaiting import Awaiting
 from tillage.ports.backup import StoreCopies
 from tillage.ports.clients import Clients
 from tillage.ports.door import Door
@@ -23,6 +24,7 @@ from tillage.ports.landed import Landed
 from tillage.ports.mirror import MirrorFiles, MirrorTables
 from tillage.ports.people import People, Vault
 from tillage.ports.places import Place
+from tillage.ports.statistics import Statistics
 from tillage.ports.store import Folds, Gold, Leases, Ledger, Tables
 
 
@@ -48,6 +50,8 @@ class House:
     engine: Engine
     leases: Leases
     ledger: Ledger
+    awaiting: Awaiting
+    statistics: Statistics
     vault: Vault | None
     """None where no contract is about people."""
     clients: Clients

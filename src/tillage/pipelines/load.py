@@ -312,7 +312,7 @@ def _prove_statistics(house: House, load: Load, verdicts: Mapping[str, Counts], 
     Raises:
         LawBrokenError: names the dataset and both figures.
     """
-    found = house.ledger.statistic_totals(load.load_seq).get(load.load_seq, {})
+    found = house.statistics.totals(load.load_seq).get(load.load_seq, {})
     if was_published and not found:
         return
     for dataset, counts in verdicts.items():

@@ -107,7 +107,7 @@ def outcome(house: House, shown: ShownLoad) -> Outcome:
         return Outcome((), (), 0)
     if load.kind is LoadKind.DISCARD:
         return _given_up(house, load)
-    kept: list[Mapping[str, Any]] = house.ledger.statistics(load.load_seq).to_pylist()
+    kept: list[Mapping[str, Any]] = house.statistics.rows(load.load_seq).to_pylist()
     is_counted = all(row["read_rows"] is not None for row in kept) and (
         bool(kept) or not any(counts.read_rows for counts in shown.counts.values())
     )

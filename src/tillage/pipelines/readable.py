@@ -39,7 +39,7 @@ def lake_names(house: House) -> list[tuple[str, str]]:
 def statistics_view(house: House) -> View:
     """`ops.statistics`: what each file brought to each dataset, a row of the store for each load that looked."""
     table = f"{KEPT}.statistics"
-    return View(f"from {table} select {_STATISTICS}", {table: house.ledger.statistics()})
+    return View(f"from {table} select {_STATISTICS}", {table: house.statistics.rows()})
 
 
 def lake_view(house: House, schema: str, name: str, published: Mapping[str, int]) -> View:

@@ -21,8 +21,8 @@ from tillage.errors import ReplayRefusedError
 from tillage.pipelines.failing import what_is_wrong
 from tillage.pipelines.house import House
 from tillage.pipelines.load import repeat, silver_before
+from tillage.ports.awaiting import Looked
 from tillage.ports.lake import Rows
-from tillage.ports.store import Looked
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ def is_due(house: House, feed: str) -> bool:
     if not any(newest.values()):
         return False
     is_newer = any(load > looked.parents.get(parent, 0) for parent, load in newest.items())
-    return house.ledger.is_awaited(_datasets(house, feed), 0 if is_newer else looked.judged_load)
+    return house.awaiting.is_awaited(_datasets(house, feed), 0 if is_newer else looked.judged_load)
 
 
 def _newest(house: House, feed: str) -> tuple[Looked, dict[str, int], dict[str, int]]:
     """The last look; the last loads, by dataset that units may wait for (also by an older contract), and by feed."""
-    looked, published = house.ledger.looked(feed), house.ledger.published()
+    looked, published = house.awaiting.looked(feed), house.ledger.published()
     parents = sorted({*house.parents(feed), *looked.parents} & {*house.datasets()})
     return looked, {name: published.get(house.dataset(name)[0], 0) for name in parents}, published
 
@@ -64,7 +64,7 @@ def release_due(house: House, feed: str, lease: Lease) -> Released:
     if not is_due(house, feed):
         return Released({})
     _, newest, published = _newest(house, feed)
-    awaited = house.ledger.awaited(_datasets(house, feed))
+    awaited = house.awaiting.rows(_datasets(house, feed))
     there = house.engine.complete(awaited, {name: house.visible(name, published) for name in newest})
     loads: dict[int, dict[str, Counts]] = {}
     refused = []
@@ -75,7 +75,7 @@ def release_due(house: House, feed: str, lease: Lease) -> Released:
         except ReplayRefusedError as wrong:
             refused.append(wrong)
     judged_load = pc.max(awaited.column("judged_load")).as_py() or 0
-    house.ledger.keep_looked(feed, Looked(newest, judged_load), lease)
+    house.awaiting.keep_looked(feed, Looked(newest, judged_load), lease)
     return Released(loads, tuple(refused))
 
 

@@ -10,7 +10,8 @@ from tillage.domain.conservation import Counts, Kept, Law, for_all_time
 from tillage.domain.load import Load, LoadKind, LoadState
 from tillage.pipelines.house import House
 from tillage.pipelines.visible import at_one_moment
-from tillage.ports.store import Events, Reason
+from tillage.ports.statistics import Events
+from tillage.ports.store import Reason
 
 _VISIBLE = {LoadState.OPEN, LoadState.SEALED}
 
@@ -86,7 +87,7 @@ def _statistics(house: House, loads: Mapping[int, tuple[Load, Mapping[str, Count
     }
     last = {name: max((seq for seq in loads if name in loads[seq][1]), default=None) for name in house.datasets()}
     summaries = {seq: house.ledger.summaries(seq)[0] for seq in set(last.values()) if seq is not None}
-    events = house.ledger.events()
+    events = house.statistics.events()
     found = {}
     for name, seq in last.items():
         files = [sources[load] for load, (_, counts) in loads.items() if name in counts]

@@ -463,7 +463,7 @@ class Engine(Protocol):
         ...
 
     def complete(self, awaited: Rows, silver: Mapping[str, Silver]) -> Rows:
-        """Of the units in `Ledger.awaited` those of which everything is there, one row each, without `parent, key`."""
+        """Of the units in `Awaiting.rows` those of which everything is there, one row each, without `parent, key`."""
         ...
 
     def standing(self, dataset: str, silver: Silver) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from tillage.contracts.project import Mirror
@@ -80,16 +80,6 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """With which loads a feed has looked for what its units wait for."""
-
-    parents: Mapping[str, int]
-    """By dataset that is referred to, its last load."""
-    judged_load: int
-    """Of the units, the last load that judged one."""
-
-
-@dataclass(frozen=True)
 class Sealed:
     """What sealed loads of a feed cover."""
 
@@ -146,16 +136,6 @@ class LoadSummary:
     is_resumed: bool | None
     """Whether a later process than the one that planned it sealed it, so that the time in between counts too; None:
     it is not sealed, or an older version did it."""
-
-
-@dataclass(frozen=True)
-class Events:
-    """When what the accepted units of a dataset tell of happened: its first event and its last one."""
-
-    first: datetime | date | None = None
-    last: datetime | date | None = None
-    uncounted_loads: int = 0
-    """Loads that a version without statistics published: their events are not among these."""
 
 
 @dataclass(frozen=True)
@@ -357,25 +337,6 @@ class Ledger(Protocol):
         """
         ...
 
-    def looked(self, feed: str) -> Looked:
-        """Up to what was looked whether what units wait for is there."""
-        ...
-
-    def keep_looked(self, feed: str, looked: Looked, lease: Lease) -> None:
-        """Notes it."""
-        ...
-
-    def is_awaited(self, datasets: Sequence[str], since: int) -> bool:
-        """Whether units of the datasets wait for others that a load after that number judged."""
-        ...
-
-    def awaited(self, datasets: Sequence[str]) -> Rows:
-        """Each unit of the datasets that waits for others, for each that it refers to: `dataset, load_seq, source,
-        ordinal, unit, control_minor, control_currency, judged_load, contract_digest, parent, key`; without those of
-        records that were patched.
-        """
-        ...
-
     def quarantined(self, feed: str) -> Rows:
         """`dataset, load_seq, source, ordinal, unit, codes, judged_load, control_minor` of each unit of the feed that
         waits or was given up.
@@ -439,26 +400,6 @@ class Ledger(Protocol):
 
     def quarantine_counts(self, load_seq: int) -> dict[str, tuple[int, Minor]]:
         """By dataset, rows and minor units in the quarantine index; 0 where nothing there can be counted."""
-        ...
-
-    def statistics(self, load_seq: int | None = None) -> Rows:
-        """What each file brought to each dataset, of all published loads or of the one, by load, path and dataset.
-
-        Columns: `load_seq, feed, kind, dataset, file, record_load, source, size_bytes, records, read_rows,
-        accepted_rows, quarantined_rows, duplicate_rows, suppressed_rows, code_rows, first_event, last_event,
-        is_event_date, planned_at, sealed_at, seconds, is_resumed`. `size_bytes` is null where the load did not read the
-        file; figures are null where a version without statistics published the load.
-        """
-        ...
-
-    def statistic_totals(self, load_seq: int | None = None) -> dict[int, dict[str, Counts]]:
-        """By load and dataset, the statistics of all files added up, in rows alone; of all loads or of the one. A load
-        without statistics is not there.
-        """
-        ...
-
-    def events(self) -> dict[str, Events]:
-        """By dataset, when what it tells of happened, over all published loads."""
         ...
 
     def discarded_files(self, load_seq: int) -> list[tuple[str, str, int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,15 +14,12 @@ from psycopg.types.json import Jsonb
 
 from tillage.contracts.project import Mirror
 from tillage.domain.conservation import Counts, Kept, Minor, added
-from tillage.domain.event import event_of
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, LoadState, SourceFile
 from tillage.ports.lake import Rows
 from tillage.ports.store import (
     Brought,
-    Events,
     Known,
     LoadSummary,
-    Looked,
     Maintenance,
     PublishedFold,
     Reason,
@@ -32,8 +29,8 @@ from tillage.ports.store import (
     Standing,
     Waiting,
 )
-from tillage.stores.postgres.copying import copied_rows, copy_rows
-from tillage.stores.postgres.database import Database, Transaction, translated
+from tillage.stores.postgres.copying import copy_rows, table_of
+from tillage.stores.postgres.database import Database, Transaction
 from tillage.stores.postgres.folds import add_delta, keep_models
 from tillage.stores.postgres.mirrors import change_tables, check_references, keep_mirrors
 from tillage.stores.postgres.vault import Vault
@@ -62,45 +59,6 @@ _WAITING = pa.schema(
         *(_QUARANTINE.field(name) for name in ("control_minor", "control_currency")),
     ]
 )
-
-_ROWS = ("read_rows", "accepted_rows", "quarantined_rows", "duplicate_rows", "suppressed_rows")
-_MOMENT = pa.timestamp("us", tz="UTC")
-_STATISTICS = pa.schema(
-    [
-        ("load_seq", pa.int64()),
-        *((name, pa.string()) for name in ("feed", "kind", "dataset", "file")),
-        ("record_load", pa.int64()),
-        ("source", pa.int32()),
-        *((name, pa.int64()) for name in ("size_bytes", "records", *_ROWS)),
-        ("code_rows", pa.list_(pa.struct([("code", pa.string()), ("rows", pa.int64())]))),
-        ("first_event", _MOMENT),
-        ("last_event", _MOMENT),
-        ("is_event_date", pa.bool_()),
-        ("planned_at", _MOMENT),
-        ("sealed_at", _MOMENT),
-        ("seconds", pa.float64()),
-        ("is_resumed", pa.bool_()),
-    ]
-)
-_CODES = _STATISTICS.get_field_index("code_rows")
-
-_AWAITED = pa.schema(
-    [
-        *(_QUARANTINE.field(name) for name in ("dataset", "load_seq", "source", "ordinal", "unit")),
-        *(_QUARANTINE.field(name) for name in ("control_minor", "control_currency")),
-        ("judged_load", pa.int64()),
-        *((name, pa.string()) for name in ("contract_digest", "parent", "key")),
-    ]
-)
-_AWAITED_ROWS = """
-select q.dataset, q.load_seq, q.source, q.ordinal, q.unit, q.control_minor, q.control_currency, q.judged_load,
-    j.contract_digest, a.parent, a.key
-from tillage.quarantine q join tillage.awaited a using (load_seq, dataset, source, ordinal, unit)
-join tillage.loads j on j.load_seq = q.judged_load
-where q.dataset = any({}) and q.discarded_by is null
-    -- Who patched a record judges it again: the bytes that came are others.
-    and j.manifest ->> 'patch' is null and coalesce(j.manifest ->> 'bytes_of', '') = ''
-"""
 
 _QUARANTINED = pa.schema(
     [
@@ -353,22 +311,6 @@ class Ledger:
             found[dataset] = rows + int(count), added([amount, _minor(currency, minor)])
         return found
 
-    def statistics(self, load_seq: int | None = None) -> Rows:
-        found = self._database.rows("statistics", load_seq=load_seq)
-        return _table([(*row[:_CODES], _listed(row[_CODES]), *row[_CODES + 1 :]) for row in found], _STATISTICS)
-
-    def statistic_totals(self, load_seq: int | None = None) -> dict[int, dict[str, Counts]]:
-        found: dict[int, dict[str, Counts]] = {}
-        for load, dataset, *rows in self._database.rows("statistic_totals", load_seq=load_seq):
-            found.setdefault(load, {})[dataset] = _rows_alone(rows)
-        return found
-
-    def events(self) -> dict[str, Events]:
-        return {
-            dataset: Events(event_of(first, is_date=is_date), event_of(last, is_date=is_date), uncounted)
-            for dataset, first, last, is_date, uncounted in self._database.rows("events")
-        }
-
     def discarded_files(self, load_seq: int) -> list[tuple[str, str, int, int]]:
         return [
             (dataset, path, int(units), int(records))
@@ -418,28 +360,10 @@ class Ledger:
         return list(found.values())
 
     def waiting(self, feed: str, wanted: Waiting) -> Rows:
-        return _table(self._database.rows("waiting", feed=feed, **asdict(wanted)), _WAITING)
-
-    def looked(self, feed: str) -> Looked:
-        found = self._database.rows("looked", feed=feed)
-        return Looked(*found[0]) if found else Looked({}, 0)
-
-    def is_awaited(self, datasets: Sequence[str], since: int) -> bool:
-        return bool(self._database.rows("is_awaited", datasets=[*datasets], judged_load=since)[0][0])
-
-    def awaited(self, datasets: Sequence[str]) -> Rows:
-        select = sql.SQL(_AWAITED_ROWS).format(sql.Literal([*datasets]))
-        with translated():
-            return copied_rows(self._database.session(), select, _AWAITED)
-
-    def keep_looked(self, feed: str, looked: Looked, lease: Lease) -> None:
-        with self._database.transaction(CommitPoint.LOOKED, lease) as transaction:
-            transaction.run(
-                "keep_looked", feed=feed, parents=Jsonb(dict(looked.parents)), judged_load=looked.judged_load
-            )
+        return table_of(self._database.rows("waiting", feed=feed, **asdict(wanted)), _WAITING)
 
     def quarantined(self, feed: str) -> Rows:
-        return _table(self._database.rows("quarantined", feed=feed), _QUARANTINED)
+        return table_of(self._database.rows("quarantined", feed=feed), _QUARANTINED)
 
     def discard(self, load: Load, lease: Lease, wanted: Waiting, reason: str) -> int:
         with self._database.transaction(CommitPoint.DISCARD, lease) as transaction:
@@ -462,21 +386,7 @@ class Ledger:
         return {int(source): str(path) for source, path in self._database.rows("source_paths", load_seq=load_seq)}
 
     def quarantine_rows(self, dataset: str) -> Rows:
-        return _table(self._database.rows("quarantine", dataset=dataset), _QUARANTINE)
-
-
-def _rows_alone(rows: Sequence[Decimal]) -> Counts:
-    read, accepted, quarantined, duplicate, suppressed = map(int, rows)
-    return Counts(read, accepted, quarantined, duplicate, suppressed)
-
-
-def _listed(code_rows: Mapping[str, int] | None) -> list[dict[str, Any]] | None:
-    return None if code_rows is None else [{"code": code, "rows": code_rows[code]} for code in sorted(code_rows)]
-
-
-def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [() for _ in schema]
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+        return table_of(self._database.rows("quarantine", dataset=dataset), _QUARANTINE)
 
 
 def _load(row: tuple[Any, ...], sources: Iterable[SourceFile]) -> Load:
