@@ -630,6 +630,25 @@ def test_each_environment_has_files_of_its_own(shop: Shop) -> None:
     assert not (shop.root / "processed/people").exists()
 
 
+def test_tables_that_others_rest_on_or_read_are_not_taken_away(shop: Shop) -> None:
+    land(shop, "people/a.jsonl", someone("1", city="Delft"))
+    (shop.root / "contracts/people.odcs.yaml").write_text(contract("people", PEOPLE[:2], **upserted()))
+    shop.run()
+    (shop.root / "contracts/people.odcs.yaml").write_text(contract("people", PEOPLE, **upserted()))
+    with psycopg.connect(shop.dsn, autocommit=True) as store:
+        store.execute("create view public.seen as select id from mirror.people")
+        with pytest.raises(MirrorError, match="something that Tillage did not make, such as a view, rests on them"):
+            shop.run()
+        store.execute("drop view public.seen")
+        with store.transaction():
+            store.execute("lock table mirror.people in access share mode")
+            with pytest.raises(TransientError, match="a reader holds a table in schema mirror"):
+                shop.run()
+            assert store.execute("select count(*) from mirror.people").fetchone() == (1,)
+    shop.run()
+    check(shop)
+
+
 # --- what may be asked for
 
 
@@ -668,6 +687,13 @@ def test_contracts_that_cannot_be_mirrored_are_said(
     text = json.loads(contract("people", columns)) | more
     (shop.root / "contracts/people.odcs.yaml").write_text(json.dumps(text))
     with pytest.raises(OperatorError, match=message):
+        load_project(shop.root)
+
+
+def test_a_feed_with_files_is_not_called_like_an_environment(shop: Shop) -> None:
+    said = json.loads((shop.root / "tillage.yaml").read_text()) | {"environments": {"people": {}}}
+    (shop.root / "tillage.yaml").write_text(json.dumps(said))
+    with pytest.raises(OperatorError, match="the files of environment people are kept in processed/people too"):
         load_project(shop.root)
 
 

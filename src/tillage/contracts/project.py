@@ -193,6 +193,11 @@ def _refuse_shared(document: Document, feeds: Sequence[Feed], environments: Sequ
             path = ("feeds", name, "path") if environment == DEFAULT else ("environments", environment)
             raise document.wrong(path, f"{PROCESSED}/ is where Tillage writes files; land them in another folder")
     for feed in feeds:
+        if Mirror.FILES in feed.mirror and feed.name in {one.name for one in environments}:
+            raise document.wrong(
+                ("feeds", feed.name, "mirror"),
+                f"the files of environment {feed.name} are kept in {PROCESSED}/{feed.name} too; give one another name",
+            )
         if feed.after is After.KEEP:
             continue
         own = [place for place in folders if place[0] == feed.name]

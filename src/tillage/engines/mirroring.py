@@ -14,10 +14,14 @@ from tillage.engines.relations import current_relation, grown, silver_relation, 
 from tillage.ports.engine import Silver
 from tillage.ports.lake import Rows, Snapshot
 
-_UNITS = '"#mirrored"'
 _TOUCHED = '"#touched"'
 _PLACES = '"#mirrored_places"'
 _WRITTEN_ROWS = 8_192
+
+
+def _units(dataset: str) -> str:
+    """The table of the units that stand."""
+    return name("#mirrored:" + dataset)
 
 
 def find_touched(
@@ -29,7 +33,7 @@ def find_touched(
     *,
     is_appended: bool,
 ) -> pa.Table:
-    """Keys of the units that `signed`, the rows that a load adds to silver, changes; those that stand become `_UNITS`.
+    """Keys of the units that `signed`, the rows that a load adds to silver, changes; those that stand are kept.
 
     Args:
         table: Of the dataset's units, as it is today.
@@ -44,7 +48,7 @@ def find_touched(
         names = ", ".join(name(one) for one in table.key)
         same = f"select u.* from ({every}) as u where ({_values(table)}) in (select ({names}) from {_TOUCHED})"
         rows = current_relation(dataset, same)
-    connection.execute(f"create or replace temp table {_UNITS} as {rows}")
+    connection.execute(f"create or replace temp table {_units(dataset.name)} as {rows}")
     return connection.sql(f"from {_TOUCHED}").to_arrow_table()
 
 
@@ -56,17 +60,17 @@ def lost_keys(connection: duckdb.DuckDBPyConnection, dataset: Dataset, table: Mi
 
 
 def find_all(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver) -> None:
-    """All units that stand become `_UNITS`, as they are read."""
+    """All units that stand, as they are read."""
     rows = current_relation(dataset, silver_relation(dataset, silver))
-    connection.execute(f"create or replace temp view {_UNITS} as {rows}")
+    connection.execute(f"create or replace temp view {_units(dataset.name)} as {rows}")
 
 
 def table_rows(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> pa.RecordBatchReader:
-    """The rows of one table that come of `_UNITS`."""
+    """The rows of one table that come of the units that were found."""
     columns = ", ".join(f"({sql})::{kind} as {name(column)}" for column, kind, sql in table.columns)
-    return connection.sql(f"select {columns} from {table.rows.format(units=_UNITS)} as u").to_arrow_reader(
-        _WRITTEN_ROWS
-    )
+    return connection.sql(
+        f"select {columns} from {table.rows.format(units=_units(table.dataset))} as u"
+    ).to_arrow_reader(_WRITTEN_ROWS)
 
 
 def records_of(
@@ -113,13 +117,14 @@ def _placed(dataset: Dataset, silver: Silver, wanted: str) -> str:
 
 
 def rows_differ(connection: duckdb.DuckDBPyConnection, table: MirrorTable, kept: Rows) -> int:
-    """Rows that only one side has, `kept` or what comes of `_UNITS`."""
+    """Rows that only one side has, `kept` or what comes of the units that were found."""
     columns = ", ".join(f"({sql})::{kind} as {name(column)}" for column, kind, sql in table.columns)
     same = ", ".join(f"{name(column)}::{kind} as {name(column)}" for column, kind, _ in table.columns)
+    rows = table.rows.format(units=_units(table.dataset))
     connection.register("#kept", kept)
     connection.execute(f"""
         create or replace temp table "#held" as select {same} from "#kept";
-        create or replace temp table "#asked" as select {columns} from {table.rows.format(units=_UNITS)} as u
+        create or replace temp table "#asked" as select {columns} from {rows} as u
     """)
     connection.unregister("#kept")
     only = '(from "#{}" except all from "#{}")'

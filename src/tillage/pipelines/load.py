@@ -236,7 +236,7 @@ def repeat(
                 awaited=workspace.awaited_rows(),
                 people=workspace.people_rows(),
                 statistics=workspace.statistic_rows(),
-                mirrored=table_changes(house, load, datasets, workspace),
+                mirrored=list(table_changes(house, load, datasets, workspace)),
             ),
             folds=_changes(house, workspace),
             digests={fold.name: fold.digest for fold in house.models.folds.values()},

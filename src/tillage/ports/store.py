@@ -47,8 +47,7 @@ class Brought:
     people: PeopleRows | None
     statistics: Rows
     """Files of the load without records are added."""
-    mirrored: Iterable[TableChange] = ()
-    """Drawn one at a time."""
+    mirrored: Sequence[TableChange] = ()
 
 
 @dataclass(frozen=True)

@@ -292,7 +292,7 @@ class Ledger:
                 add_delta(transaction, fold, delta)
             for change in brought.mirrored:
                 change_tables(transaction, change)
-            if Mirror.TABLES in mirrors:
+            if brought.mirrored:
                 check_references(transaction)
 
     def counts(self, load_seq: int) -> dict[str, Counts]:

@@ -12,7 +12,7 @@ from psycopg import sql
 from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.project import Mirror
 from tillage.domain.load import CommitPoint, Lease
-from tillage.errors import MirrorError, ModelsChangedError
+from tillage.errors import MirrorError, ModelsChangedError, TransientError
 from tillage.ports.lake import Rows
 from tillage.ports.mirror import Digests, TableChange
 from tillage.stores.postgres.column_types import postgres_type
@@ -44,9 +44,10 @@ class Mirrors:
             transaction.run("lock_models")  # no load can be published until this is committed
             if {feed: int(load_seq) for feed, load_seq in transaction.rows("published")} != published:
                 return False
+            # What is read in between may take long; a process that stands still holds loads up for no longer than this.
+            transaction.execute(b"set local idle_in_transaction_session_timeout = '10min'")
             transaction.run("delete_mirrors", kind=Mirror.TABLES)
-            for (name,) in transaction.rows("mirror_tables"):
-                transaction.execute(sql.SQL("drop table {} cascade").format(_named(str(name))))
+            _drop(transaction)
             with _kept():
                 for table in tables:
                     _create(transaction, table)
@@ -184,6 +185,31 @@ def _same(one: str, other: str, columns: Sequence[str], others: Sequence[str]) -
         sql.SQL("{} = {}").format(sql.Identifier(one, mine), sql.Identifier(other, theirs))
         for mine, theirs in zip(columns, others, strict=True)
     )
+
+
+def _drop(transaction: Transaction) -> None:
+    """All tables that there are, together, since they refer to each other; nothing of others that rests on them.
+
+    Raises:
+        MirrorError: something does.
+        TransientError: a reader holds one of them for longer than a moment.
+    """
+    names = [_named(str(name)) for (name,) in transaction.rows("mirror_tables")]
+    if not names:
+        return
+    try:
+        transaction.execute(b"set local lock_timeout = '5s'")
+        transaction.execute(sql.SQL("drop table {}").format(_COMMA.join(names)))
+        transaction.execute(b"set local lock_timeout = 0")
+    except psycopg.errors.DependentObjectsStillExist as wrong:
+        raise MirrorError(
+            "the tables in schema mirror have to be made anew, and something that Tillage did not make, such as a "
+            "view, rests on them; drop that first, and make it again after: tillage run"
+        ) from wrong
+    except psycopg.errors.LockNotAvailable as wrong:
+        raise TransientError(
+            "a reader holds a table in schema mirror that has to be made anew; let it end, then: tillage run"
+        ) from wrong
 
 
 def _create(transaction: Transaction, table: MirrorTable) -> None:
