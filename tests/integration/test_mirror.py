@@ -461,7 +461,7 @@ def test_killed_while_they_are_made_anew(shop: Shop) -> None:
     shop.run()
     describe(shop.root, people=BOTH, sales=BOTH)
     for side in ("before", "after"):
-        for passed in range(1, 9):
+        for passed in (1, 2, 4, 7):
             with shop.open() as house:
                 house.mirrors.forget()
             ended = tillage(shop, "run", TILLAGE_CRASH=f"{side}:mirror:{passed}")

@@ -80,7 +80,7 @@ def test_schemas_are_there_before_anything_is_in_them(tmp_path: Path) -> None:
 def test_tables_are_listed_by_the_names_that_can_be_read(house: House) -> None:
     listed = {(row["schema"], row["name"]) for row in _rows(house, "show all tables")}
     assert {("bronze", "orders"), ("silver", "orders"), ("gold", "customer_spend"), ("quarantine", "orders")} <= listed
-    assert {schema for schema, _ in listed} == {"bronze", "silver", "gold", "quarantine", "ops", "kept"}
+    assert {schema for schema, _ in listed} == {"bronze", "silver", "gold", "quarantine", "warnings", "ops", "kept"}
     assert _rows(house, "show tables") == []
 
 

@@ -103,6 +103,7 @@ def test_a_later_contract_without_the_dataset_does_not_hide_what_its_loads_were(
                 ),
                 folds=(),
                 digests=house.folds.digests(),
+                mirrors={},
             )
             house.ledger.seal(load, lease)
             house.lake.bronze("orders").fence(house.ledger.next_fence(), load.load_seq)
