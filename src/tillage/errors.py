@@ -119,6 +119,11 @@ class MirrorError(OperatorError):
 
     code = "mirror"
 
+    def __init__(self, message: str, *, foreign_key: tuple[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.foreign_key = foreign_key
+        """Table and constraint that do not hold, where that is all."""
+
 
 class ModelsChangedError(TransientError):
     """Another process changed the models while a load was computed, or a row was served: with the new ones it works."""

@@ -306,7 +306,7 @@ def open_house(
             exports=DuckExports(engine.connect),
             snapshots=DeltaSnapshots(lake_folder(root, settings), commits),
             mirrors=Mirrors(database, snapshots),
-            processed=Processed(root / project.environment.processed, commits),
+            processed=Processed(root, project.environment.processed, commits),
             compile=compile_kept,
             say=say,
             now=ledger.now,

@@ -253,11 +253,15 @@ REFUSED = {
     "same folder": ("landing/x", "landing/x", "", "would take files from feed b"),
     "below": ("landing/x", "landing/x/y", "", "would take files from feed b"),
     "above": ("landing/x/y", "landing/x/*.jsonl", "", "would take files from feed b"),
+    "patterns alike": ("landing/d=*/a*.json", "landing/d=*/ab.json", "", "would take files from feed b"),
+    "any folder": ("landing/**/a.json", "landing/**/b.json", "", "would take files from feed b"),
+    "another depth": ("landing/*/a.json", "landing/b.json*", "", "would take files from feed b"),
     "environment": ("landing/x", "landing/y", "environments: {dev: }", "would take files from environment d"),
     "archive": ("archive/x", "landing/y", "", "archive/ is where loaded files go"),
 }
 ALLOWED = {
     "beside": ("landing/x", "landing/xy", ""),
+    "patterns apart": ("landing/d=*/h=*/customers.json*", "landing/d=*/h=*/products.json*", ""),
     "environment of its own": ("landing/x", "landing/y", "environments: {dev: {feeds: {a: {path: samples/x}}}}"),
 }
 

@@ -65,6 +65,9 @@ def shop(tmp_path: Path, server: str) -> Shop:
     return Shop(root, make_database(server, f"compared_{next(_NUMBERS)}"))
 
 
+CURRENCY = {"customProperties": [{"property": "tillage.money", "value": {"currencyBy": "per"}}]}
+
+
 def product(sku: int, price: object, unit: str | None = "kg") -> dict[str, object]:
     return {"sku": sku, "price": price, "unit": unit}
 
@@ -189,6 +192,8 @@ def test_a_parent_of_the_same_feed_counts_too(tmp_path: Path, server: str) -> No
         (sales({"lines": "price"}), "'lines' cannot be compared: it is a list, an object or about people"),
         (sales({"price": "cost"}), "'products' has no column 'cost' to compare with"),
         (sales({"price": "unit"}), r"'price' cannot be compared with products\.unit: both must be of one type"),
+        ([dict(one, **CURRENCY) if one["name"] == "price" else one for one in sales()], "cannot be compared"),
+        (sales(id="many"), "'many' is the id of another rule too"),
         (sales(id="no name"), "tillage.compare needs the `id` of the relationship"),
     ],
 )

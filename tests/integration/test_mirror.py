@@ -7,13 +7,17 @@ import gzip
 import json
 import os
 import random
+import shutil
 import signal
+import zipfile
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.integration.mirrored import check_files, check_flat_table, processed, rows_of, standing
@@ -22,12 +26,14 @@ from tests.integration.shops import Shop, make_database
 from tests.integration.small import put
 from tests.integration.test_people import tillage
 from tillage.errors import LeaseLostError, MirrorError, OperatorError, RebuildRefusedError, TransientError
+from tillage.pipelines import mirror
 from tillage.pipelines.audit import audit
 from tillage.pipelines.backup import backup
 from tillage.pipelines.maintain import maintain
 from tillage.pipelines.mirror import rebuild_mirrors
 from tillage.pipelines.quarantine import discard, patch_file, replay
 from tillage.pipelines.rebuild import rebuild_from_bronze
+from tillage.pipelines.run import run
 from tillage.ports.store import Waiting
 from tillage.settings import read_settings
 from tillage.stores.postgres.ledger import Ledger
@@ -594,8 +600,10 @@ def test_a_folder_that_cannot_be_written_leaves_the_load_open(shop: Shop) -> Non
     (shop.root / "processed").mkdir()
     (shop.root / "processed/people").write_text("in the way")
     land(shop, "people/a.jsonl", someone("1"))
-    with pytest.raises(MirrorError, match=r"processed/people cannot be written"):
-        shop.run()
+    land(shop, "sales/a.jsonl", sold("s1", None))
+    report = shop.run()
+    assert "processed/people cannot be written" in str(report.stopped["people"])
+    assert texts(shop, "sales") == {"a.jsonl": ["s1"]}  # one feed stops no other
     (shop.root / "processed/people").unlink()
     shop.run()
     check(shop)
@@ -637,8 +645,7 @@ def test_tables_that_others_rest_on_or_read_are_not_taken_away(shop: Shop) -> No
     (shop.root / "contracts/people.odcs.yaml").write_text(contract("people", PEOPLE, **upserted()))
     with psycopg.connect(shop.dsn, autocommit=True) as store:
         store.execute("create view public.seen as select id from mirror.people")
-        with pytest.raises(MirrorError, match="something that Tillage did not make, such as a view, rests on them"):
-            shop.run()
+        assert "something that Tillage did not make, such as a view, rests on" in str(shop.run().stopped["people"])
         store.execute("drop view public.seen")
         with store.transaction():
             store.execute("lock table mirror.people in access share mode")
@@ -647,6 +654,257 @@ def test_tables_that_others_rest_on_or_read_are_not_taken_away(shop: Shop) -> No
             assert store.execute("select count(*) from mirror.people").fetchone() == (1,)
     shop.run()
     check(shop)
+
+
+# --- found by readers
+
+
+def pair(hall: str, seat: int, note: str) -> dict[str, object]:
+    return {"hall": hall, "seat": seat, "note": note}
+
+
+@pytest.mark.parametrize("kind", ["string", "integer"])
+def test_a_key_of_two_columns_in_another_order_than_they_stand(shop: Shop, kind: str) -> None:
+    columns = [
+        {"name": "hall", "logicalType": "string", "primaryKey": True, "primaryKeyPosition": 2},
+        {"name": "seat", "logicalType": kind, "primaryKey": True, "primaryKeyPosition": 1},
+        {"name": "note", "logicalType": "string"},
+    ]
+    describe(shop.root, people=BOTH, sales=[])
+    (shop.root / "contracts/people.odcs.yaml").write_text(contract("people", columns, **upserted()))
+    (shop.root / "contracts/sales.odcs.yaml").write_text(contract("sales", [SALES[0]]))
+    seats = [1, 2] if kind == "integer" else ["1", "2"]
+    land(shop, "people/a.jsonl", *(pair("a", seat, "x") for seat in seats))  # type: ignore[arg-type]
+    shop.run()
+    land(shop, "people/b.jsonl", pair("a", seats[0], "y"))  # type: ignore[arg-type]
+    shop.run()
+    assert {row["seat"]: row["note"] for row in rows_of(shop, "people")} == {seats[0]: "y", seats[1]: "x"}
+    assert findings(shop) == []
+
+
+def test_bytes_are_those_by_which_a_unit_stands(shop: Shop) -> None:
+    """A patch that did not help is in bronze, and nowhere else."""
+
+    def in_towns(pattern: str) -> None:
+        columns = [*PEOPLE[:2], {**CITY, "logicalTypeOptions": {"pattern": pattern}}]
+        (shop.root / "contracts/people.odcs.yaml").write_text(contract("people", columns, **upserted()))
+
+    in_towns("^G")
+    land(shop, "people/a.jsonl", someone("1", city="Delft"))
+    shop.run()
+    with shop.open() as house:
+        patch = patch_file("patch.yaml", json.dumps([{"replace": "$.city", "to": "Deventer"}]))
+        replay(house, Waiting(), patch=patch, wait_s=1)
+    in_towns("^[DG]")
+    with shop.open() as house:
+        replay(house, Waiting(), wait_s=1)
+    assert json.loads(processed(shop, "people")["a.jsonl"])["city"] == "Delft"
+    assert [row["city"] for row in rows_of(shop, "people")] == ["Delft"]
+    assert findings(shop) == []
+
+
+def test_a_document_that_comes_again_as_a_list_keeps_to_its_file(tmp_path: Path, server: str) -> None:
+    root = tmp_path / "shop"
+    for folder in ("contracts", "models", "landing/people"):
+        (root / folder).mkdir(parents=True)
+    feeds = {"people": {"path": "landing/people", "format": "json", "mirror": ["files"]}}
+    (root / "tillage.yaml").write_text(json.dumps({"project": "mirrored", "feeds": feeds}))
+    (root / "contracts/people.odcs.yaml").write_text(contract("people", PEOPLE))
+    shop = Shop(root, make_database(server, f"mirror_{next(_NUMBERS)}"))
+    for number in (1, 2):
+        put(shop, "people/one.json", json.dumps(someone(f"one-{number}")).encode())
+        put(shop, "people/b.json", json.dumps(someone(f"first-{number}")).encode())
+        put(shop, "people/c.json", json.dumps([someone(f"c-{number}")]).encode())
+        shop.run()
+    put(shop, "people/b.json", json.dumps([someone(str(number)) for number in range(20_000)]).encode())
+    shop.run()
+    found = {name: [one["id"] for one in json.loads(data)] for name, data in processed(shop, "people").items()}
+    assert found["one.json"] == ["one-1", "one-2"]
+    assert found["c.json"] == ["c-1", "c-2"]
+    assert found["b.json"] == ["first-1", "first-2", *map(str, range(20_000))]
+
+
+def foreign_keys(shop: Shop) -> int:
+    with psycopg.connect(shop.dsn) as store:
+        return len(
+            store.execute(
+                "select 1 from pg_constraint where contype = 'f' and connamespace = 'mirror'::regnamespace"
+            ).fetchall()
+        )
+
+
+def test_a_foreign_key_that_does_not_hold_is_left_out_and_said(shop: Shop) -> None:
+    """A reference that the contract got later: what stands goes on standing."""
+    (shop.root / "contracts/sales.odcs.yaml").write_text(
+        contract("sales", [SALES[0], {"name": "buyer", "logicalType": "string"}, SALES[2]])
+    )
+    land(shop, "sales/a.jsonl", sold("s1", "9"), sold("s2", None))
+    shop.run()
+    (shop.root / "contracts/sales.odcs.yaml").write_text(contract("sales", SALES))
+    land(shop, "people/a.jsonl", someone("1"))
+    land(shop, "sales/b.jsonl", sold("s3", "1"))
+    report = shop.run()
+    assert not report.problems()
+    assert any("foreign key of sales to people is left out, since 1 rows refer" in line for line in shop.said)
+    assert foreign_keys(shop) == 0
+    check(shop)
+    land(shop, "people/b.jsonl", someone("9"))
+    shop.run()
+    assert tillage(shop, "rebuild", "--mirror").returncode == 0
+    assert foreign_keys(shop) == 1
+    check(shop)
+
+
+def test_a_rebuild_is_let_through_by_taking_tables_out_and_back(shop: Shop) -> None:
+    land(shop, "people/a.jsonl", someone("1", 1), someone("2", 5))
+    land(shop, "sales/a.jsonl", sold("s1", "1"), sold("s2", "2"))
+    shop.run()
+    people = [PEOPLE[0], {**PEOPLE[1], "logicalTypeOptions": {"minimum": 2}}, CITY]
+    (shop.root / "contracts/people.odcs.yaml").write_text(contract("people", people, **upserted()))
+    describe(shop.root, people=BOTH, sales=["files"])
+    with shop.open() as house:
+        rebuild_from_bronze(house, feed="people", wait_s=1)
+    describe(shop.root, people=BOTH, sales=BOTH)
+    assert not shop.run().problems()
+    assert foreign_keys(shop) == 0
+    check(shop)
+
+
+def test_who_refers_between_judgement_and_publishing_of_a_rebuild_holds_nobody_up(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(shop, "people/a.jsonl", someone("1", 1), someone("2", 5))
+    shop.run()
+    people = [PEOPLE[0], {**PEOPLE[1], "logicalTypeOptions": {"minimum": 2}}, CITY]
+    (shop.root / "contracts/people.odcs.yaml").write_text(contract("people", people, **upserted()))
+    refuse = mirror.refuse_orphaned
+
+    def refuse_and_sell(*given: Any) -> None:
+        refuse(*given)
+        land(shop, "sales/a.jsonl", sold("s1", "1"))
+        with shop.open() as other:
+            run(other, wait_s=1, feeds=["sales"])
+
+    monkeypatch.setattr("tillage.pipelines.rebuild.refuse_orphaned", refuse_and_sell)
+    with shop.open() as house:
+        rebuild_from_bronze(house, feed="people", wait_s=1)
+    assert set(shop.states()) == {"sealed"}
+    assert [row["id"] for row in rows_of(shop, "people")] == ["2"]
+    assert foreign_keys(shop) == 0
+    check(shop)
+
+
+def test_files_that_are_asked_for_no_longer_go_whatever_stops_it(shop: Shop) -> None:
+    land(shop, "people/a.jsonl", someone("1"))
+    shop.run()
+    describe(shop.root, people=["tables"], sales=BOTH)
+    assert tillage(shop, "run", TILLAGE_CRASH="after:mirror:1").returncode == -signal.SIGKILL
+    shop.run()
+    assert processed(shop, "people") == {}
+    assert kept(shop, "people") == {"tables"}
+
+
+def test_what_others_put_into_the_folder_before_is_not_taken_away(shop: Shop) -> None:
+    mine = put(shop, "../processed/people/old/mine.jsonl", b"{}\n")
+    land(shop, "people/a.jsonl", someone("1"))
+    assert "holds something that Tillage did not put there" in str(shop.run().stopped["people"])
+    assert mine.exists()
+    mine.unlink()
+    mine.parent.rmdir()
+    shop.run()
+    check(shop)
+
+
+def test_a_folder_that_was_removed_is_made_anew(shop: Shop) -> None:
+    land(shop, "people/a.jsonl", someone("1"))
+    shop.run()
+    shutil.rmtree(shop.root / "processed")
+    land(shop, "people/b.jsonl", someone("2"))
+    shop.run()
+    check(shop)
+
+
+def test_a_link_in_the_folder_is_not_followed(shop: Shop, tmp_path: Path) -> None:
+    land(shop, "people/d/a.jsonl", someone("1"))
+    shop.run()
+    elsewhere = tmp_path / "elsewhere"
+    (shop.root / "processed/people/d").rename(elsewhere)
+    (shop.root / "processed/people/d").symlink_to(elsewhere)
+    land(shop, "people/d/b.jsonl", someone("2"))
+    assert "cannot be written" in str(shop.run().stopped["people"])
+    assert [path.name for path in elsewhere.iterdir()] == ["a.jsonl"]
+
+
+def test_bytes_that_are_forgotten_are_missed(shop: Shop) -> None:
+    describe(shop.root, people=[], sales=[])
+    land(shop, "people/a.jsonl", someone("1"))
+    shop.run()
+    with shop.open() as house:
+        bronze = house.lake.bronze("people")
+        path = Path(bronze.snapshot().files[0])
+    rows = pq.read_table(path)
+    gone = rows.set_column(
+        rows.column_names.index("raw"), "raw", pa.nulls(rows.num_rows, rows.schema.field("raw").type)
+    )
+    gone = gone.set_column(
+        gone.column_names.index("text"), "text", pa.nulls(rows.num_rows, rows.schema.field("text").type)
+    )
+    pq.write_table(gone, path)
+    describe(shop.root, people=["files"], sales=[])
+    assert "the bytes of 1 records that stand were kept long enough" in str(shop.run().stopped["people"])
+
+
+def test_members_of_zip_files_have_names_that_files_can_have(shop: Shop) -> None:
+    members = {"a.jsonl": "1", "a.jsonl/b.jsonl": "2", f"{'n' * 300}.jsonl": "3"}
+    with zipfile.ZipFile(shop.root / "landing/people/z.zip", "w") as packed:
+        for name, number in members.items():
+            packed.writestr(name, json.dumps(someone(number)) + "\n")
+    assert not shop.run().problems()
+    found = processed(shop, "people")
+    assert sorted(json.loads(data)["id"] for data in found.values()) == ["1", "2", "3"]
+    assert {"z.zip~/a.jsonl", "z.zip~/a.jsonl~b.jsonl"} < set(found)
+    (shop.root / "landing/people/z.zip").unlink()
+    land(shop, "people/z.zip.jsonl", someone("4"))
+    assert not shop.run().problems()
+    assert findings(shop) == []
+
+
+def test_tables_that_somebody_dropped_are_said_and_made_again(shop: Shop) -> None:
+    land(shop, "people/a.jsonl", someone("1"))
+    shop.run()
+    for statement in ("drop table mirror.people cascade", "drop schema mirror cascade"):
+        with psycopg.connect(shop.dsn) as store:
+            store.execute(statement.encode())
+        assert "table mirror.people" in findings(shop)
+        land(shop, "people/b.jsonl", someone("2"))
+        land(shop, "sales/a.jsonl", sold("s1", None))
+        said = shop.run().stopped.get("people")
+        assert said is None or "make all of them anew: tillage rebuild --mirror" in str(said)
+        assert tillage(shop, "rebuild", "--mirror").returncode == 0
+        shop.run()
+        check(shop)
+
+
+def test_two_datasets_with_long_names_alike(tmp_path: Path, server: str) -> None:
+    root = tmp_path / "shop"
+    for folder in ("contracts", "models", "landing/both"):
+        (root / folder).mkdir(parents=True)
+    feeds = {"both": {"path": "landing/both", "format": "jsonl", "mirror": ["tables"]}}
+    (root / "tillage.yaml").write_text(json.dumps({"project": "mirrored", "feeds": feeds}))
+    names = [f"{'n' * 57}_{end}" for end in "ab"]
+    text = json.loads(contract(names[0], PEOPLE))
+    text["schema"].append({**text["schema"][0], "name": names[1]})
+    (root / "contracts/both.odcs.yaml").write_text(json.dumps(text))
+    shop = Shop(root, make_database(server, f"mirror_{next(_NUMBERS)}"))
+    land(shop, "both/a.jsonl", someone("1"))
+    shop.run()
+    assert [len(rows_of(shop, name)) for name in names] == [1, 1]
+
+
+def test_audit_does_not_look_at_files_that_a_load_has_still_to_write(shop: Shop) -> None:
+    land(shop, "people/a.jsonl", someone("1"))
+    assert tillage(shop, "run", TILLAGE_CRASH="after:publish:1").returncode == -signal.SIGKILL
+    assert findings(shop) == []
 
 
 # --- what may be asked for

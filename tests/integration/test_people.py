@@ -179,6 +179,18 @@ def test_of_units_about_people_what_is_not_personal_is_shown(shop: Shop) -> None
     assert [row["country"] for row in json.loads(printed)["customers"]] == ["BE", None, None]
 
 
+def test_columns_that_are_called_like_places_are_shown_beside_them(shop: Shop) -> None:
+    text = {"logicalType": "string"}
+    columns = [*CUSTOMERS, *({"name": name, **text} for name in ("line", "file", "row"))]
+    (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", columns))
+    land(shop, "customers/a.jsonl", person("1", None, line="L", file="F", row="R"), person("2", row="R"))
+    shop.run()
+    with shop.open() as house:
+        (row,) = shown(house, Waiting(dataset="customers"), most=10)["customers"].to_pylist()
+    assert (row["line"], row["customers.line"], row["customers.file"], row["row"]) == (1, "L", "F", "R")
+    assert silver(shop, "customers")[0]["row"] == "R"
+
+
 def test_digests_of_files_are_made_with_a_key(shop: Shop) -> None:
     filled(shop)
     put(shop, "customers/large.jsonl", json.dumps(person("x", "y" * 20_000_000)).encode())

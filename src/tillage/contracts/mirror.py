@@ -28,6 +28,7 @@ PLACE = (
 LINE = "_line"
 """Column of each row of a list: its place in it, from 1."""
 _MOST_BYTES = 63  # of a name in PostgreSQL
+_MOST_NAME_BYTES = 200  # of a file
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,23 @@ def files_digest(feed: Feed, contract: Contract) -> str:
 def file_name(feed: Feed, path: str) -> str:
     """Where what stands of a landed file is written, below the folder of the feed's files."""
     landed = PurePosixPath(path)
-    return str(landed.relative_to(feed.folder)) if feed.folder and landed.is_relative_to(feed.folder) else path
+    below = landed.relative_to(feed.folder) if feed.folder and landed.is_relative_to(feed.folder) else landed
+    zipped = next((place for place, part in enumerate(below.parts[:-1]) if part.lower().endswith(".zip")), None)
+    if zipped is None:
+        return str(below)
+    # What is in a zip file may have any names, such as one of a file and of a folder; and beside it one may land that
+    # is no zip file.
+    folder, inside = below.parts[: zipped + 1], "/".join(below.parts[zipped + 1 :])
+    return "/".join((*folder[:-1], f"{folder[-1]}~", _short(inside.replace("/", "~"))))
+
+
+def _short(name: str) -> str:
+    """The name itself, or one that a file may have: its end, which says how it is packed, behind a digest."""
+    spelt = name.encode()
+    if len(spelt) <= _MOST_NAME_BYTES:
+        return name
+    end = spelt[-_MOST_NAME_BYTES // 2 :].decode(errors="ignore")
+    return f"{hashlib.sha256(spelt).hexdigest()[:32]}~{end}"
 
 
 def _digest(value: object) -> str:

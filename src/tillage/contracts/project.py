@@ -183,11 +183,12 @@ def read_project(name: str, text: str) -> Project:
 
 def _refuse_shared(document: Document, feeds: Sequence[Feed], environments: Sequence[Environment]) -> None:
     """A feed whose files are moved away may have them in no folder of another feed, or of another environment."""
-    folders = {
-        (feed.name, one.name): folder_of(one.paths.get(feed.name, feed.path))
+    paths = {
+        (feed.name, one.name): one.paths.get(feed.name, feed.path)
         for feed in feeds
         for one in (Environment(), *environments)
     }
+    folders = {place: folder_of(path) for place, path in paths.items()}
     for (name, environment), folder in folders.items():
         if _is_inside(folder, PROCESSED):
             path = ("feeds", name, "path") if environment == DEFAULT else ("environments", environment)
@@ -203,9 +204,7 @@ def _refuse_shared(document: Document, feeds: Sequence[Feed], environments: Sequ
         own = [place for place in folders if place[0] == feed.name]
         pairs = [(mine, other) for mine in own for other in folders if other != mine]
         for mine, (name, environment) in pairs:
-            if _is_inside(folders[mine], folders[name, environment]) or _is_inside(
-                folders[name, environment], folders[mine]
-            ):
+            if _may_share(paths[mine], paths[name, environment]):
                 whose = f"environment {environment}" if name == feed.name else f"feed {name}"
                 raise document.wrong(
                     ("feeds", feed.name, "after"),
@@ -216,6 +215,20 @@ def _refuse_shared(document: Document, feeds: Sequence[Feed], environments: Sequ
             raise document.wrong(
                 ("feeds", feed.name, "path"), f"{ARCHIVE}/ is where loaded files go; land them in another folder"
             )
+
+
+def _may_share(path: str, other: str) -> bool:
+    """Whether a file might be of both: one folder lies in the other, and no part of the patterns tells them apart."""
+    folder, another = folder_of(path), folder_of(other)
+    if not _is_inside(folder, another) and not _is_inside(another, folder):
+        return False
+    parts, others = path.split("/"), other.split("/")
+    if len(parts) != len(others) or "**" in {*parts, *others} or {path, other} & {folder, another}:
+        return True
+    starts = (
+        (re.split(r"[*?\[]", one)[0], re.split(r"[*?\[]", two)[0]) for one, two in zip(parts, others, strict=True)
+    )
+    return all(one.startswith(two) or two.startswith(one) for one, two in starts)
 
 
 def _is_inside(folder: str, other: str) -> bool:

@@ -41,17 +41,23 @@ def _wrong(dataset: Dataset, reference: Reference, known: Mapping[str, Dataset])
                 f"'{name}' and {parent.name}.{key} must name the same kind of people: tillage.subject is "
                 f"{child.subject or 'missing'} and {asked.subject or 'missing'}"
             )
+    return _wrongly_compared(reference, by_name, parent)
+
+
+def _wrongly_compared(reference: Reference, by_name: Mapping[str, Column], parent: Dataset) -> str | None:
     for name, asked_name in reference.compared:
         if asked_name not in {column.name for column in parent.columns}:
             return f"'{parent.name}' has no column '{asked_name}' to compare with"
         child, asked = by_name[name], parent.column(asked_name)
         if (child.kind, _currency(child)) != (asked.kind, _currency(asked)) or asked.is_personal or asked.subject:
             return f"'{name}' cannot be compared with {parent.name}.{asked_name}: both must be of one type and currency"
+        if child.currency_by:
+            return f"'{name}' cannot be compared: a column names its currency"
     return None
 
 
 def _currency(column: Column) -> str | None:
-    """Of an amount its currency, or that a column names it; nothing of what is none."""
+    """Of an amount its currency; nothing of what is none."""
     return (column.currency or column.currency_by) if column.money else None
 
 

@@ -33,14 +33,14 @@ def bronze_rows(
 
     In a rebuild, which is like a replay, each unit puts an end to what it was.
     """
-    records = f"select rowid as row, *, true as is_kept from {RECORDS}"
+    records = f"select rowid as _row, *, true as is_kept from {RECORDS}"
     if is_replay:
         records = f"""
-            select r.rowid as row, r.*, w.is_patched as is_kept
+            select r.rowid as _row, r.*, w.is_patched as is_kept
             from {RECORDS} as r join {WRITTEN} as w using ({_PLACES})
         """
     select = f"""
-        select row, {int(load_seq)}::bigint as load_seq, _source as source, _ordinal as ordinal, _offset as "offset",
+        select _row, {int(load_seq)}::bigint as load_seq, _source as source, _ordinal as ordinal, _offset as "offset",
             if(is_kept, raw, null) as raw, if(is_kept, text, null) as text, size_bytes, digest, is_part,
             _load_seq as record_load
         from ({records})
@@ -67,16 +67,16 @@ def _slice(
     Units are put beside their records by number: gathered by SQL, as sorted lists of structs, they took three quarters
     of the time of all of bronze.
     """
-    records = connection.sql(f"{select} where {condition} order by row").to_arrow_table()
+    records = connection.sql(f"{select} where {condition} order by _row").to_arrow_table()
     units = connection.sql(f"""
-        with mine as (select rowid as row, {_PLACES} from {RECORDS} where {condition})
+        with mine as (select rowid as _row, {_PLACES} from {RECORDS} where {condition})
         {" union all ".join(_units(place, dataset, condition) for place, dataset in enumerate(datasets))}
     """).to_arrow_table()
-    every, rows = records.column("row").to_numpy(), units.column("row").to_numpy()
+    every, rows = records.column("_row").to_numpy(), units.column("_row").to_numpy()
     order = np.lexsort((units.column("unit").to_numpy(), units.column("place").to_numpy(), rows))
     units, rows = units.take(pa.array(order)), rows[order]
-    records = records.drop(["row"])
-    records = records.append_column("units", _beside(every, rows, units.drop(["row", "place", "own", "closes"])))
+    records = records.drop(["_row"])
+    records = records.append_column("units", _beside(every, rows, units.drop(["_row", "place", "own", "closes"])))
     closes = connection.sql(f"select null::{CLOSE_TYPE}[] as closes limit 0").to_arrow_table().schema.field("closes")
     if not is_rebuild and all(dataset.merge is Merge.REJECT for dataset in datasets):
         records = records.append_column(closes, pa.nulls(len(records), closes.type))
@@ -107,7 +107,7 @@ def _beside(every: np.ndarray, rows: np.ndarray, values: pa.Table) -> pa.ListArr
 
 def _units(place: int, dataset: Dataset, condition: str) -> str:
     return f"""
-        select row, {place} as place, {text(dataset.name)} as dataset, _unit as unit, _verdict as verdict,
+        select _row, {place} as place, {text(dataset.name)} as dataset, _unit as unit, _verdict as verdict,
             _codes as codes, _warnings as warnings, _control_minor::decimal(38,0) as control_minor,
             _control_currency as control_currency, {RECORD}::{RECORD_TYPE} as own, _closes::{RECORD_TYPE} as closes
         from (from {decided(dataset)} where {condition}) join mine using ({_PLACES})

@@ -11,11 +11,13 @@ from tillage.contracts.contract import Dataset, Merge
 from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.sql_text import name
 from tillage.engines.relations import current_relation, grown, silver_relation, visible_bronze_relation
+from tillage.errors import MirrorError
 from tillage.ports.engine import Silver
 from tillage.ports.lake import Rows, Snapshot
 
 _TOUCHED = '"#touched"'
 _PLACES = '"#mirrored_places"'
+_STANDING, _BYTES = '"#mirrored_records"', '"#mirrored_bytes"'
 _WRITTEN_ROWS = 8_192
 
 
@@ -82,31 +84,49 @@ def records_of(
 ) -> pa.RecordBatchReader:
     """`file, raw, is_whole` of each record with a unit that stands, in order.
 
+    The bytes are those by which it stands: that the load which opened it has patched, else those that came.
+
     Args:
         places: `file, load_seq, source`: which files, in the order that their records are wanted in.
+
+    Raises:
+        MirrorError: records that stand have no bytes any more.
     """
     connection.register("#wanted", places)
     connection.execute(f'create or replace temp table {_PLACES} as from "#wanted"')
     connection.unregister("#wanted")
     wanted = f"select (load_seq, source) from {_PLACES}"
-    standing = " union ".join(
-        f"""select _record."load" as load_seq, _record.source as source, _record.ordinal as ordinal
+    standing = " union all ".join(
+        f"""select _load, _record."load" as load_seq, _record.source as source, _record.ordinal as ordinal
         from ({_placed(dataset, silver[dataset.name], wanted)})"""
         for dataset in datasets
     )
-    rows = visible_bronze_relation(bronze, 2**62)
-    # A replay keeps no bytes but those that were patched; the last ones count.
-    every = f"""
-        select record_load as load_seq, source, ordinal, load_seq as judged, coalesce(raw, encode(text)) as raw,
-            "offset" = 0 as is_whole
-        from ({rows}) where coalesce(raw, encode(text)) is not null and record_load in (select load_seq from {_PLACES})
-            and (record_load, source) in ({wanted})
+    rows = f"""
+        select load_seq as judged, record_load as load_seq, source, ordinal, "offset" = 0 as is_whole,
+            coalesce(raw, encode(text)) as raw
+        from ({visible_bronze_relation(bronze, 2**62)})
+        where record_load in (select load_seq from {_PLACES}) and (record_load, source) in ({wanted})
     """
+    connection.execute(f"""
+        create or replace temp table {_STANDING} as
+        select load_seq, source, ordinal, max(_load) as opened from ({standing}) group by all;
+        create or replace temp table {_BYTES} as
+        select load_seq, source, ordinal, coalesce(max(judged) filter (where judged = opened), load_seq) as judged
+        from {_STANDING} join (select judged, load_seq, source, ordinal from ({rows}) where raw is not null)
+            using (load_seq, source, ordinal)
+        group by load_seq, source, ordinal, opened having bool_or(judged in (opened, load_seq))
+    """)
+    ((standing_rows, with_bytes),) = connection.execute(
+        f"select (select count(*) from {_STANDING}), (select count(*) from {_BYTES})"
+    ).fetchall()
+    if standing_rows != with_bytes:
+        raise MirrorError(
+            f"the bytes of {standing_rows - with_bytes:,} records that stand were kept long enough, and are gone: "
+            "files cannot be made of them. Take `files` out of the feed's `mirror`, then: tillage run"
+        )
     return connection.sql(f"""
-        select file, raw, is_whole from ({every}) join ({standing}) using (load_seq, source, ordinal)
-        join {_PLACES} using (load_seq, source)
-        qualify row_number() over (partition by load_seq, source, ordinal order by judged desc) = 1
-        order by file, load_seq, source, ordinal
+        select file, raw, is_whole from ({rows}) join {_BYTES} using (load_seq, source, ordinal, judged)
+        join {_PLACES} using (load_seq, source) order by file, load_seq, source, ordinal
     """).to_arrow_reader(_WRITTEN_ROWS)
 
 
@@ -147,9 +167,11 @@ def is_appending(dataset: Dataset, *, is_rebuild: bool) -> bool:
 
 
 def _key(table: MirrorTable) -> str:
-    """The key columns, of rows of silver."""
-    return ", ".join(f"({sql})::{kind} as {name(column)}" for column, kind, sql in table.columns if column in table.key)
+    """The key columns, of rows of silver, in the order of `table.key`."""
+    of = {column: f"({sql})::{kind}" for column, kind, sql in table.columns}
+    return ", ".join(f"{of[column]} as {name(column)}" for column in table.key)
 
 
 def _values(table: MirrorTable) -> str:
-    return ", ".join(f"({sql})::{kind}" for column, kind, sql in table.columns if column in table.key)
+    of = {column: f"({sql})::{kind}" for column, kind, sql in table.columns}
+    return ", ".join(of[column] for column in table.key)

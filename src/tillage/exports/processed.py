@@ -11,8 +11,10 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,20 +38,23 @@ _READ_BYTES = 1024 * 1024
 
 
 class Processed:
-    """The folder of one environment's files; below it one folder for each feed."""
+    """The folder of one environment's files, `name` below the project's; below it one folder for each feed."""
 
-    def __init__(self, folder: Path, commits: Commits) -> None:
-        self._folder, self._commits = folder, commits
+    def __init__(self, root: Path, name: str, commits: Commits) -> None:
+        self._root, self._folder, self._commits = root, root / name, commits
+
+    def is_there(self, feed: Feed) -> bool:
+        return (self._folder / feed.name / _LOCK).exists()
 
     def put(self, feed: Feed, names: Sequence[str], records: Rows, *, is_ours: Callable[[], None]) -> None:
         with self._locked(feed, is_ours) as folder:
-            moved = set()
+            changed = {folder, folder.parent}
             for name, pieces in _by_file(names, records):
                 target = folder / name
-                _make_folders(target.parent)
+                changed |= _make_folders(target.parent, folder)
                 self._write(feed, folder / _PART, target, pieces)
-                moved.add(target.parent)
-            for one in sorted(moved):
+                changed.add(target.parent)
+            for one in sorted(changed):
                 sync(one)
 
     def clear(self, feed: Feed, *, is_ours: Callable[[], None]) -> None:
@@ -88,7 +93,13 @@ class Processed:
         """
         folder = self._folder / feed.name
         try:
-            _make_folders(folder)
+            _make_folders(folder, self._root)
+            if not (folder / _LOCK).exists() and any(folder.iterdir()):
+                raise MirrorError(
+                    f"{PROCESSED}/{feed.name} holds something that Tillage did not put there; move it away, since the "
+                    "files of the feed are kept in that folder, then: tillage run"
+                )
+            folder.chmod(0o700)
             descriptor = os.open(folder / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,13 +118,13 @@ class Processed:
             ) from wrong
 
     def _write(self, feed: Feed, part: Path, target: Path, pieces: Iterator[tuple[pa.Array, bool]]) -> None:
-        with part.open("wb") as file:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             with _packed(file, target.suffix.lower()) as out:
                 for piece in _spelt(feed, pieces):
                     out.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        part.chmod(0o600)
         with self._commits.at(CommitPoint.MIRROR):
             part.replace(target)
 
@@ -128,7 +139,7 @@ def _packed(file: IO[bytes], suffix: str) -> Iterator[Any]:
 
 
 def _by_file(names: Sequence[str], records: Rows) -> Iterator[tuple[str, Iterator[tuple[pa.Array, bool]]]]:
-    """Each file with its records, as arrays of bytes and whether they are all of it; to be drawn in turn."""
+    """Each file with its records, as arrays of bytes and whether the first of them began with its file."""
     batches = (batch for batch in pa.RecordBatchReader.from_stream(records) if batch.num_rows)
     held: list[pa.RecordBatch] = []
 
@@ -145,20 +156,25 @@ def _by_file(names: Sequence[str], records: Rows) -> Iterator[tuple[str, Iterato
                 return
 
     for number, name in enumerate(names):
-        yield name, of(number)
+        mine = of(number)
+        yield name, mine
+        for _ in mine:
+            raise AssertionError("a file was written without all of its records")
 
 
 def _spelt(feed: Feed, pieces: Iterator[tuple[pa.Array, bool]]) -> Iterator[bytes]:
-    """The bytes of one file: lines; or a list of documents, or the one that the file was."""
+    """The bytes of one file: lines; or a list of documents; or, of a single one that the file was, that."""
     if feed.format != "json":
         for records, _ in pieces:
             yield _joined(records, b"\n")
         return
+    first = next(pieces, None)
+    second = next(pieces, None) if first else None
+    if first and second is None and len(first[0]) == 1 and first[1]:
+        yield _joined(first[0], b"\n")
+        return
     before = b"[\n"
-    for records, is_whole in pieces:
-        if is_whole:
-            yield _joined(records, b"\n")
-            return
+    for records, _ in chain((one for one in (first, second) if one), pieces):
         yield before
         yield _joined(records, b",\n")[:-2]
         before = b",\n"
@@ -175,11 +191,24 @@ def _joined(records: pa.Array, end: bytes) -> bytes:
     return bytes(data.slice(first, last - first)) if data is not None else b""
 
 
-def _make_folders(folder: Path) -> None:
-    """For the owner alone, since what lies in them may be about people."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    for one in reversed(missing):
-        one.mkdir(mode=0o700)
+def _make_folders(folder: Path, below: Path) -> set[Path]:
+    """Makes what is missing of a folder below another one, for the owner alone, since what lies in it may be about
+    people; the folders in which something new lies.
+
+    Raises:
+        OSError: something that is no folder has the name of one, such as a link.
+    """
+    changed = set()
+    for one in [*reversed([parent for parent in folder.parents if parent.is_relative_to(below)]), folder]:
+        if one == below:
+            continue
+        try:
+            one.mkdir(mode=0o700)
+            changed.add(one.parent)
+        except FileExistsError:
+            if not stat.S_ISDIR(one.lstat().st_mode):
+                raise
+    return changed
 
 
 def _digest(path: Path) -> bytes:

@@ -24,7 +24,7 @@ from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
 from tillage.pipelines.bounds import broken_bounds
 from tillage.pipelines.failing import fail, what_is_wrong
 from tillage.pipelines.house import FeedContract, House
-from tillage.pipelines.mirror import digests_of, mirror_files, table_changes
+from tillage.pipelines.mirror import digests_of, mirror_files, table_changes, with_foreign_keys
 from tillage.pipelines.refusing import read_members, refuse_misdescribed, refused_before, rejections
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import BrokenRule, Silver, Workspace
@@ -226,22 +226,7 @@ def repeat(
             table.append(workspace.silver_rows(dataset.name), load.load_seq, CommitPoint.SILVER)
     is_published = house.ledger.is_published(load)
     if not is_published:
-        house.ledger.publish(
-            load,
-            lease,
-            brought=Brought(
-                counts=counts,
-                taken=workspace.taken_rows(),
-                quarantine=workspace.quarantine_rows(),
-                awaited=workspace.awaited_rows(),
-                people=workspace.people_rows(),
-                statistics=workspace.statistic_rows(),
-                mirrored=list(table_changes(house, load, datasets, workspace)),
-            ),
-            folds=_changes(house, workspace),
-            digests={fold.name: fold.digest for fold in house.models.folds.values()},
-            mirrors=digests_of(house, load.feed),
-        )
+        with_foreign_keys(house, lambda: _publish(house, load, datasets, workspace, lease=lease, counts=counts))
     elif load.kind in TAKING_UP:  # what it took up waits no longer, so that only the ledger can tell
         counts = {name: _with_taken(one, house.ledger.counts(load.load_seq)[name]) for name, one in counts.items()}
     _prove(house, load, datasets, counts)
@@ -249,6 +234,33 @@ def repeat(
     mirror_files(house, load, workspace, lease)
     house.ledger.seal(load, lease)
     return counts
+
+
+def _publish(
+    house: House,
+    load: Load,
+    datasets: Sequence[Dataset],
+    workspace: Workspace,
+    *,
+    lease: Lease,
+    counts: Mapping[str, Counts],
+) -> None:
+    house.ledger.publish(
+        load,
+        lease,
+        brought=Brought(
+            counts=counts,
+            taken=workspace.taken_rows(),
+            quarantine=workspace.quarantine_rows(),
+            awaited=workspace.awaited_rows(),
+            people=workspace.people_rows(),
+            statistics=workspace.statistic_rows(),
+            mirrored=list(table_changes(house, load, datasets, workspace)),
+        ),
+        folds=_changes(house, workspace),
+        digests={fold.name: fold.digest for fold in house.models.folds.values()},
+        mirrors=digests_of(house, load.feed),
+    )
 
 
 def _with_taken(counts: Counts, published: Counts) -> Counts:

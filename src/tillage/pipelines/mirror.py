@@ -7,7 +7,7 @@ writes them again. What is asked for and not there yet, or not in this way, is m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -23,27 +23,28 @@ from tillage.contracts.mirror import (
 )
 from tillage.contracts.project import Feed, Mirror
 from tillage.domain.load import Lease, Load
-from tillage.errors import RebuildRefusedError, TransientError
+from tillage.errors import MirrorError, RebuildRefusedError, TransientError
 from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.models import sync_models
 from tillage.ports.engine import Silver, Workspace
 from tillage.ports.lake import Rows
-from tillage.ports.mirror import Digests, TableChange
+from tillage.ports.mirror import Digests, LeftOut, TableChange
 
 _TRIES = 10
+_UNDER_WAY = ""
+"""Instead of a digest: files are being made or removed."""
 
 
 def sync_mirrors(house: House, contract: FeedContract, lease: Lease) -> None:
-    """All that is in the store beside silver is what the project asks for today, and so are the files of the feed.
+    """What is kept equal of the feed is what the project asks for today; of other feeds the tables are, too.
 
     Raises:
-        ModelError: as `sync_models`.
         MirrorError: something does not fit, or cannot be written.
     """
-    sync_models(house)
-    sync_tables(house)
-    _sync_files(house, contract, lease)
+    if contract.feed.mirror or any(feed == contract.feed.name for feed, _ in house.mirrors.kept()):
+        sync_tables(house)
+        _sync_files(house, contract, lease)
 
 
 def sync_tables(house: House) -> None:
@@ -61,9 +62,19 @@ def sync_tables(house: House) -> None:
     for _ in range(_TRIES):
         published = house.ledger.published()
         with ExitStack() as stack:
-            if house.mirrors.replace(wanted, tables, partial(_all_rows, house, stack, published), published):
-                return
+            left_out = house.mirrors.replace(wanted, tables, partial(_all_rows, house, stack, published), published)
+        if left_out is not None:
+            _say_left_out(house, left_out)
+            return
     raise TransientError("mirror: loads are published faster than its tables can be made; run again")
+
+
+def _say_left_out(house: House, left_out: Collection[LeftOut]) -> None:
+    for one in left_out:
+        house.say(
+            f"mirror: the foreign key of {one.table} to {one.to} is left out, since {one.rows:,} rows refer to what "
+            "does not stand; once they do no more: tillage rebuild --mirror"
+        )
 
 
 def _all_rows(house: House, stack: ExitStack, published: Mapping[str, int], table: MirrorTable) -> Rows:
@@ -76,12 +87,13 @@ def _sync_files(house: House, contract: FeedContract, lease: Lease) -> None:
     feed = contract.feed
     kept = house.mirrors.kept().get((feed.name, Mirror.FILES))
     wanted = _asked(house).get((feed.name, Mirror.FILES))
-    if kept == wanted:
+    if kept == wanted and (wanted is None or house.processed.is_there(feed)):
         return
-    if kept is not None:
-        house.mirrors.note(feed.name, None, lease)
+    # From here on they are neither what was asked for nor what is, whoever looks.
+    house.mirrors.note(feed.name, _UNDER_WAY, lease)
     house.processed.clear(feed, is_ours=partial(house.leases.check, lease))
     if wanted is None:
+        house.mirrors.note(feed.name, None, lease)
         house.say(f"feed {feed.name}: its files in processed are removed")
         return
     house.say(f"feed {feed.name}: its files in processed are made anew")
@@ -159,7 +171,7 @@ def refuse_orphaned(house: House, contract: FeedContract, workspace: Workspace) 
             raise RebuildRefusedError(
                 f"{gone.num_rows} rows of {table.dataset} would stand no more, and {rows} rows of tables in schema "
                 f"mirror refer to them; feed {contract.feed.name} was not rebuilt. Let its contract accept them, "
-                "rebuild the feeds that refer to them first, or take `tables` out of `mirror` in tillage.yaml"
+                "or take `tables` out of its `mirror`, rebuild, and put it back: the foreign key is left out then"
             )
 
 
@@ -173,7 +185,29 @@ def rebuild_mirrors(house: House, *, wait_s: float) -> None:
     for contract in house.feeds.values():
         with house.leases.hold(f"feed/{contract.feed.name}", wait_s=wait_s, on_wait=house.say) as lease:
             refuse_renamed(house)
+            sync_models(house)
             sync_mirrors(house, contract, lease)
+
+
+def with_foreign_keys(house: House, publish: Callable[[], None]) -> None:
+    """Publishes without the foreign keys that what is decided already does not fulfil: who referred to a unit between
+    the judgement of a rebuild and its publishing.
+
+    Raises:
+        MirrorError: something else does not fit.
+    """
+    while True:
+        try:
+            return publish()
+        except MirrorError as wrong:
+            if wrong.foreign_key is None:
+                raise
+            table, _ = wrong.foreign_key
+            house.say(
+                f"mirror: a foreign key of {table} is left out, since rows refer to what does not stand; once they do "
+                "no more: tillage rebuild --mirror"
+            )
+            house.mirrors.leave_out(wrong.foreign_key)
 
 
 def digests_of(house: House, feed: str) -> dict[Mirror, str]:
@@ -189,13 +223,17 @@ def mirror_findings(house: House, published: Mapping[str, int]) -> Iterator[tupl
         feed, dataset = house.dataset(table.dataset)
         if (feed, Mirror.TABLES) not in is_same:
             continue
-        with house.mirrors.rows(table) as rows:
-            differ = house.engine.table_differs(table, rows, dataset, house.visible(dataset.name, published))
+        try:
+            with house.mirrors.rows(table) as rows:
+                differ = house.engine.table_differs(table, rows, dataset, house.visible(dataset.name, published))
+        except MirrorError:
+            yield "a mirrored table is not there, or has other columns", f"table mirror.{table.name}"
+            continue
         if differ:
             yield "a mirrored table is not what stands in silver", f"table mirror.{table.name}: {differ} rows differ"
     for name, contract in house.feeds.items():
-        if (name, Mirror.FILES) not in is_same:
-            continue
+        if (name, Mirror.FILES) not in is_same or house.ledger.open_load(name):
+            continue  # an open load may have them still to write
         with _files(house, contract, house.ledger.all_paths(name), published) as (names, records):
             for file in house.processed.differing(contract.feed, names, records):
                 yield "a file in processed is not what stands of the landed one", f"feed {name}: {file}"

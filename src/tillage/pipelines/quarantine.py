@@ -29,6 +29,7 @@ from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import finish_open, repeat, silver_before, void
 from tillage.pipelines.mirror import sync_mirrors
+from tillage.pipelines.models import sync_models
 from tillage.ports.engine import Silver, Workspace
 from tillage.ports.lake import Rows
 from tillage.ports.store import Reason, Waiting
@@ -164,6 +165,7 @@ def at_work(house: House, contract: FeedContract, wait_s: float) -> Iterator[Lea
     with house.leases.hold(f"feed/{feed}", wait_s=wait_s, on_wait=house.say) as lease:
         refuse_renamed(house)
         refuse_torn_history(house, feed)
+        sync_models(house)
         sync_mirrors(house, contract, lease)
         if failed := failed_before(house, feed):
             raise failed[1]

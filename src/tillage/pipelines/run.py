@@ -30,7 +30,7 @@ from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import execute, look, plan, resume
 from tillage.pipelines.maintain import Maintained, maintain_if_due
 from tillage.pipelines.mirror import sync_mirrors
-from tillage.pipelines.models import check_routes, refuse_unportable_changes, served_now
+from tillage.pipelines.models import check_routes, refuse_unportable_changes, served_now, sync_models
 from tillage.pipelines.rebuild import go_on
 from tillage.pipelines.release import is_due, release_due
 
@@ -92,11 +92,12 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
             refuse_renamed(house)  # again: another process may have loaded under other files until now
             refuse_torn_history(house, contract.feed.name)
             say_news(house, contract.feed.name)
-            sync_mirrors(house, contract, lease)
+            sync_models(house)
             if failed := failed_before(house, contract.feed.name):
                 _stop(house, *failed, report)
                 continue
             try:
+                sync_mirrors(house, contract, lease)
                 _finish(house, contract, lease, report)
                 _release(house, contract, lease, report)
                 _load_new(house, contract, lease, report)
@@ -178,6 +179,7 @@ def _release_late(house: House, wait_s: float, report: RunReport) -> bool:
             with house.leases.hold(f"feed/{feed}", wait_s=wait_s, on_wait=house.say) as lease:
                 refuse_renamed(house)
                 refuse_torn_history(house, feed)
+                sync_models(house)
                 sync_mirrors(house, house.feeds[feed], lease)
                 if not house.ledger.open_load(feed) and not house.ledger.failed_load(feed):
                     _release(house, house.feeds[feed], lease, report)

@@ -22,6 +22,7 @@ from tillage.ports.lake import Rows
 from tillage.ports.store import Waiting
 
 _PLACE = ("load_seq", "source", "line", "unit")
+_READ_PLACE = ["_load_seq", "_source", "_ordinal", "_unit"]
 
 
 def shown(house: House, wanted: Waiting, *, most: int) -> dict[str, Rows]:
@@ -56,11 +57,13 @@ def _with_columns(house: House, name: str, rows: pa.Table) -> pa.Table:
     asked = places.rename_columns({"line": "ordinal"})
     read = _read(house, feed, dataset, _of(house.ledger.waiting(feed, Waiting(dataset=name)), asked))
     own = [column for column, _ in silver_columns(dataset) if not column.startswith("_")]
-    beside = {tuple(one[part] for part in _PLACE): one for one in read.to_pylist()}
+    found = zip(read.select(_READ_PLACE).to_pylist(), read.select(own).to_pylist(), strict=True)
+    beside = {tuple(place[part] for part in _READ_PLACE): values for place, values in found}
     values = [beside.get(tuple(one[part] for part in _PLACE), {}) for one in places.to_pylist()]
     for column in own:
+        shown_as = f"{name}.{column}" if column in rows.column_names else column
         array = pa.array([one.get(column) for one in values], read.schema.field(column).type)
-        rows = rows.append_column(column, array)
+        rows = rows.append_column(shown_as, array)
     return rows
 
 
@@ -84,4 +87,4 @@ def _read(house: House, feed: str, dataset: Dataset, waiting: Rows) -> pa.Table:
     with house.engine.workspace(trial.load_seq, check, house.folders_of(feed), people) as workspace:
         workspace.take_up(house.lake.bronze(feed).snapshot(), waiting, silver, None)
         units: pa.Table = workspace.units(dataset.name)
-    return units.rename_columns({"_load_seq": "load_seq", "_source": "source", "_ordinal": "line", "_unit": "unit"})
+    return units

@@ -28,6 +28,16 @@ class TableChange:
     """Those that stand now of the touched units; one at a time."""
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A foreign key that does not hold."""
+
+    table: str
+    to: str
+    rows: int
+    """That refer to none."""
+
+
 class MirrorTables(Protocol):
     """Relational tables. `Ledger.publish` changes them with everything else that a load brings."""
 
@@ -41,14 +51,16 @@ class MirrorTables(Protocol):
         tables: Sequence[MirrorTable],
         rows: Callable[[MirrorTable], Rows],
         published: Mapping[str, int],
-    ) -> bool:
+    ) -> list[LeftOut] | None:
         """Makes all tables anew, of exactly the loads `published`, those that there were before are gone; notes that.
 
         Returns:
-            False if another load was published meanwhile; then nothing was written.
+            Foreign keys that do not hold, which the tables do without. None if another load was published meanwhile;
+            then nothing was written.
 
         Raises:
-            StoreError: rows refer to some that are not there.
+            MirrorError: a value or key does not fit, or something of others rests on the tables.
+            TransientError: a reader holds one of them.
         """
         ...
 
@@ -60,12 +72,20 @@ class MirrorTables(Protocol):
         """How many rows of the tables refer to rows of another one with these keys."""
         ...
 
+    def leave_out(self, foreign_key: tuple[str, str]) -> None:
+        """Takes a foreign key away that does not hold, as `MirrorError` names it, until the tables are made anew."""
+        ...
+
     def note(self, feed: str, digest: str | None, lease: Lease) -> None:
         """Notes that the feed's files are kept equal from now on; None: that they are not."""
         ...
 
     def rows(self, table: MirrorTable) -> AbstractContextManager[Rows]:
-        """All rows of a table, as a stream in any order, until the block ends."""
+        """All rows of a table, as a stream in any order, until the block ends.
+
+        Raises:
+            MirrorError: it is not there, or has other columns.
+        """
         ...
 
 
@@ -76,6 +96,10 @@ class MirrorFiles(Protocol):
     place in `names`: the bytes of each record, and whether it began with the file, as no part of a list does. `is_ours`
     raises if the right to write is no longer ours; it is asked once nobody else can.
     """
+
+    def is_there(self, feed: Feed) -> bool:
+        """Whether the folder of the feed's files is, which anybody may have taken away."""
+        ...
 
     def put(self, feed: Feed, names: Sequence[str], records: Rows, *, is_ours: Callable[[], None]) -> None:
         """Each file is what it was or what it is to be, whenever this is stopped.

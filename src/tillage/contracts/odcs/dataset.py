@@ -85,8 +85,8 @@ def read_dataset(document: Document, path: Path, item: Mapping[str, Any], notes:
     )
     if not dataset.key:
         notes.append(f"dataset '{name}' has no primaryKey: the same record sent twice counts twice")
-    references = read_references(document, path, item, dataset)
-    dataset = replace(dataset, row_rules=row_rules, dataset_rules=dataset_rules, references=references)
+    dataset = replace(dataset, row_rules=row_rules, dataset_rules=dataset_rules)
+    dataset = replace(dataset, references=read_references(document, path, item, dataset))
     check_rules_of_people(document, path, item, dataset)
     return dataset
 

@@ -34,6 +34,14 @@ def read_references(document: Document, path: Path, item: Mapping[str, Any], dat
         document.check_names((*here, "from"), [column for _, column in sources], known)
         referring = [known[column] for _, column in sources]
         found.append(_reference(document, here, one, referring, beside=dataset.columns))
+    taken = {rule.code for rule in dataset.row_rules}
+    for reference in found:
+        if reference.compared and reference.rule in taken:
+            raise document.error(
+                f"{document.name}, line {reference.line}: '{reference.rule.removeprefix('rule:')}' is the id of "
+                "another rule too; give each its own"
+            )
+        taken |= {reference.rule} if reference.compared else set()
     return tuple(found)
 
 

@@ -12,9 +12,9 @@ from psycopg import sql
 from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.project import Mirror
 from tillage.domain.load import CommitPoint, Lease
-from tillage.errors import MirrorError, ModelsChangedError, TransientError
+from tillage.errors import MirrorError, ModelsChangedError, StoreError, TransientError
 from tillage.ports.lake import Rows
-from tillage.ports.mirror import Digests, TableChange
+from tillage.ports.mirror import Digests, LeftOut, TableChange
 from tillage.stores.postgres.column_types import postgres_type
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction, translated
@@ -39,24 +39,24 @@ class Mirrors:
         tables: Sequence[MirrorTable],
         rows: Callable[[MirrorTable], Rows],
         published: Mapping[str, int],
-    ) -> bool:
+    ) -> list[LeftOut] | None:
         with self._database.transaction(CommitPoint.MIRROR) as transaction:
             transaction.run("lock_models")  # no load can be published until this is committed
             if {feed: int(load_seq) for feed, load_seq in transaction.rows("published")} != published:
-                return False
+                return None
             # What is read in between may take long; a process that stands still holds loads up for no longer than this.
             transaction.execute(b"set local idle_in_transaction_session_timeout = '10min'")
             transaction.run("delete_mirrors", kind=Mirror.TABLES)
+            transaction.execute(b"create schema if not exists mirror")
             _drop(transaction)
             with _kept():
                 for table in tables:
                     _create(transaction, table)
                     copy_rows(transaction.connection, _named(table.name), rows(table))
-                for table in tables:
-                    _refer(transaction, table)
+                left_out = [one for table in tables for one in _refer(transaction, table)]
             for (feed, kind), digest in digests.items():
                 transaction.run("upsert_mirror", feed=feed, kind=kind, digest=digest)
-        return True
+        return left_out
 
     def forget(self) -> None:
         with self._database.transaction(CommitPoint.MIRROR) as transaction:
@@ -78,6 +78,13 @@ class Mirrors:
                 if one.table == to.name and table.dataset != to.dataset
             )
 
+    def leave_out(self, foreign_key: tuple[str, str]) -> None:
+        table, constraint = foreign_key
+        with self._database.transaction(CommitPoint.MIRROR) as transaction:
+            transaction.execute(
+                sql.SQL("alter table {} drop constraint if exists {}").format(_named(table), sql.Identifier(constraint))
+            )
+
     def note(self, feed: str, digest: str | None, lease: Lease) -> None:
         with self._database.transaction(CommitPoint.MIRROR, lease) as transaction:
             if digest is None:
@@ -89,7 +96,8 @@ class Mirrors:
     def rows(self, table: MirrorTable) -> Iterator[pa.RecordBatchReader]:
         columns = _COMMA.join(sql.Identifier(column) for column, _, _ in table.columns)
         statement = sql.SQL("select {} from {}").format(columns, _named(table.name))
-        yield typed_rows(self._snapshots.session(), statement)
+        with _kept():
+            yield typed_rows(self._snapshots.session(), statement)
 
 
 def keep_mirrors(transaction: Transaction, feed: str, digests: Mapping[Mirror, str]) -> None:
@@ -112,7 +120,7 @@ def change_tables(transaction: Transaction, change: TableChange) -> None:
         MirrorError: a value or key that PostgreSQL cannot keep.
     """
     units, *lists = change.tables
-    touched, fresh = sql.Identifier(f"touched_{units.name}"[:63]), sql.Identifier(f"fresh_{units.name}"[:63])
+    touched, fresh = sql.Identifier("mirror_touched"), sql.Identifier("mirror_fresh")
     key = _COMMA.join(sql.Identifier(column) for column in units.key)
     with _kept():
         transaction.execute(
@@ -134,6 +142,7 @@ def change_tables(transaction: Transaction, change: TableChange) -> None:
         )
         for table in lists:
             copy_rows(transaction.connection, _named(table.name), change.rows(table))
+        transaction.execute(sql.SQL("drop table {}, {}").format(touched, fresh))
 
 
 def check_references(transaction: Transaction) -> None:
@@ -221,12 +230,22 @@ def _create(transaction: Transaction, table: MirrorTable) -> None:
     transaction.execute(sql.SQL("create table {} ({})").format(_named(table.name), _COMMA.join([*columns, key])))
 
 
-def _refer(transaction: Transaction, table: MirrorTable) -> None:
-    """Held at the end of a transaction: parent and child may come and go in the same one."""
+def _refer(transaction: Transaction, table: MirrorTable) -> Iterator[LeftOut]:
+    """Held at the end of a transaction: parent and child may come and go in the same one. What does not hold is left
+    out: a rebuild leaves children of what it takes away as they are, and what refers since today may refer to none.
+    """
     for one in table.foreign_keys:
         columns, keys = (_COMMA.join(sql.Identifier(name) for name in names) for names in (one.columns, one.keys))
         if one.columns != table.key[: len(one.columns)]:  # else the index of the key serves
             transaction.execute(sql.SQL("create index on {} ({})").format(_named(table.name), columns))
+        filled = sql.SQL(" and ").join(sql.SQL("{} is not null").format(sql.Identifier("t", c)) for c in one.columns)
+        orphans = sql.SQL("select count(*) from {} as t where {} and not exists (select from {} as p where {})").format(
+            _named(table.name), filled, _named(one.table), _same("t", "p", one.columns, one.keys)
+        )
+        ((rows,),) = transaction.connection.execute(orphans).fetchall()
+        if rows:
+            yield LeftOut(table.name, one.table, int(rows))
+            continue
         transaction.execute(
             sql.SQL("alter table {} add foreign key ({}) references {} ({}) deferrable initially deferred").format(
                 _named(table.name), columns, _named(one.table), keys
@@ -244,11 +263,24 @@ def _kept() -> Iterator[None]:
         yield
     except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as wrong:
         raise MirrorError(
-            f"a value or a key cannot be kept by PostgreSQL (SQLSTATE {wrong.sqlstate}); what came is in the lake "
-            "already. Take `tables` out of the feed's `mirror` in tillage.yaml, then: tillage run"
+            f"a value or a key cannot be kept in a mirrored table (SQLSTATE {wrong.sqlstate}); what came is in the "
+            "lake already. Take `tables` out of the feed's `mirror` in tillage.yaml, then: tillage run"
         ) from wrong
     except psycopg.errors.ForeignKeyViolation as wrong:
         raise MirrorError(
-            "rows refer to some that do not stand, since these were taken away by a rebuild; let that feed's contract "
-            "accept them again, or take `tables` out of its `mirror` in tillage.yaml, then: tillage run"
+            "rows of a mirrored table would refer to some that do not stand; run again: tillage run",
+            foreign_key=(str(wrong.diag.table_name), str(wrong.diag.constraint_name)),
         ) from wrong
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName) as wrong:
+        raise _not_there() from wrong
+    except StoreError as wrong:
+        if isinstance(wrong.__cause__, (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)):
+            raise _not_there() from wrong
+        raise
+
+
+def _not_there() -> MirrorError:
+    return MirrorError(
+        "a table in schema mirror is not there, or has other columns than it was made with; make all of them anew: "
+        "tillage rebuild --mirror"
+    )
