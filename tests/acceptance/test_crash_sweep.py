@@ -29,9 +29,9 @@ pytestmark = pytest.mark.accept("2.4")
 
 AT_ONCE = 2
 # No run of this house passes these: tests/integration/test_backup.py kills backup and restore there, test_export.py
-# exports, test_people.py what people need, and test_references.py releases.
+# exports, test_people.py what people need, test_references.py releases, and test_mirror.py what is mirrored.
 KILLED_BY_TESTS_OF_THEIR_OWN = {
-    *("backup", "restore", "export", "snapshot", "client", "put-away", "people", "keys", "looked"),
+    *("backup", "restore", "export", "snapshot", "client", "put-away", "people", "keys", "looked", "mirror"),
 }
 
 

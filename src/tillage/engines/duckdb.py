@@ -34,7 +34,7 @@ from tillage.engines.trying import tried_rows, try_models
 from tillage.engines.versions import changes_relation, history_relation
 from tillage.engines.warned import warnings_select
 from tillage.engines.workspace import DuckWorkspace
-from tillage.errors import ModelError, ModelMemoryError, QueryError, TimeLimitError
+from tillage.errors import MirrorError, ModelError, ModelMemoryError, QueryError, TimeLimitError
 from tillage.models.derived import Derived
 from tillage.models.fold import ROWS, Fold
 from tillage.models.portable.find import Unportable
@@ -356,8 +356,16 @@ class DuckEngine:
     def standing_records(
         self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
     ) -> Iterator[Rows]:
-        with self._look() as connection:
-            yield records_of(connection, bronze, silver, datasets, places)
+        try:
+            with self._look() as connection:
+                yield records_of(connection, bronze, silver, datasets, places)
+        except (duckdb.OutOfMemoryException, pa.ArrowInvalid) as wrong:  # the second is what a stream makes of it
+            if isinstance(wrong, pa.ArrowInvalid) and "OutOfMemoryException" not in str(wrong):
+                raise
+            raise MirrorError(
+                "the records of a file are too large for the memory that there is; give more by TILLAGE_MEMORY_MB, or "
+                "take `files` out of the feed's `mirror`, then: tillage run"
+            ) from None
 
     def changes(self, dataset: str, silver: Silver, since: int) -> Rows:
         found = self._datasets[dataset]

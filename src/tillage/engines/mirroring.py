@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
 
 from tillage.contracts.contract import Dataset, Merge
 from tillage.contracts.mirror import MirrorTable
-from tillage.contracts.sql_text import name
-from tillage.engines.relations import current_relation, grown, silver_relation, visible_bronze_relation
+from tillage.contracts.sql_text import name, text
+from tillage.engines.relations import current_relation, grown, literal_path, silver_relation, visible_bronze_relation
 from tillage.errors import MirrorError
 from tillage.ports.engine import Silver
 from tillage.ports.lake import Rows, Snapshot
 
 _TOUCHED = '"#touched"'
 _PLACES = '"#mirrored_places"'
-_STANDING, _BYTES = '"#mirrored_records"', '"#mirrored_bytes"'
+_STANDING, _BYTES, _ORDERED = '"#mirrored_records"', '"#mirrored_bytes"', '"#mirrored_order"'
+_RECORDS = pa.schema([("file", pa.int64()), ("raw", pa.large_binary()), ("is_whole", pa.bool_())])
+_SLICE_BYTES = 32 * 1024 * 1024
+_SLICE_ROWS = 65_536
 _WRITTEN_ROWS = 8_192
 
 
@@ -103,7 +106,7 @@ def records_of(
     )
     rows = f"""
         select load_seq as judged, record_load as load_seq, source, ordinal, "offset" = 0 as is_whole,
-            coalesce(raw, encode(text)) as raw
+            raw, text, forgotten_by
         from ({visible_bronze_relation(bronze, 2**62)})
         where record_load in (select load_seq from {_PLACES}) and (record_load, source) in ({wanted})
     """
@@ -112,8 +115,12 @@ def records_of(
         select load_seq, source, ordinal, max(_load) as opened from ({standing}) group by all;
         create or replace temp table {_BYTES} as
         select load_seq, source, ordinal, coalesce(max(judged) filter (where judged = opened), load_seq) as judged
-        from {_STANDING} join (select judged, load_seq, source, ordinal from ({rows}) where raw is not null)
-            using (load_seq, source, ordinal)
+        from {_STANDING} join (
+            select judged, load_seq, source, ordinal from ({rows}) where judged = load_seq and forgotten_by is null
+            union all
+            select judged, load_seq, source, ordinal from ({rows}) where judged <> load_seq
+                and (raw is not null or text is not null)
+        ) using (load_seq, source, ordinal)
         group by load_seq, source, ordinal, opened having bool_or(judged in (opened, load_seq))
     """)
     ((standing_rows, with_bytes),) = connection.execute(
@@ -124,10 +131,50 @@ def records_of(
             f"the bytes of {standing_rows - with_bytes:,} records that stand were kept long enough, and are gone: "
             "files cannot be made of them. Take `files` out of the feed's `mirror`, then: tillage run"
         )
-    return connection.sql(f"""
-        select file, raw, is_whole from ({rows}) join {_BYTES} using (load_seq, source, ordinal, judged)
-        join {_PLACES} using (load_seq, source) order by file, load_seq, source, ordinal
-    """).to_arrow_reader(_WRITTEN_ROWS)
+    return pa.RecordBatchReader.from_batches(_RECORDS, _sliced(connection, rows, _slice_rows(connection, bronze)))
+
+
+def _slice_rows(connection: duckdb.DuckDBPyConnection, bronze: Snapshot) -> int:
+    """How many records weigh about `_SLICE_BYTES`, where they are heaviest."""
+    if not bronze.files:
+        return _SLICE_ROWS
+    files = ", ".join(text(literal_path(file)) for file in bronze.files)
+    ((heaviest,),) = connection.execute(f"""
+        select max(size_bytes) from (
+            select sum(total_uncompressed_size) / greatest(max(row_group_num_rows), 1) as size_bytes
+            from parquet_metadata([{files}]) where path_in_schema in ('raw', 'text')
+            group by file_name, row_group_id
+        )
+    """).fetchall()
+    return max(1, min(_SLICE_ROWS, int(_SLICE_BYTES / max(heaviest or 0, 1))))
+
+
+def _sliced(connection: duckdb.DuckDBPyConnection, rows: str, slice_rows: int) -> Iterator[pa.RecordBatch]:
+    """The records of `_BYTES` in order, so many at a time that their bytes are few: DuckDB sorts no more of them."""
+    connection.execute(f"""
+        create or replace temp table {_ORDERED} as
+        select file, b.*, ((row_number() over (order by file, load_seq, source, ordinal) - 1) // {slice_rows}) as slice
+        from {_BYTES} as b join {_PLACES} using (load_seq, source)
+    """)
+    found = connection.execute(f"""
+        select slice, min(load_seq), max(load_seq), min(source), max(source), min(ordinal), max(ordinal),
+            min(judged), max(judged)
+        from {_ORDERED} group by slice order by slice
+    """).fetchall()
+    columns = ("load_seq", "source", "ordinal", "judged")
+    for number, *ends in found:
+        # By these DuckDB passes over row groups.
+        within = " and ".join(
+            f"{column} between {int(ends[2 * place])} and {int(ends[2 * place + 1])}"
+            for place, column in enumerate(columns)
+        )
+        mine = f"select * from {_ORDERED} where slice = {int(number)}"
+        batches = connection.sql(f"""
+            select file, coalesce(raw, encode(text)) as raw, is_whole
+            from (select * from ({rows}) where {within}) join ({mine}) using (load_seq, source, ordinal, judged)
+            order by file, load_seq, source, ordinal
+        """).to_arrow_reader(_WRITTEN_ROWS)
+        yield from (batch.cast(_RECORDS) for batch in batches)
 
 
 def _placed(dataset: Dataset, silver: Silver, wanted: str) -> str:

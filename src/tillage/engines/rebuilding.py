@@ -17,12 +17,12 @@ from tillage.engines.people import PERSONAL
 from tillage.engines.reader import RECORDS, checked
 from tillage.engines.recall import brought_relation, recalled_relation
 from tillage.engines.relations import bronze_relation, current_relation, silver_relation
+from tillage.engines.slices import VECTOR_ROWS, gathered
 from tillage.engines.taking import TAKEN, WRITTEN
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import LookedAt, Silver, Sums
 from tillage.ports.lake import Snapshot
 
-_FETCH_ROWS = 50_000
 _PLACES = "_load_seq, _source, _ordinal"
 
 
@@ -94,7 +94,7 @@ def standing_batches(
         records = recalled_relation(bronze, (bytes_of,), contract, is_replay=True)
     place = "load_seq, source" if contract.is_whole_source() else "load_seq, source, ordinal"
     rows = connection.cursor().sql(f'select b.* from ({records}) as b semi join "#places" using ({place})')
-    yield from rows.to_arrow_reader(_FETCH_ROWS)
+    yield from gathered(rows.to_arrow_reader(VECTOR_ROWS))
 
 
 def keep_changed(connection: duckdb.DuckDBPyConnection, datasets: Iterable[Dataset]) -> dict[str, LookedAt]:

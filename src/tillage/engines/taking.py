@@ -12,6 +12,7 @@ from tillage.contracts.sql_text import text
 from tillage.engines.judged import decided
 from tillage.engines.reader import RECORDS, checked
 from tillage.engines.recall import brought_relation
+from tillage.engines.slices import VECTOR_ROWS, gathered
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import Patched
 from tillage.ports.lake import Rows, Snapshot
@@ -33,7 +34,6 @@ _WAITING = pa.schema(
         ("control_currency", pa.string()),
     ]
 )
-_FETCH_ROWS = 50_000
 
 
 def start_taking(connection: duckdb.DuckDBPyConnection, waiting: Rows | None = None) -> None:
@@ -65,7 +65,7 @@ def taken_batches(
             from (select load_seq, source, ordinal, dataset, unnest(codes) as code from "#waiting") group by all
         ) as w using (load_seq, source, ordinal)
     """)
-    for batch in rows.to_arrow_reader(_FETCH_ROWS):
+    for batch in gathered(rows.to_arrow_reader(VECTOR_ROWS)):
         reasons = batch.column("reasons")
         plain = batch.drop_columns(["reasons"])
         yield plain if patched is None else _patched(connection, plain, reasons, patched)

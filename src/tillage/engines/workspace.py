@@ -37,6 +37,7 @@ from tillage.engines.recall import ended_relation, forgotten_relation, recall_ve
 from tillage.engines.references import awaited_rows, find_orphans
 from tillage.engines.relations import bronze_relation, current_relation, grown, silver_relation
 from tillage.engines.shares import fill_from_silver, share
+from tillage.engines.slices import VECTOR_ROWS, gathered
 from tillage.engines.statistics import statistic_rows
 from tillage.engines.taking import (
     TAKEN,
@@ -54,7 +55,6 @@ from tillage.ports.lake import Rows, Snapshot
 from tillage.ports.mirror import TableChange
 from tillage.ports.people import People, PeopleRows
 
-_FETCH_ROWS = 50_000
 _WRITTEN_ROWS = 8_192  # by default a million rows would be held at once
 
 
@@ -205,7 +205,7 @@ class DuckWorkspace:
         self._reader.start(is_trusting=not self._is_replay)
         recalled = recalled_relation(bronze, wanted, self._check.contract, is_replay=self._is_replay)
         found = self._connection.cursor().sql(recalled)
-        self._reader.read(found.to_arrow_reader(_FETCH_ROWS))
+        self._reader.read(gathered(found.to_arrow_reader(VECTOR_ROWS)))
         self._finish_reading()
         recall_verdicts(self._connection, bronze, wanted, self._datasets)
 
