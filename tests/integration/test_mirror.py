@@ -843,12 +843,11 @@ def test_bytes_that_are_forgotten_are_missed(shop: Shop) -> None:
         bronze = house.lake.bronze("people")
         path = Path(bronze.snapshot().files[0])
     rows = pq.read_table(path)
-    gone = rows.set_column(
-        rows.column_names.index("raw"), "raw", pa.nulls(rows.num_rows, rows.schema.field("raw").type)
-    )
-    gone = gone.set_column(
-        gone.column_names.index("text"), "text", pa.nulls(rows.num_rows, rows.schema.field("text").type)
-    )
+    for name in ("raw", "text"):
+        place = rows.column_names.index(name)
+        rows = rows.set_column(place, name, pa.nulls(rows.num_rows, rows.schema.field(name).type))
+    place = rows.column_names.index("forgotten_by")
+    gone = rows.set_column(place, "forgotten_by", pa.array([7] * rows.num_rows, pa.int64()))
     pq.write_table(gone, path)
     describe(shop.root, people=["files"], sales=[])
     assert "the bytes of 1 records that stand were kept long enough" in str(shop.run().stopped["people"])
