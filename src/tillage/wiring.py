@@ -29,6 +29,7 @@ from tillage.doors.files import FilesDoor
 from tillage.doors.putting_away import LandedFiles
 from tillage.engines.duckdb import DuckEngine
 from tillage.engines.exporting import DuckExports
+from tillage.engines.mirroring import DuckMirrors
 from tillage.errors import BackupError, ContractError, ExportError, ModelError, OperatorError
 from tillage.exports.file import File
 from tillage.exports.folder import Folder as ExportFolder
@@ -305,6 +306,7 @@ def open_house(
             gold=Gold(snapshots),
             exports=DuckExports(engine.connect),
             snapshots=DeltaSnapshots(lake_folder(root, settings), commits),
+            mirror_source=DuckMirrors(engine.connect),
             mirrors=Mirrors(database, snapshots),
             processed=Processed(root, project.environment.processed, commits),
             compile=compile_kept,

@@ -10,7 +10,8 @@ from typing import Any
 
 from tillage.contracts.contract import DatasetRule, Severity
 from tillage.pipelines.house import House
-from tillage.ports.engine import BrokenRule, Engine, Silver, Workspace
+from tillage.ports.engine import BrokenRule, Engine, Workspace
+from tillage.ports.lake import Silver
 
 
 def ruled(house: House, broken: Sequence[BrokenRule]) -> House:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
@@ -29,6 +30,7 @@ LINE = "_line"
 """Column of each row of a list: its place in it, from 1."""
 _MOST_BYTES = 63  # of a name in PostgreSQL
 _MOST_NAME_BYTES = 200  # of a file
+_ZIPPED = re.compile(r"\.zip~*$", re.IGNORECASE)  # also one that could be taken for the folder of another
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,7 @@ class MirrorTable:
     rows: str
     """SQL that makes the rows from `{units}`, current rows of silver."""
     key: tuple[str, ...]
-    owner: tuple[str, ...]
-    """Of its columns, those that are the key of the unit."""
     foreign_keys: tuple[ForeignKey, ...] = ()
-
-    @property
-    def is_of_units(self) -> bool:
-        return self.name == self.dataset
 
 
 def mirror_tables(feeds: Sequence[tuple[Feed, Contract]]) -> tuple[MirrorTable, ...]:
@@ -111,14 +107,16 @@ def files_digest(feed: Feed, contract: Contract) -> str:
 def file_name(feed: Feed, path: str) -> str:
     """Where what stands of a landed file is written, below the folder of the feed's files."""
     landed = PurePosixPath(path)
-    below = landed.relative_to(feed.folder) if feed.folder and landed.is_relative_to(feed.folder) else landed
-    zipped = next((place for place, part in enumerate(below.parts[:-1]) if part.lower().endswith(".zip")), None)
+    is_below = landed.is_relative_to(feed.folder)
+    # What landed when the feed had another folder lies apart.
+    parts = landed.relative_to(feed.folder).parts if is_below else ("~", *landed.parts)
+    zipped = next((place for place, part in enumerate(parts[:-1]) if _ZIPPED.search(part)), None)
     if zipped is None:
-        return str(below)
+        return "/".join(parts)
     # What is in a zip file may have any names, such as one of a file and of a folder; and beside it one may land that
     # is no zip file.
-    folder, inside = below.parts[: zipped + 1], "/".join(below.parts[zipped + 1 :])
-    return "/".join((*folder[:-1], f"{folder[-1]}~", _short(inside.replace("/", "~"))))
+    inside = "/".join(parts[zipped + 1 :]).replace("%", "%25").replace("/", "%2F")
+    return "/".join((*parts[:zipped], f"{parts[zipped]}~", _short(inside)))
 
 
 def _short(name: str) -> str:
@@ -127,7 +125,7 @@ def _short(name: str) -> str:
     if len(spelt) <= _MOST_NAME_BYTES:
         return name
     end = spelt[-_MOST_NAME_BYTES // 2 :].decode(errors="ignore")
-    return f"{hashlib.sha256(spelt).hexdigest()[:32]}~{end}"
+    return f"{hashlib.sha256(spelt).hexdigest()}~{end}"
 
 
 def _digest(value: object) -> str:
@@ -154,7 +152,7 @@ def _tables_of(dataset: Dataset, datasets: Mapping[str, Dataset]) -> Iterator[Mi
     own = tuple(_flat(dataset.kept_columns, "u"))
     key = tuple(dataset.column(one).stored_name for one in dataset.key) or tuple(column for column, _, _ in PLACE)
     yield MirrorTable(
-        dataset.name, dataset.name, (*own, *PLACE), "{units}", key, key, _foreign_keys(dataset, None, datasets)
+        dataset.name, dataset.name, (*own, *PLACE), "{units}", key, _foreign_keys(dataset, None, datasets)
     )
     owner = [one for one in (*own, *PLACE) if one[0] in key]
     for names, column, value in _lists(dataset.kept_columns, "u"):
@@ -170,8 +168,7 @@ def _tables_of(dataset: Dataset, datasets: Mapping[str, Dataset]) -> Iterator[Mi
                 *_elements(column),
             ),
             f"(select {kept}, {line}, unnest({value}) as e from {{units}} as u)",
-            (*(one for one, _, _ in owner), LINE),
-            key,
+            (*key, LINE),
             (ForeignKey(key, dataset.name, key), *parents),
         )
 

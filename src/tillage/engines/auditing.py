@@ -13,8 +13,8 @@ from tillage.domain.conservation import Counts, Minor
 from tillage.domain.verdict import Verdict
 from tillage.engines.counting import QUARANTINED_SQL
 from tillage.engines.relations import current_relation, silver_relation, turns, visible_bronze_relation
-from tillage.ports.engine import Disagreement, Silver
-from tillage.ports.lake import Rows, Snapshot
+from tillage.ports.engine import Disagreement
+from tillage.ports.lake import Rows, Silver, Snapshot
 
 _GROUPS = {
     "read": "true",

@@ -11,7 +11,8 @@ from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name
 from tillage.contracts.types import silver_columns
 from tillage.engines.relations import current_relation, silver_relation
-from tillage.ports.engine import BrokenRule, Silver
+from tillage.ports.engine import BrokenRule
+from tillage.ports.lake import Silver
 
 _MOST_DIGITS = 60
 

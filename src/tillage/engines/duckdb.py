@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pyarrow as pa
 
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Contract, Dataset, Kind
-from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import control_amount, empty_relation
 from tillage.domain.conservation import Counts, Minor
@@ -25,18 +23,18 @@ from tillage.engines.auditing import bronze_counts, disagreements
 from tillage.engines.binding import unasked
 from tillage.engines.filling import keep_all
 from tillage.engines.forgetting import forgotten, holding, without_bytes
-from tillage.engines.mirroring import find_all, records_of, rows_differ, table_rows
 from tillage.engines.portability import unportable_in
 from tillage.engines.references import complete
 from tillage.engines.relations import current_relation, literal_path, silver_relation, visible_bronze_relation
+from tillage.engines.states import added_up, comparison
 from tillage.engines.tables import compared_table, compute, prepare, rows_of, types_of
 from tillage.engines.trying import tried_rows, try_models
 from tillage.engines.versions import changes_relation, history_relation
 from tillage.engines.warned import warnings_select
 from tillage.engines.workspace import DuckWorkspace
-from tillage.errors import MirrorError, ModelError, ModelMemoryError, QueryError, TimeLimitError
+from tillage.errors import ModelError, ModelMemoryError, QueryError, TimeLimitError
 from tillage.models.derived import Derived
-from tillage.models.fold import ROWS, Fold
+from tillage.models.fold import Fold
 from tillage.models.portable.find import Unportable
 from tillage.models.project import Models
 from tillage.ports.engine import (
@@ -47,11 +45,10 @@ from tillage.ports.engine import (
     Folders,
     Holding,
     Share,
-    Silver,
     TableComparison,
     View,
 )
-from tillage.ports.lake import ColumnTypes, Rows, Snapshot
+from tillage.ports.lake import ColumnTypes, Rows, Silver, Snapshot
 from tillage.ports.people import People
 
 _ZONE = "set timezone = 'UTC'"
@@ -225,7 +222,7 @@ class DuckEngine:
         types = self._fold_types(models)
         with self.connect() as connection:
             folds = models.folds.items()
-            states = {name: _added_up(connection, fold, deltas[name]) for name, fold in folds if deltas.get(name)}
+            states = {name: added_up(connection, fold, deltas[name]) for name, fold in folds if deltas.get(name)}
             try_models(connection, self._datasets, models, silver=silver, types=types, states=states)
 
             def rows(model: str, most: int) -> Rows:
@@ -288,7 +285,7 @@ class DuckEngine:
     def visible_state(self, fold: Fold, silver: Mapping[str, Silver]) -> Rows:
         whole = self.full(fold, silver)
         with self._look() as connection:
-            return _added_up(connection, fold, [whole])
+            return added_up(connection, fold, [whole])
 
     def recomputed(self, fold: Fold, bronze: Sequence[BronzePart], people: People | None) -> tuple[Rows, list[Share]]:
         deltas = [self.full(fold, {})]  # no rows, and their types: before the first load there is nothing else
@@ -300,7 +297,7 @@ class DuckEngine:
                 if delta is not None:
                     deltas.append(delta)
         with self._look() as connection:
-            return _added_up(connection, fold, deltas), shares
+            return added_up(connection, fold, deltas), shares
 
     def explained(
         self, fold: Fold, silver: Mapping[str, Silver], column: str, key: str, *, most: int | None = None
@@ -341,32 +338,6 @@ class DuckEngine:
             newest: datetime | date | None = connection.sql(sql, params=[until]).to_arrow_table()[0][0].as_py()
             return newest
 
-    @contextmanager
-    def table_rows(self, dataset: Dataset, silver: Silver) -> Iterator[Callable[[MirrorTable], Rows]]:
-        with self._look() as connection:
-            find_all(connection, dataset, silver)
-            yield partial(table_rows, connection)
-
-    def table_differs(self, table: MirrorTable, kept: Rows, dataset: Dataset, silver: Silver) -> int:
-        with self._look() as connection:
-            find_all(connection, dataset, silver)
-            return rows_differ(connection, table, kept)
-
-    @contextmanager
-    def standing_records(
-        self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
-    ) -> Iterator[Rows]:
-        try:
-            with self._look() as connection:
-                yield records_of(connection, bronze, silver, datasets, places)
-        except (duckdb.OutOfMemoryException, pa.ArrowInvalid) as wrong:  # the second is what a stream makes of it
-            if isinstance(wrong, pa.ArrowInvalid) and "OutOfMemoryException" not in str(wrong):
-                raise
-            raise MirrorError(
-                "the records of a file are too large for the memory that there is; give more by TILLAGE_MEMORY_MB, or "
-                "take `files` out of the feed's `mirror`, then: tillage run"
-            ) from None
-
     def changes(self, dataset: str, silver: Silver, since: int) -> Rows:
         found = self._datasets[dataset]
         with self._look() as connection:
@@ -376,7 +347,7 @@ class DuckEngine:
         with self._look() as connection:
             connection.register("kept", kept)
             connection.register("recomputed", recomputed)
-            ((keys, differ, examples),) = connection.execute(_comparison(fold)).fetchall()
+            ((keys, differ, examples),) = connection.execute(comparison(fold)).fetchall()
             totals = {}
             for output in fold.sums:
                 totals[output.name] = tuple(
@@ -496,41 +467,6 @@ def _unique(names: Sequence[str]) -> list[str]:
             free = f"{wanted}_{number}"
         found.append(free)
     return found
-
-
-def _added_up(connection: duckdb.DuckDBPyConnection, fold: Fold, deltas: Sequence[Rows]) -> Rows:
-    """The visible state that the changes lead to, one after the other."""
-    for index, delta in enumerate(deltas):
-        connection.register(f"delta{index}", delta)
-    keys = ", ".join(name(key.name) for key in fold.keys)
-    sums = ", ".join(
-        f"case when sum({name(output.filled)}) > 0 then sum({name(output.name)}) end as {name(output.name)}"
-        for output in fold.sums
-    )
-    every = " union all ".join(f"from delta{index}" for index in range(len(deltas)))
-    order = ", ".join(name(output.name) for output in fold.outputs)
-    return connection.sql(
-        f"select {order} from (select {keys}, {sums} from ({every}) group by {keys} having sum({name(ROWS)}) <> 0)"
-    ).to_arrow_table()
-
-
-def _comparison(fold: Fold) -> str:
-    """SELECT over `kept` and `recomputed`: how many keys, how many differ, and the first five of those."""
-    same = " and ".join(f"k.{name(key.name)} is not distinct from r.{name(key.name)}" for key in fold.keys)
-    equal = " and ".join(f"k.{name(output.name)} is not distinct from r.{name(output.name)}" for output in fold.sums)
-    shown = " || ', ' || ".join(
-        f"coalesce(coalesce(k.{name(key.name)}, r.{name(key.name)})::varchar, 'null')" for key in fold.keys
-    )
-    return f"""
-        with both_sides as (
-            select {shown} as shown, coalesce(k.is_there and r.is_there and {equal}, false) as is_equal
-            from (select *, true as is_there from kept) as k
-            full join (select *, true as is_there from recomputed) as r on {same}
-        )
-        select count(*), count(*) filter (where not is_equal),
-            coalesce(list(shown order by shown) filter (where not is_equal), [])[1:5]
-        from both_sides
-    """
 
 
 def _exact(figure: Any) -> int | Decimal | None:

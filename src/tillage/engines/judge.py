@@ -15,7 +15,7 @@ from tillage.engines.people import PERSONAL, add_personal, own_columns
 from tillage.engines.reader import checked
 from tillage.engines.references import DIFFERING, ORPHANS
 from tillage.engines.relations import current_relation, silver_relation
-from tillage.ports.engine import Silver
+from tillage.ports.lake import Silver
 from tillage.ports.people import People
 
 _PLACES = ", ".join(PLACE)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 import duckdb
 import pyarrow as pa
 
-from tillage.contracts.contract import Dataset, Merge
+from tillage.contracts.contract import Dataset
 from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.sql_text import name, text
 from tillage.engines.relations import current_relation, grown, literal_path, silver_relation, visible_bronze_relation
 from tillage.errors import MirrorError
-from tillage.ports.engine import Silver
-from tillage.ports.lake import Rows, Snapshot
+from tillage.ports.lake import Rows, Silver, Snapshot
 
 _TOUCHED = '"#touched"'
 _PLACES = '"#mirrored_places"'
@@ -22,6 +23,39 @@ _RECORDS = pa.schema([("file", pa.int64()), ("raw", pa.large_binary()), ("is_who
 _SLICE_BYTES = 32 * 1024 * 1024
 _SLICE_ROWS = 65_536
 _WRITTEN_ROWS = 8_192
+
+
+class DuckMirrors:
+    """Reads in databases that `connect` opens."""
+
+    def __init__(self, connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]) -> None:
+        self._connect = connect
+
+    @contextmanager
+    def table_rows(self, dataset: Dataset, silver: Silver) -> Iterator[Callable[[MirrorTable], Rows]]:
+        with self._connect() as connection:
+            _find_all(connection, dataset, silver)
+            yield partial(table_rows, connection)
+
+    def differing(self, table: MirrorTable, kept: Rows, dataset: Dataset, silver: Silver) -> int:
+        with self._connect() as connection:
+            _find_all(connection, dataset, silver)
+            return _differing(connection, table, kept)
+
+    @contextmanager
+    def records(
+        self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
+    ) -> Iterator[Rows]:
+        try:
+            with self._connect() as connection:
+                yield _records_of(connection, bronze, silver, datasets, places)
+        except (duckdb.OutOfMemoryException, pa.ArrowInvalid) as wrong:  # the second is what a stream makes of it
+            if isinstance(wrong, pa.ArrowInvalid) and "OutOfMemoryException" not in str(wrong):
+                raise
+            raise MirrorError(
+                "the records of a file are too large for the memory that there is; give more by TILLAGE_MEMORY_MB, or "
+                "take `files` out of the feed's `mirror`, then: tillage run"
+            ) from None
 
 
 def _units(dataset: str) -> str:
@@ -46,25 +80,19 @@ def find_touched(
         is_appended: `signed` only opens units, so that they are all there is under their keys.
     """
     rows = grown(dataset, signed)
-    key = _key(table)
-    connection.execute(f"create or replace temp table {_TOUCHED} as select distinct {key} from ({rows}) as u")
+    by_key = _by_key(table)
+    keys = ", ".join(f"{sql} as {name(column)}" for column, sql in by_key.items())
+    connection.execute(f"create or replace temp table {_TOUCHED} as select distinct {keys} from ({rows}) as u")
     if not is_appended:
-        every = silver_relation(dataset, silver)
-        names = ", ".join(name(one) for one in table.key)
-        same = f"select u.* from ({every}) as u where ({_values(table)}) in (select ({names}) from {_TOUCHED})"
+        every, touched = silver_relation(dataset, silver), ", ".join(map(name, by_key))
+        mine = f"({', '.join(by_key.values())}) in (select ({touched}) from {_TOUCHED})"
+        same = f"select u.* from ({every}) as u where {mine}"
         rows = current_relation(dataset, same)
     connection.execute(f"create or replace temp table {_units(dataset.name)} as {rows}")
     return connection.sql(f"from {_TOUCHED}").to_arrow_table()
 
 
-def lost_keys(connection: duckdb.DuckDBPyConnection, dataset: Dataset, table: MirrorTable, signed: str) -> pa.Table:
-    """Keys under which `signed` closes a unit and opens none."""
-    rows = grown(dataset, signed)
-    each = f"select {_key(table)} from ({rows}) as u where _sign ="
-    return connection.sql(f"{each} -1 except {each} 1").to_arrow_table()
-
-
-def find_all(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver) -> None:
+def _find_all(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Silver) -> None:
     """All units that stand, as they are read."""
     rows = current_relation(dataset, silver_relation(dataset, silver))
     connection.execute(f"create or replace temp view {_units(dataset.name)} as {rows}")
@@ -72,13 +100,10 @@ def find_all(connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: Si
 
 def table_rows(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> pa.RecordBatchReader:
     """The rows of one table that come of the units that were found."""
-    columns = ", ".join(f"({sql})::{kind} as {name(column)}" for column, kind, sql in table.columns)
-    return connection.sql(
-        f"select {columns} from {table.rows.format(units=_units(table.dataset))} as u"
-    ).to_arrow_reader(_WRITTEN_ROWS)
+    return connection.sql(_rows(table)).to_arrow_reader(_WRITTEN_ROWS)
 
 
-def records_of(
+def _records_of(
     connection: duckdb.DuckDBPyConnection,
     bronze: Snapshot,
     silver: Mapping[str, Silver],
@@ -183,15 +208,13 @@ def _placed(dataset: Dataset, silver: Silver, wanted: str) -> str:
     return current_relation(dataset, f'select * from ({every}) where (_record."load", _record.source) in ({wanted})')
 
 
-def rows_differ(connection: duckdb.DuckDBPyConnection, table: MirrorTable, kept: Rows) -> int:
+def _differing(connection: duckdb.DuckDBPyConnection, table: MirrorTable, kept: Rows) -> int:
     """Rows that only one side has, `kept` or what comes of the units that were found."""
-    columns = ", ".join(f"({sql})::{kind} as {name(column)}" for column, kind, sql in table.columns)
     same = ", ".join(f"{name(column)}::{kind} as {name(column)}" for column, kind, _ in table.columns)
-    rows = table.rows.format(units=_units(table.dataset))
     connection.register("#kept", kept)
     connection.execute(f"""
         create or replace temp table "#held" as select {same} from "#kept";
-        create or replace temp table "#asked" as select {columns} from {rows} as u
+        create or replace temp table "#asked" as {_rows(table)}
     """)
     connection.unregister("#kept")
     only = '(from "#{}" except all from "#{}")'
@@ -208,17 +231,13 @@ def touched_places(connection: duckdb.DuckDBPyConnection, signed: Sequence[str])
     return connection.sql(each).to_arrow_table()
 
 
-def is_appending(dataset: Dataset, *, is_rebuild: bool) -> bool:
-    """Whether a load only opens units, each under a key that none stood under."""
-    return dataset.merge is Merge.REJECT and not is_rebuild
-
-
-def _key(table: MirrorTable) -> str:
-    """The key columns, of rows of silver, in the order of `table.key`."""
+def _by_key(table: MirrorTable) -> dict[str, str]:
+    """By key column, in the order of `table.key`, SQL over a row of silver."""
     of = {column: f"({sql})::{kind}" for column, kind, sql in table.columns}
-    return ", ".join(f"{of[column]} as {name(column)}" for column in table.key)
+    return {column: of[column] for column in table.key}
 
 
-def _values(table: MirrorTable) -> str:
-    of = {column: f"({sql})::{kind}" for column, kind, sql in table.columns}
-    return ", ".join(of[column] for column in table.key)
+def _rows(table: MirrorTable) -> str:
+    """SELECT of the rows that come of the units that were found."""
+    columns = ", ".join(f"({sql})::{kind} as {name(column)}" for column, kind, sql in table.columns)
+    return f"select {columns} from {table.rows.format(units=_units(table.dataset))} as u"

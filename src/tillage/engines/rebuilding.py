@@ -20,8 +20,8 @@ from tillage.engines.relations import bronze_relation, current_relation, silver_
 from tillage.engines.slices import VECTOR_ROWS, gathered
 from tillage.engines.taking import TAKEN, WRITTEN
 from tillage.ports.door import RecordBatch
-from tillage.ports.engine import LookedAt, Silver, Sums
-from tillage.ports.lake import Snapshot
+from tillage.ports.engine import LookedAt, Sums
+from tillage.ports.lake import Silver, Snapshot
 
 _PLACES = "_load_seq, _source, _ordinal"
 

@@ -13,8 +13,7 @@ from tillage.domain.verdict import Verdict
 from tillage.engines.judged import PLACE, decided, standing
 from tillage.engines.reader import checked
 from tillage.engines.relations import current_relation, silver_relation
-from tillage.ports.engine import Silver
-from tillage.ports.lake import Rows
+from tillage.ports.lake import Rows, Silver
 
 ORPHANS = '"#orphans"'
 """Places of the units of one dataset whose parents are not there; whether they are judged anew when these come."""

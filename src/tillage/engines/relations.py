@@ -9,8 +9,7 @@ from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import BRONZE_COLUMNS, no_rows, silver_columns
 from tillage.domain.load import Spans
-from tillage.ports.engine import Silver
-from tillage.ports.lake import Snapshot
+from tillage.ports.lake import Silver, Snapshot
 
 
 def snapshot_relation(snapshot: Snapshot, columns: Sequence[tuple[str, str]], condition: str) -> str:

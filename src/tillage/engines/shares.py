@@ -16,7 +16,8 @@ from tillage.domain.conservation import Minor
 from tillage.domain.verdict import Verdict
 from tillage.engines.judged import PLACE, decided
 from tillage.engines.relations import silver_relation
-from tillage.ports.engine import Share, Silver
+from tillage.ports.engine import Share
+from tillage.ports.lake import Silver
 
 _PLACES = ", ".join(PLACE)
 _PLACED = """

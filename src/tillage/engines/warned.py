@@ -5,8 +5,7 @@ from __future__ import annotations
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import text
 from tillage.engines.relations import current_relation, silver_relation, visible_bronze_relation
-from tillage.ports.engine import Silver
-from tillage.ports.lake import Snapshot
+from tillage.ports.lake import Silver, Snapshot
 
 
 def warnings_select(dataset: Dataset, bronze: Snapshot, silver: Silver, files: str) -> str:

@@ -20,7 +20,7 @@ from tillage.engines.bronze import bronze_rows
 from tillage.engines.counting import QUARANTINED_SQL, counted
 from tillage.engines.judge import judge
 from tillage.engines.judged import RECORD, closing, decided, known, standing
-from tillage.engines.mirroring import find_touched, is_appending, lost_keys, table_rows, touched_places
+from tillage.engines.mirroring import find_touched, table_rows, touched_places
 from tillage.engines.people import add_personal, people_rows, pseudonymise
 from tillage.engines.reader import RECORDS, Reader
 from tillage.engines.rebuilding import (
@@ -50,8 +50,8 @@ from tillage.engines.taking import (
 from tillage.errors import ModelError, ModelMemoryError
 from tillage.models.fold import Fold
 from tillage.ports.door import RecordBatch
-from tillage.ports.engine import BrokenRule, BronzePart, Folders, LookedAt, Patched, Share, Silver, Sums
-from tillage.ports.lake import Rows, Snapshot
+from tillage.ports.engine import BrokenRule, BronzePart, Folders, LookedAt, Patched, Share, Sums
+from tillage.ports.lake import Rows, Silver, Snapshot
 from tillage.ports.mirror import TableChange
 from tillage.ports.people import People, PeopleRows
 
@@ -304,9 +304,13 @@ class DuckWorkspace:
         load = f"{int(self._load_seq)}::bigint as _load"
         opened = f"select {own}, 1::tinyint as _sign, {load}, {RECORD} as _record"
         opened += f" from {decided(dataset)} where {_ACCEPTED}"
-        if dataset.merge is Merge.REJECT and not self._is_rebuild:
+        if self._only_opens(dataset):
             return opened
         return f"{opened} union all select {own}, -1::tinyint as _sign, {load}, _record from {closing(dataset)}"
+
+    def _only_opens(self, dataset: Dataset) -> bool:
+        """Whether the load puts no end to a unit, so that each stands alone under its key."""
+        return dataset.merge is Merge.REJECT and not self._is_rebuild
 
     def units(self, dataset: str) -> Rows:
         mine = self._check.contract.dataset(dataset)
@@ -386,13 +390,9 @@ class DuckWorkspace:
             tables[0],
             self.silver_sql(mine),
             silver,
-            is_appended=is_appending(mine, is_rebuild=self._is_rebuild),
+            is_appended=self._only_opens(mine),
         )
         return TableChange(tables, touched, partial(table_rows, self._connection))
-
-    def lost_keys(self, table: MirrorTable) -> Rows:
-        mine = self._check.contract.dataset(table.dataset)
-        return lost_keys(self._connection, self._project[mine.name], table, self.silver_sql(mine))
 
     def delta(self, fold: Fold) -> Rows | None:
         mine = {dataset.name: dataset for dataset in self._datasets}

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,11 +26,10 @@ from tillage.contracts.project import Feed
 from tillage.domain.load import CommitPoint
 from tillage.errors import MirrorError, TransientError
 from tillage.exports.beside import sync
-from tillage.exports.sink import Sink
+from tillage.exports.sink import PACKED, Sink, bytes_of, packed
 from tillage.ports.commit import Commits
 from tillage.ports.lake import Rows
 
-_PACKED = {".gz": "gzip", ".zst": "zstd"}
 _LOCK = ".tillage-lock"
 _PART = ".tillage-part"
 _READ_BYTES = 1024 * 1024
@@ -120,22 +118,13 @@ class Processed:
     def _write(self, feed: Feed, part: Path, target: Path, pieces: Iterator[tuple[pa.Array, bool]]) -> None:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            with _packed(file, target.suffix.lower()) as out:
+            with packed(Sink(file), _packing(target)) as out:
                 for piece in _spelt(feed, pieces):
                     out.write(piece)
             file.flush()
             os.fsync(file.fileno())
         with self._commits.at(CommitPoint.MIRROR):
             part.replace(target)
-
-
-@contextmanager
-def _packed(file: IO[bytes], suffix: str) -> Iterator[Any]:
-    if suffix not in _PACKED:
-        yield file
-        return
-    with pa.CompressedOutputStream(pa.PythonFile(Sink(file), "w"), _PACKED[suffix]) as packed:
-        yield packed
 
 
 def _by_file(names: Sequence[str], records: Rows) -> Iterator[tuple[str, Iterator[tuple[pa.Array, bool]]]]:
@@ -162,7 +151,7 @@ def _by_file(names: Sequence[str], records: Rows) -> Iterator[tuple[str, Iterato
             raise AssertionError("a file was written without all of its records")
 
 
-def _spelt(feed: Feed, pieces: Iterator[tuple[pa.Array, bool]]) -> Iterator[bytes]:
+def _spelt(feed: Feed, pieces: Iterator[tuple[pa.Array, bool]]) -> Iterator[bytes | memoryview]:
     """The bytes of one file: lines; or a list of documents; or, of a single one that the file was, that."""
     if feed.format != "json":
         for records, _ in pieces:
@@ -181,14 +170,14 @@ def _spelt(feed: Feed, pieces: Iterator[tuple[pa.Array, bool]]) -> Iterator[byte
     yield b"[]\n" if before == b"[\n" else b"\n]\n"
 
 
-def _joined(records: pa.Array, end: bytes) -> bytes:
-    """Each record with `end` behind it, one after the other: how Arrow keeps them."""
+def _joined(records: pa.Array, end: bytes) -> memoryview:
+    """Each record with `end` behind it, one after the other."""
     ends_with, nothing = (pa.scalar(one, pa.large_binary()) for one in (end, b""))
-    ended = pc.binary_join_element_wise(records.cast(pa.large_binary()), ends_with, nothing)
-    _, offsets, data = ended.buffers()
-    ends = np.frombuffer(offsets, np.int64)
-    first, last = int(ends[ended.offset]), int(ends[ended.offset + len(ended)])
-    return bytes(data.slice(first, last - first)) if data is not None else b""
+    return memoryview(bytes_of(pc.binary_join_element_wise(records.cast(pa.large_binary()), ends_with, nothing)))
+
+
+def _packing(path: Path) -> str:
+    return path.suffix.lower().removeprefix(".")
 
 
 def _make_folders(folder: Path, below: Path) -> set[Path]:
@@ -213,9 +202,8 @@ def _make_folders(folder: Path, below: Path) -> set[Path]:
 
 def _digest(path: Path) -> bytes:
     found = hashlib.sha256()
-    packing = _PACKED.get(path.suffix.lower())
     try:
-        with pa.OSFile(str(path)) as file, pa.CompressedInputStream(file, packing) if packing else file as stream:
+        with pa.input_stream(str(path), compression=PACKED.get(_packing(path))) as stream:
             while piece := stream.read(_READ_BYTES):
                 found.update(piece)
     except OSError:

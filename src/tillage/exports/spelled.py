@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tillage.domain.export import Form, Format
-from tillage.exports.sink import Sink
+from tillage.exports.sink import Sink, bytes_of, packed
 from tillage.ports.export import Streamed
 
-_PACKED = {"gz": "gzip", "zst": "zstd"}
 # A row group is whole in memory before it is packed.
 _GROUP_ROWS = 32_768
 _GROUP_BYTES = 64 * 1024 * 1024
@@ -21,10 +20,8 @@ def write_rows(streamed: Streamed, form: Form, sink: Sink, about: Mapping[str, s
     """Writes them all; how many there were."""
     if form.format is Format.PARQUET:
         return _write_parquet(streamed, sink, about)
-    if form.packing:
-        with pa.CompressedOutputStream(pa.PythonFile(sink, "w"), _PACKED[form.packing]) as packed:
-            return _write_lines(streamed, packed)
-    return _write_lines(streamed, sink)
+    with packed(sink, form.packing) as out:
+        return _write_lines(streamed, out)
 
 
 def _write_lines(streamed: Streamed, out: Sink | pa.CompressedOutputStream) -> int:
@@ -33,18 +30,9 @@ def _write_lines(streamed: Streamed, out: Sink | pa.CompressedOutputStream) -> i
         out.write(streamed.header.encode())
     for batch in streamed.rows:
         if batch.num_rows:
-            out.write(_bytes_of(batch.column(0)))
+            out.write(bytes_of(batch.column(0)))
             rows += batch.num_rows
     return rows
-
-
-def _bytes_of(lines: pa.Array) -> pa.Buffer:
-    """The texts of an array one after the other, which is how Arrow keeps them."""
-    width = 8 if pa.types.is_large_string(lines.type) else 4
-    _, offsets, data = lines.buffers()
-    ends = memoryview(offsets).cast("q" if width == 8 else "i")
-    start, end = ends[lines.offset], ends[lines.offset + len(lines)]
-    return data.slice(start, end - start)
 
 
 def _write_parquet(streamed: Streamed, sink: Sink, about: Mapping[str, str]) -> int:

@@ -18,8 +18,8 @@ from tillage.pipelines.house import House
 from tillage.pipelines.models import changed_models, looked_up
 from tillage.pipelines.portability import refuse_unportable
 from tillage.pipelines.visible import at_one_moment
+from tillage.ports.gold import PublishedTable
 from tillage.ports.lake import Rows
-from tillage.ports.store import PublishedTable
 
 LEASE = "tables"
 _NO_FEED = ""

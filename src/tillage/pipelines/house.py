@@ -17,15 +17,16 @@ from tillage.ports.awaiting import Awaiting
 from tillage.ports.backup import StoreCopies
 from tillage.ports.clients import Clients
 from tillage.ports.door import Door
-from tillage.ports.engine import Engine, Folders, Silver
+from tillage.ports.engine import Engine, Folders
 from tillage.ports.export import ExportEngine, Snapshots
-from tillage.ports.lake import Lake, LakeTable
+from tillage.ports.gold import Folds, Gold, Tables
+from tillage.ports.lake import Lake, LakeTable, Silver
 from tillage.ports.landed import Landed
-from tillage.ports.mirror import MirrorFiles, MirrorTables
+from tillage.ports.mirror import MirrorFiles, MirrorSource, MirrorTables
 from tillage.ports.people import People, Vault
 from tillage.ports.places import Place
 from tillage.ports.statistics import Statistics
-from tillage.ports.store import Folds, Gold, Leases, Ledger, Tables
+from tillage.ports.store import Leases, Ledger
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class House:
     gold: Gold
     exports: ExportEngine
     snapshots: Snapshots
+    mirror_source: MirrorSource
     mirrors: MirrorTables
     processed: MirrorFiles
     compile: Callable[[str, str], Check]

@@ -27,7 +27,8 @@ from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.mirror import digests_of, mirror_files, table_changes, with_foreign_keys
 from tillage.pipelines.refusing import read_members, refuse_misdescribed, refused_before, rejections
 from tillage.ports.door import RecordBatch
-from tillage.ports.engine import BrokenRule, Silver, Workspace
+from tillage.ports.engine import BrokenRule, Workspace
+from tillage.ports.lake import Silver
 from tillage.ports.store import Brought, PublishedFold, Rejection, Waiting
 
 

@@ -23,12 +23,12 @@ from tillage.contracts.mirror import (
 )
 from tillage.contracts.project import Feed, Mirror
 from tillage.domain.load import Lease, Load
-from tillage.errors import MirrorError, RebuildRefusedError, TransientError
+from tillage.errors import MirrorError, TransientError
 from tillage.pipelines.history import refuse_renamed
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.models import sync_models
-from tillage.ports.engine import Silver, Workspace
-from tillage.ports.lake import Rows
+from tillage.ports.engine import Workspace
+from tillage.ports.lake import Rows, Silver
 from tillage.ports.mirror import Digests, LeftOut, TableChange
 
 _TRIES = 10
@@ -80,7 +80,7 @@ def _say_left_out(house: House, left_out: Collection[LeftOut]) -> None:
 def _all_rows(house: House, stack: ExitStack, published: Mapping[str, int], table: MirrorTable) -> Rows:
     stack.pop_all().close()  # the rows of the table before are drawn
     _, dataset = house.dataset(table.dataset)
-    return stack.enter_context(house.engine.table_rows(dataset, house.visible(dataset.name, published)))(table)
+    return stack.enter_context(house.mirror_source.table_rows(dataset, house.visible(dataset.name, published)))(table)
 
 
 def _sync_files(house: House, contract: FeedContract, lease: Lease) -> None:
@@ -139,7 +139,7 @@ def _files(
     datasets = contract.check.contract.datasets
     silver = {dataset.name: house.silver(feed.name, dataset, published) for dataset in datasets}
     bronze = house.lake.bronze(feed.name).snapshot()
-    with house.engine.standing_records(bronze, silver, datasets, places) as records:
+    with house.mirror_source.records(bronze, silver, datasets, places) as records:
         yield names, records
 
 
@@ -152,27 +152,6 @@ def table_changes(house: House, load: Load, datasets: Sequence[Dataset], workspa
         mine = [table for table in tables if table.dataset == dataset.name]
         silver = Silver(house.silver_table(load.feed, house.dataset(dataset.name)[1]).snapshot(), load.load_seq)
         yield workspace.table_change(mine, silver)
-
-
-def refuse_orphaned(house: House, contract: FeedContract, workspace: Workspace) -> None:
-    """Before a rebuild is planned: no foreign key of a table is to be broken by it.
-
-    Raises:
-        RebuildRefusedError: names the dataset, and how many rows refer to what would be gone.
-    """
-    if Mirror.TABLES not in contract.feed.mirror:
-        return
-    tables = _tables(house)
-    for table in tables:
-        if not table.is_of_units or house.dataset(table.dataset)[0] != contract.feed.name:
-            continue
-        gone = workspace.lost_keys(table)
-        if gone.num_rows and (rows := house.mirrors.referring(gone, table, tables)):
-            raise RebuildRefusedError(
-                f"{gone.num_rows} rows of {table.dataset} would stand no more, and {rows} rows of tables in schema "
-                f"mirror refer to them; feed {contract.feed.name} was not rebuilt. Let its contract accept them, "
-                "or take `tables` out of its `mirror`, rebuild, and put it back: the foreign key is left out then"
-            )
 
 
 def rebuild_mirrors(house: House, *, wait_s: float) -> None:
@@ -225,7 +204,7 @@ def mirror_findings(house: House, published: Mapping[str, int]) -> Iterator[tupl
             continue
         try:
             with house.mirrors.rows(table) as rows:
-                differ = house.engine.table_differs(table, rows, dataset, house.visible(dataset.name, published))
+                differ = house.mirror_source.differing(table, rows, dataset, house.visible(dataset.name, published))
         except MirrorError:
             yield "a mirrored table is not there, or has other columns", f"table mirror.{table.name}"
             continue

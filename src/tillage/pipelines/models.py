@@ -8,8 +8,8 @@ from tillage.errors import ModelError, TransientError
 from tillage.models.fold import Fold
 from tillage.pipelines.house import House
 from tillage.pipelines.portability import refuse_unportable
+from tillage.ports.gold import Views
 from tillage.ports.lake import ColumnTypes
-from tillage.ports.store import Views
 
 _TRIES = 10
 

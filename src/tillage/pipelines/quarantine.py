@@ -30,8 +30,8 @@ from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import finish_open, repeat, silver_before, void
 from tillage.pipelines.mirror import sync_mirrors
 from tillage.pipelines.models import sync_models
-from tillage.ports.engine import Silver, Workspace
-from tillage.ports.lake import Rows
+from tillage.ports.engine import Workspace
+from tillage.ports.lake import Rows, Silver
 from tillage.ports.store import Reason, Waiting
 
 _ALL = Waiting()

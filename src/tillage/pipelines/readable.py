@@ -67,16 +67,10 @@ def _history(house: House, dataset: str, published: Mapping[str, int]) -> View:
 
 def _warnings(house: House, dataset: str, published: Mapping[str, int]) -> View:
     feed, _ = house.dataset(dataset)
-    files = pa.Table.from_arrays(
-        [pa.array(column, kind) for column, kind in zip(_columns(house, feed), _FILES.types, strict=True)],
-        schema=_FILES,
-    )
+    files = [dict(zip(_FILES.names, file, strict=True)) for file in house.ledger.all_paths(feed)]
     bronze = house.lake.bronze(feed).snapshot()
-    return house.engine.warnings_view(dataset, bronze, house.visible(dataset, published), files)
-
-
-def _columns(house: House, feed: str) -> list[tuple[object, ...]]:
-    return list(zip(*house.ledger.all_paths(feed), strict=True)) or [(), (), ()]
+    silver = house.visible(dataset, published)
+    return house.engine.warnings_view(dataset, bronze, silver, pa.Table.from_pylist(files, schema=_FILES))
 
 
 def _quarantine(house: House, dataset: str, published: Mapping[str, int]) -> View:

@@ -27,10 +27,10 @@ from tillage.pipelines.build import BuildReport, build_if_due
 from tillage.pipelines.failing import what_is_wrong
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.load import repeat, silver_before
-from tillage.pipelines.mirror import refuse_orphaned
 from tillage.pipelines.models import check_routes, compute_anew, refuse_unportable_changes, sync_models, views_of
 from tillage.pipelines.quarantine import at_work
-from tillage.ports.engine import LookedAt, Silver, Sums, Workspace
+from tillage.ports.engine import LookedAt, Sums, Workspace
+from tillage.ports.lake import Silver
 
 _SINCE, _BYTES_OF = "since", "bytes_of"
 
@@ -187,7 +187,6 @@ def _rebuild(house: House, contract: FeedContract, lease: Lease | None, report: 
         _add(report, looked_at, workspace.sums() if is_changed else {})
         if is_changed:
             _refuse_broken_rules(house, workspace, silver, of=f"feed {feed}{_of_patched(scope)}")
-            refuse_orphaned(house, contract, workspace)
         if lease is None:
             found = report.loads.setdefault(0, {})
             report.loads[0] = {

@@ -15,7 +15,7 @@ from tillage.pipelines.readable import KEPT, lake_names, lake_view
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import View
 from tillage.ports.export import Source
-from tillage.ports.store import KeptModel, PinnedGold
+from tillage.ports.gold import KeptModel, PinnedGold
 
 _PLACE = {
     "bronze": ("load_seq", "record_load", "source", "ordinal", "offset"),

@@ -51,7 +51,8 @@ def _with_columns(house: House, name: str, rows: pa.Table) -> pa.Table:
     contract = house.feeds[feed].check.contract
     if not contract.has_people:
         return rows
-    files = {load: {path: source for source, path in house.ledger.paths(load).items()} for load in _loads(rows)}
+    loads = {*rows.column("load_seq").to_pylist()}
+    files = {load: {path: source for source, path in house.ledger.paths(load).items()} for load in loads}
     source = [files[one["load_seq"]][one["file"]] for one in rows.select(["load_seq", "file"]).to_pylist()]
     places = rows.select(["load_seq", "line", "unit"]).append_column("source", pa.array(source, pa.int32()))
     asked = places.rename_columns({"line": "ordinal"})
@@ -72,10 +73,6 @@ def _of(waiting: pa.Table, asked: pa.Table) -> pa.Table:
     place = ["load_seq", "source", "ordinal", "unit"]
     rows = waiting.select(place).append_column("row", pa.array(range(waiting.num_rows), pa.int64()))
     return waiting.take(rows.join(asked, place, join_type="left semi")["row"])
-
-
-def _loads(rows: pa.Table) -> set[int]:
-    return {*rows.column("load_seq").to_pylist()}
 
 
 def _read(house: House, feed: str, dataset: Dataset, waiting: Rows) -> pa.Table:

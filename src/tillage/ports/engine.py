@@ -18,7 +18,7 @@ from tillage.models.fold import Fold
 from tillage.models.portable.find import Unportable
 from tillage.models.project import Models
 from tillage.ports.door import RecordBatch
-from tillage.ports.lake import ColumnTypes, Rows, Snapshot
+from tillage.ports.lake import ColumnTypes, Rows, Silver, Snapshot
 from tillage.ports.mirror import TableChange
 from tillage.ports.people import People, PeopleRows
 
@@ -28,14 +28,6 @@ Figure = int | Decimal | None
 
 Folders = Mapping[tuple[int, int], Mapping[str, str]]
 """By load and source, the members that the folders of the file say."""
-
-
-@dataclass(frozen=True)
-class Silver:
-    """A dataset's silver table as readers may see it: rows of loads after `last_load` are not visible yet."""
-
-    snapshot: Snapshot
-    last_load: int
 
 
 @dataclass(frozen=True)
@@ -289,10 +281,6 @@ class Workspace(Protocol):
         """
         ...
 
-    def lost_keys(self, table: MirrorTable) -> Rows:
-        """Keys of the units of a dataset that the load takes away: none stands under them afterwards."""
-        ...
-
     def statistic_rows(self) -> Rows:
         """`load_seq, dataset, record_load, source, records, read_rows, accepted_rows, quarantined_rows, duplicate_rows,
         suppressed_rows, code_rows, first_event, last_event, is_event_date`, a row for each file that had records, and
@@ -477,25 +465,6 @@ class Engine(Protocol):
     def newest(self, dataset: Dataset, silver: Silver, now: datetime, today: date) -> datetime | date | None:
         """The last event time of the rows that stand, of the kind that it has; what is later than `now`, or than
         `today`, is not looked at. None if there is none.
-        """
-        ...
-
-    def table_rows(self, dataset: Dataset, silver: Silver) -> AbstractContextManager[Callable[[MirrorTable], Rows]]:
-        """All rows of tables of a dataset that come of what stands; one at a time, until the block ends."""
-        ...
-
-    def table_differs(self, table: MirrorTable, kept: Rows, dataset: Dataset, silver: Silver) -> int:
-        """How many rows are kept and should not be, or the other way round."""
-        ...
-
-    def standing_records(
-        self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
-    ) -> AbstractContextManager[Rows]:
-        """`file, raw, is_whole` of each record of some files with a unit that stands, by file and place, until the
-        block ends.
-
-        Args:
-            places: `file, load_seq, source`; several may be of one `file`.
         """
         ...
 

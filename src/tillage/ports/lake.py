@@ -31,6 +31,14 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Silver:
+    """A dataset's silver table as readers may see it: rows of loads after `last_load` are not visible yet."""
+
+    snapshot: Snapshot
+    last_load: int
+
+
+@dataclass(frozen=True)
 class PinnedFile:
     """A file of the lake; `name` is relative to the lake's folder, with forward slashes."""
 

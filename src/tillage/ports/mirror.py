@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from tillage.contracts.contract import Dataset
 from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.project import Feed, Mirror
 from tillage.domain.load import Lease
-from tillage.ports.lake import Rows
+from tillage.ports.lake import Rows, Silver, Snapshot
 
 Digests = Mapping[tuple[str, Mirror], str]
 """By feed and kind, what is kept equal, as `contracts.mirror` says it."""
@@ -36,6 +37,32 @@ class LeftOut:
     to: str
     rows: int
     """That refer to none."""
+
+
+class MirrorSource(Protocol):
+    """What stands, as it is mirrored."""
+
+    def table_rows(self, dataset: Dataset, silver: Silver) -> AbstractContextManager[Callable[[MirrorTable], Rows]]:
+        """All rows of tables of a dataset; one at a time, until the block ends."""
+        ...
+
+    def differing(self, table: MirrorTable, kept: Rows, dataset: Dataset, silver: Silver) -> int:
+        """How many rows are kept and should not be, or the other way round."""
+        ...
+
+    def records(
+        self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
+    ) -> AbstractContextManager[Rows]:
+        """`file, raw, is_whole` of each record of some files with a unit that stands, by file and place, until the
+        block ends.
+
+        Args:
+            places: `file, load_seq, source`; several may be of one `file`.
+
+        Raises:
+            MirrorError: the bytes of some are gone, or they do not fit into memory.
+        """
+        ...
 
 
 class MirrorTables(Protocol):
@@ -66,10 +93,6 @@ class MirrorTables(Protocol):
 
     def forget(self) -> None:
         """Notes that nothing is kept equal, so that whoever looks next makes it anew."""
-        ...
-
-    def referring(self, keys: Rows, to: MirrorTable, tables: Sequence[MirrorTable]) -> int:
-        """How many rows of the tables refer to rows of another one with these keys."""
         ...
 
     def leave_out(self, foreign_key: tuple[str, str]) -> None:

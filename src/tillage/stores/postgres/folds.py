@@ -15,8 +15,8 @@ from tillage.domain.load import CommitPoint
 from tillage.errors import ModelError, ModelsChangedError
 from tillage.models.derived import ModelKind
 from tillage.models.fold import ROWS, Fold, Output
+from tillage.ports.gold import Views
 from tillage.ports.lake import ColumnTypes
-from tillage.ports.store import Views
 from tillage.stores.postgres.column_types import postgres_type, spelled
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction, translated

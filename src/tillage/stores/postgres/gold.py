@@ -14,7 +14,7 @@ from pyarrow import csv
 from tillage.errors import StoreError
 from tillage.models.derived import ModelKind
 from tillage.models.output import Output
-from tillage.ports.store import KeptModel
+from tillage.ports.gold import KeptModel
 from tillage.stores.postgres.database import Database, translated
 from tillage.stores.postgres.folds import arrow_type
 from tillage.stores.postgres.queries import query

@@ -17,7 +17,7 @@ from tillage.ports.lake import Rows
 from tillage.ports.mirror import Digests, LeftOut, TableChange
 from tillage.stores.postgres.column_types import postgres_type
 from tillage.stores.postgres.copying import copy_rows
-from tillage.stores.postgres.database import Database, Transaction, translated
+from tillage.stores.postgres.database import Database, Transaction
 from tillage.stores.postgres.gold import typed_rows
 
 _SCHEMA = "mirror"
@@ -62,27 +62,11 @@ class Mirrors:
         with self._database.transaction(CommitPoint.MIRROR) as transaction:
             transaction.run("delete_mirrors", kind=None)
 
-    def referring(self, keys: Rows, to: MirrorTable, tables: Sequence[MirrorTable]) -> int:
-        with translated(), self._snapshots.session().transaction(force_rollback=True):
-            connection = self._snapshots.session()
-            wanted = sql.Identifier("wanted_keys")
-            named = _COMMA.join(sql.Identifier(column) for column in to.key)
-            connection.execute(
-                sql.SQL("create temp table {} as select {} from {} with no data").format(wanted, named, _named(to.name))
-            )
-            copy_rows(connection, wanted, keys)
-            return sum(
-                int(connection.execute(_count(table, one.columns, wanted, one.keys)).fetchall()[0][0])
-                for table in tables
-                for one in table.foreign_keys
-                if one.table == to.name and table.dataset != to.dataset
-            )
-
     def leave_out(self, foreign_key: tuple[str, str]) -> None:
         table, constraint = foreign_key
-        with self._database.transaction(CommitPoint.MIRROR) as transaction:
+        with self._database.transaction(CommitPoint.MIRROR) as transaction, _taken_away(transaction):
             transaction.execute(
-                sql.SQL("alter table {} drop constraint if exists {}").format(_named(table), sql.Identifier(constraint))
+                sql.SQL("alter table {} drop constraint {}").format(_named(table), sql.Identifier(constraint))
             )
 
     def note(self, feed: str, digest: str | None, lease: Lease) -> None:
@@ -131,13 +115,17 @@ def change_tables(transaction: Transaction, change: TableChange) -> None:
         copy_rows(transaction.connection, touched, change.touched)
         transaction.execute(sql.SQL("create temp table {} (like {}) on commit drop").format(fresh, _named(units.name)))
         copy_rows(transaction.connection, fresh, change.rows(units))
-        for table in reversed(lists):
-            _delete(transaction, table, units.key, touched)
+        for table in lists:
+            transaction.execute(
+                sql.SQL("delete from {} as t using {} as d where {}").format(
+                    _named(table.name), touched, _same("t", "d", units.key)
+                )
+            )
         _upsert(transaction, units, fresh)
-        gone = sql.SQL("not exists (select from {} as f where {})").format(fresh, _same("f", "t", units.key, units.key))
+        gone = sql.SQL("not exists (select from {} as f where {})").format(fresh, _same("f", "t", units.key))
         transaction.execute(
             sql.SQL("delete from {} as t using {} as d where {} and {}").format(
-                _named(units.name), touched, _same("t", "d", units.key, units.key), gone
+                _named(units.name), touched, _same("t", "d", units.key), gone
             )
         )
         for table in lists:
@@ -153,14 +141,6 @@ def check_references(transaction: Transaction) -> None:
     """
     with _kept():
         transaction.execute(b"set constraints all immediate")
-
-
-def _delete(transaction: Transaction, table: MirrorTable, key: Sequence[str], touched: sql.Identifier) -> None:
-    transaction.execute(
-        sql.SQL("delete from {} as t using {} as d where {}").format(
-            _named(table.name), touched, _same("t", "d", table.owner, key)
-        )
-    )
 
 
 def _upsert(transaction: Transaction, table: MirrorTable, fresh: sql.Identifier) -> None:
@@ -183,16 +163,10 @@ def _upsert(transaction: Transaction, table: MirrorTable, fresh: sql.Identifier)
     )
 
 
-def _count(table: MirrorTable, columns: Sequence[str], wanted: sql.Identifier, keys: Sequence[str]) -> sql.Composed:
-    return sql.SQL("select count(*) from {} as t join {} as w on {}").format(
-        _named(table.name), wanted, _same("t", "w", columns, keys)
-    )
-
-
-def _same(one: str, other: str, columns: Sequence[str], others: Sequence[str]) -> sql.Composed:
+def _same(one: str, other: str, columns: Sequence[str], others: Sequence[str] | None = None) -> sql.Composed:
     return sql.SQL(" and ").join(
         sql.SQL("{} = {}").format(sql.Identifier(one, mine), sql.Identifier(other, theirs))
-        for mine, theirs in zip(columns, others, strict=True)
+        for mine, theirs in zip(columns, others or columns, strict=True)
     )
 
 
@@ -201,24 +175,36 @@ def _drop(transaction: Transaction) -> None:
 
     Raises:
         MirrorError: something does.
-        TransientError: a reader holds one of them for longer than a moment.
+        TransientError: as `_taken_away`.
     """
     names = [_named(str(name)) for (name,) in transaction.rows("mirror_tables")]
     if not names:
         return
     try:
-        transaction.execute(b"set local lock_timeout = '5s'")
-        transaction.execute(sql.SQL("drop table {}").format(_COMMA.join(names)))
-        transaction.execute(b"set local lock_timeout = 0")
+        with _taken_away(transaction):
+            transaction.execute(sql.SQL("drop table {}").format(_COMMA.join(names)))
     except psycopg.errors.DependentObjectsStillExist as wrong:
         raise MirrorError(
             "the tables in schema mirror have to be made anew, and something that Tillage did not make, such as a "
             "view, rests on them; drop that first, and make it again after: tillage run"
         ) from wrong
+
+
+@contextmanager
+def _taken_away(transaction: Transaction) -> Iterator[None]:
+    """For what waits for readers, and makes all others wait meanwhile.
+
+    Raises:
+        TransientError: a reader holds a table for longer than a moment.
+    """
+    transaction.execute(b"set local lock_timeout = '5s'")
+    try:
+        yield
     except psycopg.errors.LockNotAvailable as wrong:
         raise TransientError(
             "a reader holds a table in schema mirror that has to be made anew; let it end, then: tillage run"
         ) from wrong
+    transaction.execute(b"set local lock_timeout = 0")
 
 
 def _create(transaction: Transaction, table: MirrorTable) -> None:

@@ -12,7 +12,7 @@ from psycopg import sql
 from tillage.domain.load import CommitPoint, Lease, Load
 from tillage.errors import ModelError, TransientError
 from tillage.models.derived import Derived, ModelKind
-from tillage.ports.store import PublishedTable, Views
+from tillage.ports.gold import PublishedTable, Views
 from tillage.stores.postgres.column_types import postgres_type, spelled
 from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction

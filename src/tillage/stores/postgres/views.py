@@ -7,7 +7,7 @@ import json
 from psycopg import sql
 
 from tillage.models.derived import Derived, ModelKind
-from tillage.ports.store import Views
+from tillage.ports.gold import Views
 from tillage.stores.postgres.column_types import postgres_type
 from tillage.stores.postgres.database import Transaction
 
