@@ -45,6 +45,8 @@ CLAIMS = {
     "7.2": "a late parent releases what waits for it, and nothing else; the law balances at each step",
     "7.3": "files in processed and tables in PostgreSQL are what stands, after each load and after kills at each step",
     "7.4": "the month that a benchmark loads beside a pandas loop: the same bytes again, and what is right of it",
+    "8.1": "people who ask to be erased are in no byte that is left, and every number and position stays",
+    "8.2": "a dictionary of all ids and addresses finds all of them before, and nobody after",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""
 

@@ -71,6 +71,18 @@ class KeysError(PrivacyError):
     code = "keys"
 
 
+class ErasureOpenError(PrivacyError):
+    """Somebody who was to be erased is not yet, or not proved to be; names the places that are left."""
+
+    code = "erasure-open"
+
+
+class JournalAheadError(PrivacyError):
+    """The journal knows of people who were erased and whom this copy of the data still has."""
+
+    code = "journal-ahead"
+
+
 class KeysRotatedError(TransientError):
     """The key of the people's index was changed while it was used: with the new one it works."""
 

@@ -22,9 +22,9 @@ from tillage.errors import KeysError
 FOLDER = "safe"
 KEYS_FILE = "keys.json"
 _LOCK = "keys.lock"
-_INDEX, _FILES, _NEXT = "index", "files", "next"
+_INDEX, _FILES, _NEXT, _RING, _SIGNING = "index", "files", "next", "suppression", "signing"
 _BYTES = 32
-_MOST_BYTES = 4096
+_MOST_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,13 @@ class Safe:
                     "kept; without it nobody in the data can be found again, nor be told from others"
                 )
             held = self._make()
-        files = bytes.fromhex(held[_FILES])
+        held = held if {_RING, _SIGNING} <= held.keys() else self._completed()
+        files, ring = bytes.fromhex(held[_FILES]), bytes.fromhex(held[_RING])
+        suppression = tuple(IndexKey(ring[place : place + _BYTES]) for place in range(0, len(ring), _BYTES))
         for name in (_INDEX, _NEXT):
             key = IndexKey(bytes.fromhex(held.get(name, "")))
             if key.secret and fingerprint in {None, key.fingerprint}:
-                return Keys(key, files)
+                return Keys(key, files, suppression, bytes.fromhex(held[_SIGNING]))
         raise KeysError(
             f"{self._shown} has another key than the store knows people by: put back the one that belongs to this store"
         )
@@ -63,7 +65,10 @@ class Safe:
             KeysError: as `keys`.
         """
         now, fresh = self.keys(fingerprint), IndexKey(secrets.token_bytes(_BYTES))
-        self._write({_INDEX: now.index.secret.hex(), _FILES: now.files.hex(), _NEXT: fresh.secret.hex()})
+        held = self._read() or {}
+        # Whom the ring knows stays known by the key of that day; who comes to it later gets a new one too.
+        ring = secrets.token_hex(_BYTES) + held[_RING]
+        self._write(held | {_INDEX: now.index.secret.hex(), _NEXT: fresh.secret.hex(), _RING: ring})
         return fresh
 
     def keep_only(self, key: IndexKey) -> None:
@@ -71,7 +76,7 @@ class Safe:
         held = self._read()
         if held is None:
             raise KeysError(f"{self._shown} is gone while its key was changed; put it back from where it is kept")
-        self._write({_INDEX: key.secret.hex(), _FILES: held[_FILES]})
+        self._write({name: value for name, value in held.items() if name != _NEXT} | {_INDEX: key.secret.hex()})
 
     @property
     def _file(self) -> Path:
@@ -98,9 +103,18 @@ class Safe:
             held = self._read()
             if held is not None:
                 return held
-            made = {_INDEX: secrets.token_hex(_BYTES), _FILES: secrets.token_hex(_BYTES)}
+            made = {name: secrets.token_hex(_BYTES) for name in (_INDEX, _FILES, _RING, _SIGNING)}
             self._write(made)
             return made
+
+    def _completed(self) -> dict[str, str]:
+        """The keys with those that an older version did not make."""
+        with self.locked():
+            held = self._read() or {}
+            made = {name: secrets.token_hex(_BYTES) for name in (_RING, _SIGNING) if name not in held}
+            if made:
+                self._write(held | made)
+            return held | made
 
     def _make_folder(self) -> None:
         try:
@@ -132,8 +146,11 @@ class Safe:
             os.close(descriptor)
         try:
             keys = json.loads(held)
-            is_right = isinstance(keys, dict) and {_INDEX, _FILES} <= keys.keys() <= {_INDEX, _FILES, _NEXT}
-            if is_right and all(len(bytes.fromhex(value)) == _BYTES for value in keys.values()):
+            known = {_INDEX, _FILES, _NEXT, _RING, _SIGNING}
+            is_right = isinstance(keys, dict) and {_INDEX, _FILES} <= keys.keys() <= known
+            lengths = {name: len(bytes.fromhex(value)) for name, value in keys.items()} if is_right else {}
+            is_ring = lengths.pop(_RING, _BYTES) % _BYTES == 0
+            if is_right and is_ring and set(lengths.values()) == {_BYTES}:
                 return {str(name): str(value) for name, value in keys.items()}
         except (ValueError, TypeError):
             pass

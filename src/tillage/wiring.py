@@ -27,7 +27,9 @@ from tillage.domain.load import CommitPoint
 from tillage.domain.secret import read_reference
 from tillage.doors.files import FilesDoor
 from tillage.doors.putting_away import LandedFiles
+from tillage.doors.scrubbing import ScrubbedFiles
 from tillage.engines.duckdb import DuckEngine
+from tillage.engines.erasing import DuckErasing
 from tillage.engines.exporting import DuckExports
 from tillage.engines.mirroring import DuckMirrors
 from tillage.errors import BackupError, ContractError, ExportError, ModelError, OperatorError
@@ -35,6 +37,7 @@ from tillage.exports.file import File
 from tillage.exports.folder import Folder as ExportFolder
 from tillage.exports.processed import Processed
 from tillage.exports.stream import Stream
+from tillage.journals.folder import FolderJournal, notes_of
 from tillage.lake.delta import DeltaLake
 from tillage.lake.gold import DeltaSnapshots
 from tillage.lake.modes import read_by
@@ -42,11 +45,13 @@ from tillage.lake.paths import check_folder
 from tillage.models.project import Models, read_models
 from tillage.pipelines.belonging import join
 from tillage.pipelines.house import FeedContract, House
+from tillage.pipelines.reapply import refuse_journal_ahead
 from tillage.pipelines.restore import Restored, proved, restore
 from tillage.ports.commit import Commits
 from tillage.ports.export import ExportTarget
 from tillage.ports.places import Place
 from tillage.safe import FOLDER, Safe
+from tillage.scans.files import FileScanner
 from tillage.secrets import read_secret
 from tillage.settings import PROJECT_FILE as PROJECT_FILE  # noqa: PLC0414  (asked for here by who opens a house too)
 from tillage.settings import Crash, Settings
@@ -56,6 +61,7 @@ from tillage.stores.postgres.awaiting import Awaiting
 from tillage.stores.postgres.clients import Clients
 from tillage.stores.postgres.copies import Copies
 from tillage.stores.postgres.database import SCHEMA_VERSION, Database
+from tillage.stores.postgres.erasures import Erasures
 from tillage.stores.postgres.folds import Folds
 from tillage.stores.postgres.gold import Gold
 from tillage.stores.postgres.leases import Leases
@@ -65,6 +71,7 @@ from tillage.stores.postgres.statistics import Statistics
 from tillage.stores.postgres.tables import Tables
 from tillage.stores.postgres.vault import Vault
 
+SPILL = "tmp"
 _LINT_BYTES = 256 * 1024 * 1024
 
 
@@ -266,8 +273,13 @@ def open_house(
     say: Callable[[str], None],
     on_bytes: Callable[[int, int], None] = lambda *_: None,
     commits: Commits | None = None,
+    is_behind: bool = False,
 ) -> Iterator[House]:
-    """The project in `root`, in the environment that is set, ready for the pipelines."""
+    """The project in `root`, in the environment that is set, ready for the pipelines.
+
+    Raises:
+        JournalAheadError: the data is older than the journal of erasures, unless it may be (`is_behind`).
+    """
     project, feeds, models = load_project(root, settings)
     datasets = {d.name: d for feed in feeds.values() for d in feed.check.contract.datasets}
     commits = commits or CommitLog(settings.crash)
@@ -284,9 +296,9 @@ def open_house(
         lake = DeltaLake(lake_folder(root, settings), commits)
         ledger = Ledger(database, vault)
         join(lake, ledger, project.environment)
-        engine = make_engine(root / project.environment.data / "tmp", settings, datasets)
+        engine = make_engine(root / project.environment.data / SPILL, settings, datasets)
         stack.callback(engine.close)
-        yield House(
+        house = House(
             project=project,
             feeds=feeds,
             models=models,
@@ -309,16 +321,42 @@ def open_house(
             mirror_source=DuckMirrors(engine.connect),
             mirrors=Mirrors(database, snapshots),
             processed=Processed(root, project.environment.processed, commits),
+            records=DuckErasing(engine.connect),
+            erasures=Erasures(database, vault) if vault else None,
+            journal=FolderJournal(safe_of(root, project.environment).folder, commits),
+            scrubbing=ScrubbedFiles(root, commits, digest_key),
+            scanner=FileScanner(root, skipped=notes_of(safe_of(root, project.environment).folder)),
+            layers=lambda: layers(project),
             compile=compile_kept,
             say=say,
             now=ledger.now,
             places=lambda feed: places(root, project.environment, settings, feed),
         )
+        if not is_behind:
+            refuse_journal_ahead(house)
+        yield house
 
 
 def safe_of(root: Path, of: Environment) -> Safe:
     """Where the keys of that environment lie."""
     return Safe(root / FOLDER if of.is_default else root / FOLDER / of.name)
+
+
+def layers(project: Project) -> list[tuple[str, str]]:
+    """Name and folder of each place where something of people may lie; all else in the project is one more."""
+    here = project.environment
+    landed = [(f"landing {feed.name}", feed.folder) for feed in project.feeds]
+    return [
+        *dict.fromkeys(landed),
+        ("archive", ARCHIVE),
+        ("processed", here.processed),
+        ("bronze", f"{here.data}/lake/bronze"),
+        ("silver", f"{here.data}/lake/silver"),
+        ("gold", f"{here.data}/lake/gold"),
+        ("store", f"{here.data}/store"),
+        ("spilled by the engine", str(Path(here.data, SPILL))),
+        ("safe", FOLDER),
+    ]
 
 
 def places(root: Path, of: Environment, settings: Settings, feed: Feed) -> tuple[Place, ...]:
@@ -396,7 +434,7 @@ def restore_house(
             target,
             project=project.name,
             schema_version=SCHEMA_VERSION,
-            open_house=lambda: open_house(root, settings, say=say, commits=commits),
+            open_house=lambda: open_house(root, settings, say=say, commits=commits, is_behind=True),
             prove=proved,
         )
 

@@ -29,9 +29,11 @@ pytestmark = pytest.mark.accept("2.4")
 
 AT_ONCE = 2
 # No run of this house passes these: tests/integration/test_backup.py kills backup and restore there, test_export.py
-# exports, test_people.py what people need, test_references.py releases, and test_mirror.py what is mirrored.
+# exports, test_people.py what people need, test_references.py releases, test_mirror.py what is mirrored, and
+# test_erasure.py erasures.
 KILLED_BY_TESTS_OF_THEIR_OWN = {
     *("backup", "restore", "export", "snapshot", "client", "put-away", "people", "keys", "looked", "mirror"),
+    *("erasure", "journal", "scrub", "forget-people", "prove"),
 }
 
 

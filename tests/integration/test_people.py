@@ -52,6 +52,7 @@ from tillage.ports.store import Waiting
 from tillage.safe import Safe
 
 _NUMBERS = count(1)
+KEYS = {"index", "files", "suppression", "signing"}
 ZOE = person(
     "0012",
     "Zenobia Quagge",
@@ -526,14 +527,14 @@ def test_a_key_that_is_half_changed_is_the_one_that_the_store_has(shop: Shop, cr
     filled(shop)
     keys = subjects(shop)
     assert tillage(shop, "keys", "rotate", TILLAGE_CRASH=crash).returncode == -signal.SIGKILL
-    assert json.loads((shop.root / "safe/keys.json").read_text()).keys() == {"index", "files", "next"}
+    assert json.loads((shop.root / "safe/keys.json").read_text()).keys() == {*KEYS, "next"}
     (shop.root / "safe/.keys.json.part").write_text('{"index": "')  # as who dies while writing leaves it
     land(shop, "orders/b.jsonl", sale("9", "0012"))
     shop.run()
     assert subjects(shop) == keys
     ended = tillage(shop, "keys", "rotate", "--json")
     assert json.loads(ended.stdout) == {"people": 3}
-    assert json.loads((shop.root / "safe/keys.json").read_text()).keys() == {"index", "files"}
+    assert json.loads((shop.root / "safe/keys.json").read_text()).keys() == KEYS
     assert sorted(file.name for file in (shop.root / "safe").iterdir()) == ["keys.json", "keys.lock"]
     with shop.open() as house:
         assert explain(house, "/spend/0012").served["orders"] == 3
@@ -822,6 +823,6 @@ def test_the_key_is_changed_by_one_process_at_a_time(shop: Shop) -> None:
     with ThreadPoolExecutor(3) as pool:
         ended = list(pool.map(lambda _: tillage(shop, "keys", "rotate").returncode, range(3)))
     assert set(ended) <= {0, 12}
-    assert json.loads((shop.root / "safe/keys.json").read_text()).keys() == {"index", "files"}
+    assert json.loads((shop.root / "safe/keys.json").read_text()).keys() == KEYS
     with shop.open() as house:
         assert explain(house, "/spend/0012").adds_up()

@@ -20,6 +20,8 @@ from tillage.cli.client import app as client
 from tillage.cli.contract import Delimiter, Skip
 from tillage.cli.contract import app as contract
 from tillage.cli.data import data
+from tillage.cli.erase import app as erase
+from tillage.cli.erase import people, suppression
 from tillage.cli.export import export
 from tillage.cli.keys import app as keys
 from tillage.cli.loads import app as loads
@@ -64,6 +66,9 @@ app = typer.Typer(
 app.add_typer(loads)
 app.add_typer(client)
 app.add_typer(keys)
+app.add_typer(erase)
+app.add_typer(people)
+app.add_typer(suppression)
 app.add_typer(quarantine)
 app.add_typer(contract)
 app.command(epilog="Example: tillage backup /mnt/other/shop")(backup)
@@ -209,6 +214,8 @@ def _plain_run(report: RunReport) -> dict[str, object]:
         "is_more_coming": report.is_more_coming,
         "broken_warnings": report.broken_warnings,
         "maintained": [one.load_seq for one in report.maintained],
+        "erased": [one.erasure for one in report.erased],
+        "unerased": str(report.unerased) if report.unerased else None,
         "built": asdict(report.built) if report.built else None,
         "unbuilt": str(report.unbuilt) if report.unbuilt else None,
     }

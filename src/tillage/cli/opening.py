@@ -78,12 +78,15 @@ def on_project(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def open_project(project: Project, *, is_named: bool = True, is_read_only: bool = False) -> Iterator[House]:
+def open_project(
+    project: Project, *, is_named: bool = True, is_read_only: bool = False, is_behind: bool = False
+) -> Iterator[House]:
     """The project in that folder or above it, with progress shown to a person who looks.
 
     Args:
         is_named: Tell that person which environment it is, where there are any; who does it otherwise says False.
         is_read_only: Nothing can be committed; a house that has yet to be made, or brought up, is an error.
+        is_behind: The data may be older than the journal of erasures says.
     """
     from tillage.cli.show import Progress
     from tillage.wiring import NoCommits, open_house
@@ -92,7 +95,9 @@ def open_project(project: Project, *, is_named: bool = True, is_read_only: bool 
     commits = NoCommits() if is_read_only else None
     with (
         Progress() as progress,
-        open_house(root, settings, say=progress.say, on_bytes=progress.bytes, commits=commits) as house,
+        open_house(
+            root, settings, say=progress.say, on_bytes=progress.bytes, commits=commits, is_behind=is_behind
+        ) as house,
     ):
         if is_named:
             for line in environment_lines(house.project):

@@ -62,7 +62,7 @@ class Progress:
 def show_run(report: RunReport, currencies: Mapping[str, str | None]) -> None:
     """One conservation table for each load."""
     out = console()
-    if not report.loads and not report.built:
+    if not report.loads and not report.built and not report.erased:
         out.print("nothing was loaded; totals unchanged" if report.problems() else "nothing new; totals unchanged")
     for load, datasets in report.loads.items():
         how = "resumed from its receipts, sealed" if load in report.resumed else "sealed"
@@ -71,6 +71,8 @@ def show_run(report: RunReport, currencies: Mapping[str, str | None]) -> None:
     if report.built:
         made = [*report.built.tables, *report.built.views, *(f"{name} (gone)" for name in report.built.dropped)]
         out.print(f"load {report.built.load_seq}: built {', '.join(made)}")
+    for one in report.erased:
+        out.print(f"erasure {one.erasure}: {one.people:,} people; the receipt: tillage erase receipt {one.erasure}")
     if report.quarantined_rows:
         out.print(f"{report.quarantined_rows:,} units wait in quarantine; why: tillage status")
     rules = sum(sum(counts.warning_rows.values()) for load in report.loads.values() for counts in load.values())

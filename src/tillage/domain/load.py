@@ -24,7 +24,7 @@ class LoadState(StrEnum):
 class LoadKind(StrEnum):
     """What a load takes up: new files; units that wait in quarantine, to be judged anew or given up; nothing new, only
     the tables themselves; what stands in all feeds, for the models that are built whole; what stands in one, anew;
-    units that waited for others, which are there now.
+    units that waited for others, which are there now; what is about people who are erased.
     """
 
     READ = "read"
@@ -34,6 +34,7 @@ class LoadKind(StrEnum):
     BUILD = "build"
     REBUILD = "rebuild"
     RELEASE = "release"
+    ERASE = "erase"
 
 
 class CommitPoint(StrEnum):
@@ -68,7 +69,12 @@ class CommitPoint(StrEnum):
     CLIENT = "client"
     KEYS = "keys"
     PUT_AWAY = "put-away"
+    SCRUB = "scrub"
     MIRROR = "mirror"
+    ERASURE = "erasure"
+    JOURNAL = "journal"
+    FORGET_PEOPLE = "forget-people"
+    PROVE = "prove"
 
 
 @dataclass(frozen=True)

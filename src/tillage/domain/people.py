@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 from dataclasses import dataclass
 
 BLANKS = " \t\n\r\f\v\u00a0"
 """What may stand around an id without being part of it."""
+ID, ALIAS = "id:", "alias:"
 _FINGERPRINT = b"tillage: which key this is"
 
 
 def id_prefix(subject: str) -> str:
     """What stands before a natural id of that kind of people in the text whose digest is taken."""
-    return f"id:{subject}:"
+    return f"{ID}{subject}:"
 
 
 def alias_prefix(subject: str) -> str:
     """As `id_prefix`, before a further identifier, which is compared without case (NFC, lower case)."""
-    return f"alias:{subject}:"
+    return f"{ALIAS}{subject}:"
+
+
+def spelt_alias(alias: str) -> str:
+    """A further identifier as it is compared; case is that of DuckDB and PostgreSQL, character by character."""
+    return "".join(letter.lower()[0] for letter in unicodedata.normalize("NFC", alias.strip(BLANKS)))
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,10 @@ class IndexKey:
         """That of a natural id, as the index has it."""
         return self.digest(id_prefix(subject) + natural_id.strip(BLANKS))
 
+    def alias_digest(self, subject: str, alias: str) -> bytes:
+        """That of a further identifier, which is compared as `spelt_alias` spells it."""
+        return self.digest(alias_prefix(subject) + spelt_alias(alias))
+
     @property
     def fingerprint(self) -> bytes:
         """Tells one key from another, and nothing of either."""
@@ -59,6 +70,11 @@ class Keys:
     index: IndexKey
     files: bytes
     """Of digests of files, 32 bytes; it stays as it is, since nobody keeps the bytes to make them anew."""
+    suppression: tuple[IndexKey, ...] = ()
+    """A ring, the newest first: who was erased is known by the key of that day, and nobody has the id to make another
+    digest."""
+    signing: bytes = b""
+    """Seed of the Ed25519 key that signs receipts of erasures, 32 bytes."""
 
     def __repr__(self) -> str:
         return "Keys(..)"

@@ -15,6 +15,7 @@ from tillage.contracts.types import CLOSE_TYPE, RECORD_TYPE
 from tillage.engines.judged import RECORD, decided
 from tillage.engines.reader import RECORDS
 from tillage.engines.slices import slices
+from tillage.engines.suppressing import EMPTIED
 from tillage.engines.taking import WRITTEN
 
 _WRITTEN_ROWS = 8_192  # more would only be held at once
@@ -42,7 +43,8 @@ def bronze_rows(
     select = f"""
         select _row, {int(load_seq)}::bigint as load_seq, _source as source, _ordinal as ordinal, _offset as "offset",
             if(is_kept, raw, null) as raw, if(is_kept, text, null) as text, size_bytes, digest, is_part,
-            _load_seq as record_load
+            _load_seq as record_load,
+            if(({_PLACES}) in (select ({_PLACES}) from {EMPTIED}), {int(load_seq)}::bigint, null) as forgotten_by
         from ({records})
     """
 
@@ -75,7 +77,8 @@ def _slice(
     every, rows = records.column("_row").to_numpy(), units.column("_row").to_numpy()
     order = np.lexsort((units.column("unit").to_numpy(), units.column("place").to_numpy(), rows))
     units, rows = units.take(pa.array(order)), rows[order]
-    records = records.drop(["_row"])
+    forgotten_by = records.column("forgotten_by")
+    records = records.drop(["_row", "forgotten_by"])
     records = records.append_column("units", _beside(every, rows, units.drop(["_row", "place", "own", "closes"])))
     closes = connection.sql(f"select null::{CLOSE_TYPE}[] as closes limit 0").to_arrow_table().schema.field("closes")
     if not is_rebuild and all(dataset.merge is Merge.REJECT for dataset in datasets):
@@ -88,7 +91,7 @@ def _slice(
             order = np.argsort(ending, kind="stable")
             ended, ending = ended.take(pa.array(order)), ending[order]
         records = records.append_column(closes, _beside(every, ending, ended).cast(closes.type))
-    return records.append_column("forgotten_by", pa.nulls(len(records), pa.int64()))
+    return records.append_column("forgotten_by", forgotten_by)
 
 
 def _ended(units: pa.Table, rows: np.ndarray, which: str) -> tuple[pa.Table, np.ndarray]:

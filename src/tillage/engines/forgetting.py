@@ -15,11 +15,11 @@ from tillage.engines.relations import spanned_bronze_relation
 from tillage.ports.engine import Due, Holding
 from tillage.ports.lake import Rows, Snapshot
 
-_REPEATING = ("raw", "text", "digest")
+REPEATING = ("raw", "text", "digest")
 _WRITTEN_ROWS = 8_192  # more would only be held at once
 _MOST_SPANS = 50
 _IS_DUE = f"""
-    forgotten_by is null and ({" or ".join(f"{column} is not null" for column in _REPEATING)})
+    forgotten_by is null and ({" or ".join(f"{column} is not null" for column in REPEATING)})
     and load_seq in (select load_seq from "#due")
     and (record_load, source, ordinal) not in (select (load_seq, source, ordinal) from "#kept_records")
     and (record_load, source) not in (select (load_seq, source) from "#kept_files")
@@ -44,7 +44,7 @@ def forgotten(
 ) -> pa.RecordBatchReader:
     """A stream that the connection is busy with until it is read."""
     _keep(connection, due)
-    taken = {column: f"if(is_due, null, {column})" for column in _REPEATING}
+    taken = {column: f"if(is_due, null, {column})" for column in REPEATING}
     taken["forgotten_by"] = f"if(is_due, {int(number)}, forgotten_by)"
     columns = ", ".join(
         f"{taken.get(column, name(column))}::{kind} as {name(column)}" for column, kind in BRONZE_COLUMNS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
@@ -44,11 +44,17 @@ class DuckMirrors:
 
     @contextmanager
     def records(
-        self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
+        self,
+        bronze: Snapshot,
+        silver: Mapping[str, Silver],
+        datasets: Sequence[Dataset],
+        places: Rows,
+        *,
+        erased_by: Collection[int],
     ) -> Iterator[Rows]:
         try:
             with self._connect() as connection:
-                yield _records_of(connection, bronze, silver, datasets, places)
+                yield _records_of(connection, bronze, silver, datasets, places, erased_by=erased_by)
         except (duckdb.OutOfMemoryException, pa.ArrowInvalid) as wrong:  # the second is what a stream makes of it
             if isinstance(wrong, pa.ArrowInvalid) and "OutOfMemoryException" not in str(wrong):
                 raise
@@ -109,6 +115,8 @@ def _records_of(
     silver: Mapping[str, Silver],
     datasets: Iterable[Dataset],
     places: Rows,
+    *,
+    erased_by: Collection[int],
 ) -> pa.RecordBatchReader:
     """`file, raw, is_whole` of each record with a unit that stands, in order.
 
@@ -116,6 +124,7 @@ def _records_of(
 
     Args:
         places: `file, load_seq, source`: which files, in the order that their records are wanted in.
+        erased_by: Loads that took bytes away for good; what they took is in no file.
 
     Raises:
         MirrorError: records that stand have no bytes any more.
@@ -135,9 +144,13 @@ def _records_of(
         from ({visible_bronze_relation(bronze, 2**62)})
         where record_load in (select load_seq from {_PLACES}) and (record_load, source) in ({wanted})
     """
+    gone = f"judged = load_seq and (forgotten_by in ({_numbers(erased_by)}) or forgotten_by = load_seq)"
+    erased = f"select load_seq, source, ordinal from ({rows}) where {gone}"
     connection.execute(f"""
         create or replace temp table {_STANDING} as
-        select load_seq, source, ordinal, max(_load) as opened from ({standing}) group by all;
+        select load_seq, source, ordinal, max(_load) as opened from ({standing})
+        anti join ({erased}) using (load_seq, source, ordinal)
+        group by all;
         create or replace temp table {_BYTES} as
         select load_seq, source, ordinal, coalesce(max(judged) filter (where judged = opened), load_seq) as judged
         from {_STANDING} join (
@@ -157,6 +170,10 @@ def _records_of(
             "files cannot be made of them. Take `files` out of the feed's `mirror`, then: tillage run"
         )
     return pa.RecordBatchReader.from_batches(_RECORDS, _sliced(connection, rows, _slice_rows(connection, bronze)))
+
+
+def _numbers(loads: Collection[int]) -> str:
+    return ", ".join(str(int(load)) for load in loads) or "null"
 
 
 def _slice_rows(connection: duckdb.DuckDBPyConnection, bronze: Snapshot) -> int:

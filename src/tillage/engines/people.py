@@ -10,8 +10,9 @@ import pyarrow as pa
 from tillage.contracts.contract import Column, Dataset, Kind
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import silver_columns, stored
-from tillage.domain.people import BLANKS, alias_prefix, id_prefix
+from tillage.domain.people import alias_prefix, id_prefix
 from tillage.domain.verdict import Verdict
+from tillage.engines.digests import digest, spelt, trimmed, written
 from tillage.engines.judged import closing, decided
 from tillage.engines.reader import checked
 from tillage.ports.lake import Rows
@@ -22,7 +23,6 @@ PERSONAL = "_personal"
 _ALIASES = '"#aliases"'
 _KEYS = '"#subjects"'
 _SPELLINGS = '"#spellings"'
-_BLANKS = text(BLANKS)
 _PLAIN = {Kind.STRING, Kind.BOOLEAN, Kind.INTEGER}
 
 
@@ -44,7 +44,7 @@ def pseudonymise(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Datas
     connection.execute(f"create or replace table {_ALIASES} ({columns})")
     connection.execute(f"create or replace temp table {_SPELLINGS} as {_ids(concerned)}")
     ids = f"select distinct subject, prefix, natural_id from {_SPELLINGS} where natural_id is not null"
-    digests = f"select subject, {_digest('prefix || natural_id')} as digest, natural_id from ({ids})"
+    digests = f"select subject, {digest('prefix || natural_id')} as digest, natural_id from ({ids})"
     found = connection.sql(digests, params=pads).to_arrow_table()
     connection.register("#given", people.subject_keys(found))
     connection.execute(f"""
@@ -55,21 +55,9 @@ def pseudonymise(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Datas
     connection.unregister("#given")
     for dataset in concerned:
         for column in dataset.columns:
-            if column.alias_of:
+            if column.alias_of and not dataset.erases:  # what a request says of somebody is to be proved
                 connection.execute(_aliases(dataset, column), pads)
         connection.execute(f"create or replace table {checked(dataset)} as {_without_people(dataset)}")
-
-
-def _digest(sql: str) -> str:
-    """HMAC-SHA256 of a text, in hex."""
-    return f"sha256($outer::blob || unhex(sha256($inner::blob || encode({sql}))))"
-
-
-def _written(column: Column) -> str:
-    """SQL over `c`: the id as it was written. It is trimmed once for each spelling: of a row that costs more than all
-    else that is done with it.
-    """
-    return f"c.{name(column.stored_name)}::varchar"
 
 
 def _ids(datasets: Iterable[Dataset]) -> str:
@@ -77,17 +65,17 @@ def _ids(datasets: Iterable[Dataset]) -> str:
     columns = [(dataset, column) for dataset in datasets for column in dataset.subject_columns]
     each = " union ".join(
         f"""select distinct {text(str(column.subject))} as subject, {text(id_prefix(str(column.subject)))} as prefix,
-            {_written(column)} as written from {checked(dataset)} as c"""
+            {written(column)} as written from {checked(dataset)} as c"""
         for dataset, column in columns
     )
-    return f"select *, nullif(trim(written, {_BLANKS}), '') as natural_id from ({each}) where written is not null"
+    return f"select *, nullif({trimmed('written')}, '') as natural_id from ({each}) where written is not null"
 
 
 def _joined(dataset: Dataset) -> str:
     """FROM: the checked units `c` with the subject of each column, `k0`, `k1` and so on."""
     joins = " ".join(
         f"left join {_KEYS} as k{place} on k{place}.subject = {text(str(column.subject))} "
-        f"and k{place}.written = {_written(column)}"
+        f"and k{place}.written = {written(column)}"
         for place, column in enumerate(dataset.subject_columns)
     )
     return f"{checked(dataset)} as c {joins}"
@@ -95,12 +83,12 @@ def _joined(dataset: Dataset) -> str:
 
 def _aliases(dataset: Dataset, column: Column) -> str:
     """INSERT of whom a further identifier leads to, compared without case."""
-    spelt = f"lower(nfc_normalize(trim(c.{name(column.stored_name)}, {_BLANKS})))"
+    alias = spelt(column)
     prefix = text(alias_prefix(str(column.alias_of)))
     return f"""
         insert into {_ALIASES}
-        select distinct {text(str(column.alias_of))}, {_digest(f"{prefix} || {spelt}")}, k0.subject_key, {spelt}
-        from {_joined(dataset)} where {spelt} <> '' and k0.subject_key is not null
+        select distinct {text(str(column.alias_of))}, {digest(f"{prefix} || {alias}")}, k0.subject_key, {alias}
+        from {_joined(dataset)} where {alias} is not null and k0.subject_key is not null
     """
 
 
@@ -109,11 +97,11 @@ def _without_people(dataset: Dataset) -> str:
     ids = [column.stored_name for column in dataset.subject_columns]
     hidden = ", ".join(name(field) for field in (*gone, *ids))
     keys = ", ".join(f"k{place}.subject_key as {name(field)}" for place, field in enumerate(ids))
-    personal = f", {_personal(dataset)} as {PERSONAL}" if dataset.personal_columns else ""
+    personal = f", {personal_text(dataset)} as {PERSONAL}" if dataset.personal_columns else ""
     return f"select c.* exclude ({hidden}), {keys}{personal} from {_joined(dataset)}"
 
 
-def _personal(dataset: Dataset) -> str:
+def personal_text(dataset: Dataset) -> str:
     """SQL over `c`: JSON text of the personal columns, members in order of their names; what is null is left out, as
     what a contract did not have yet.
     """

@@ -36,6 +36,18 @@ def brought_relation(bronze: Snapshot, loads: Iterable[int], contract: Contract)
     return f"select {_RECORDS} from ({_with_bytes(_brought(bronze, loads), contract)})"
 
 
+def brought_records(bronze: Snapshot, loads: Iterable[int]) -> str:
+    """All records that `loads` brought and that have bytes, each to be read for itself."""
+    return f"select {_RECORDS} from ({_brought(bronze, loads)}) where not is_forgotten"
+
+
+def patched_records(bronze: Snapshot, loads: Iterable[int]) -> str:
+    """The records whose bytes `loads` have patched, as they are then."""
+    patched = "record_load <> load_seq and coalesce(raw, text::blob) is not null"
+    columns = _RECORDS.replace("load_seq", "record_load as load_seq", 1).replace(CODE, "null::varchar as code")
+    return f"select {columns} from ({bronze_relation(bronze, loads)}) where {patched}"
+
+
 def recalled_relation(bronze: Snapshot, loads: Sequence[int], contract: Contract, *, is_replay: bool) -> str:
     """The records that `loads` judged, as the reader takes them, under the load that brought each."""
     if not is_replay:
@@ -107,7 +119,7 @@ def recall_verdicts(
         where (c.record."load", c.record.source, c.record.ordinal, c.record.unit)
             <> (record_load, source, ordinal, c.unit)
     """)
-    unreadable = text(Verdict.UNREADABLE)
+    unreadable = f"{text(Verdict.UNREADABLE)}, {text(Verdict.SUPPRESSED)}"
     for dataset in datasets:
         mine = f'select * exclude (dataset) from "#verdicts" where dataset = {text(dataset.name)}'
         closes = f'select {_PLACES}, _closes from "#closes" where dataset = {text(dataset.name)}'
@@ -116,8 +128,8 @@ def recall_verdicts(
             select c.* replace (v._codes as _codes, v._warnings as _warnings), v._verdict, x._closes
             from {checked(dataset)} as c join ({mine}) as v using ({_PLACES})
             left join ({closes}) as x using ({_PLACES})
-            where v._verdict <> {unreadable};
-            insert into {decided(dataset)} by name {mine} and _verdict = {unreadable}
+            where v._verdict not in ({unreadable});
+            insert into {decided(dataset)} by name {mine} and _verdict in ({unreadable})
         """)
 
 

@@ -27,8 +27,16 @@ def statistic_rows(
     Codes come as a JSON object, of the quarantined units. An event that is a date is the beginning of that day in UTC.
     """
     judged = f"{RECORDS} semi join {WRITTEN} using ({_FILE}, _ordinal)" if is_replay else RECORDS
+    # Of who was erased there may be no bytes to read again.
+    suppressed = " union ".join(
+        f"select {_FILE}, _ordinal from {decided(dataset)} where {GROUPS['suppressed']}" for dataset in datasets
+    )
     connection.execute(f"""
-        create or replace temp table "#files" as select {_FILE}, count(*) as records from {judged} group by {_FILE}
+        create or replace temp table "#files" as
+        select {_FILE}, count(*) as records from (
+            select {_FILE}, _ordinal from {judged}
+            union all from ({suppressed}) anti join {RECORDS} using ({_FILE}, _ordinal)
+        ) group by {_FILE}
     """)
     side = "inner" if is_replay else "left"
     return connection.sql(" union all ".join(_of(dataset, load_seq, side) for dataset in datasets)).to_arrow_table()

@@ -39,6 +39,7 @@ from tillage.engines.relations import bronze_relation, current_relation, grown, 
 from tillage.engines.shares import fill_from_silver, share
 from tillage.engines.slices import VECTOR_ROWS, gathered
 from tillage.engines.statistics import statistic_rows
+from tillage.engines.suppressing import decide_suppressed, start_suppressing, take_out_suppressed
 from tillage.engines.taking import (
     TAKEN,
     find_taken,
@@ -97,7 +98,7 @@ class DuckWorkspace:
         self._reader.read(batches, self._load_seq)
         for source in self._reader.broken_documents():
             self._reader.replace(source, document(source), self._load_seq)
-        self._finish_reading()
+        self._finish_reading(is_deciding=True)
         self._judge(silver, RECORDS)
 
     def take_up(self, bronze: Snapshot, waiting: Rows, silver: Mapping[str, Silver], patched: Patched | None) -> None:
@@ -105,13 +106,21 @@ class DuckWorkspace:
         start_taking(self._connection, waiting)
         self._reader.start(is_trusting=False)
         self._reader.read(taken_batches(self._connection, bronze, self._check.contract, patched))
-        self._finish_reading()
-        self._judge(silver, keep_waiting(self._connection, self._datasets))
-
-    def _finish_reading(self) -> None:
-        """What is checked has no people in it afterwards."""
         self._reader.finish()
+        records = keep_waiting(self._connection, self._datasets)
+        self._without_people(is_deciding=True)
+        self._judge(silver, records)
+
+    def _finish_reading(self, *, is_deciding: bool = False) -> None:
+        self._reader.finish()
+        self._without_people(is_deciding=is_deciding)
+
+    def _without_people(self, *, is_deciding: bool) -> None:
+        """What is checked has no people in it afterwards; where verdicts are given, no unit about who was erased."""
+        start_suppressing(self._connection)
         if self._people is not None:
+            if is_deciding:
+                take_out_suppressed(self._connection, self._check.contract, self._people)
             pseudonymise(self._connection, self._datasets, self._people)
 
     def _judged(self, silver: Mapping[str, Silver]) -> Iterator[Dataset]:
@@ -137,6 +146,7 @@ class DuckWorkspace:
                 {text(Verdict.UNREADABLE)} as _verdict
             from {records} where code is not null
         """)
+        decide_suppressed(self._connection, self._datasets)
         for dataset in self._datasets:
             self._close(dataset)
         find_taken(self._connection, self._datasets)

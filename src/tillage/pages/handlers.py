@@ -16,6 +16,7 @@ from litestar.handlers import HTTPRouteHandler
 from tillage.errors import TillageError
 from tillage.pages.copies import AS_OF, CACHE_CONTROL, is_known, tag_of
 from tillage.pages.dataset import dataset
+from tillage.pages.erasures import erasures
 from tillage.pages.explained import explained
 from tillage.pages.gate import Gate
 from tillage.pages.loads import load
@@ -35,6 +36,7 @@ VIEWS: dict[View, tuple[str, ...]] = {
     quarantine: ("/quarantine",),
     explained: ("/explain", "/explain/{path:str}"),
     dataset: ("/data", "/data/{dataset:str}"),
+    erasures: ("/erasures", "/erasures/{erasure:str}"),
 }
 """Each view with the paths that it answers; what stands in braces is everything behind the path before it."""
 

@@ -60,7 +60,7 @@ def load(house: House, asked: Asked) -> Page:
     accounts = [
         account(document, (0, "datasets", name), name, currencies.get(name), OF_A_LOAD) for name in found["datasets"]
     ]
-    parts = ("discarded",) if found["kind"] == "discard" else OF_A_LOAD
+    parts = ("discarded",) if found["kind"] in {"discard", "erase"} else OF_A_LOAD
     now, every = house.now(), found["outcome"]["files"]
     rows = reason_rows(document, (0, "outcome", "reasons"), currencies, now)
     files = [_file(document, place, parts, now) for place in range(min(len(every), _MOST_FILES))]
@@ -130,6 +130,7 @@ _TOOK = {
     "replay": "up what waited in quarantine",
     "release": "up what waited for others",
     "discard": "what waited in quarantine out of it for good",
+    "erase": "people out of its records",
     "maintain": "care of the tables",
     "build": "all that stands to build tables from",
     "rebuild": "up what stands, to judge it anew",

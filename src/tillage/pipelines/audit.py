@@ -21,6 +21,7 @@ from tillage.ports.engine import Disagreement
 
 _PARTS = ("read", "accepted", "quarantined", "duplicate", "suppressed")
 _VISIBLE = {LoadState.OPEN, LoadState.SEALED}
+_WITHOUT_RECEIPT = {LoadKind.DISCARD, LoadKind.MAINTAIN, LoadKind.ERASE}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _ledger(
             state = load.state if load else "unknown"
             yield Finding("bronze holds a load that the ledger does not count", f"load {load_seq} ({state})")
     for load in loads.values():
-        if load.feed != feed or load.state not in _VISIBLE or load.kind in {LoadKind.DISCARD, LoadKind.MAINTAIN}:
+        if load.feed != feed or load.state not in _VISIBLE or load.kind in _WITHOUT_RECEIPT:
             continue
         if load.load_seq > last:
             if load.state is LoadState.SEALED:

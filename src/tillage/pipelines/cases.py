@@ -163,6 +163,15 @@ class _Openly:
     def subject_keys(self, ids: Rows) -> Rows:
         return pa.table({"subject": ids["subject"], "natural_id": ids["natural_id"], "subject_key": ids["natural_id"]})
 
+    def suppression_ring(self) -> tuple[IndexKey, ...]:
+        return ()
+
+    def suppressed(self, asked: Rows) -> Rows:
+        return asked
+
+    def known(self, asked: Rows) -> Rows:
+        return asked
+
     def personal(self, dataset: str, places: Rows) -> Rows:  # noqa: ARG002
         return places.slice(0, 0).append_column("personal", pa.array([], pa.string()))
 

@@ -11,6 +11,7 @@ from tillage.pipelines.dictionary import Meaning
 from tillage.pipelines.explain import Explanation
 from tillage.pipelines.failing import ShownLoad
 from tillage.pipelines.findings import Finding
+from tillage.pipelines.house import House
 from tillage.pipelines.outcome import Outcome
 from tillage.pipelines.status import Status
 from tillage.ports.store import Reason
@@ -88,3 +89,8 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
         "made_of": asdict(found.made_of()),
         "files": [asdict(one) for one in found.files()],
     }
+
+
+def erasure_documents(house: House) -> list[dict[str, Any]]:
+    """Of `tillage erase list`."""
+    return [asdict(one) for one in (house.erasures.all() if house.erasures else [])]

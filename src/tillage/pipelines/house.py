@@ -18,6 +18,7 @@ from tillage.ports.backup import StoreCopies
 from tillage.ports.clients import Clients
 from tillage.ports.door import Door
 from tillage.ports.engine import Engine, Folders
+from tillage.ports.erasing import Erasures, Journal, PeopleRecords
 from tillage.ports.export import ExportEngine, Snapshots
 from tillage.ports.gold import Folds, Gold, Tables
 from tillage.ports.lake import Lake, LakeTable, Silver
@@ -25,6 +26,8 @@ from tillage.ports.landed import Landed
 from tillage.ports.mirror import MirrorFiles, MirrorSource, MirrorTables
 from tillage.ports.people import People, Vault
 from tillage.ports.places import Place
+from tillage.ports.scanning import Scanner
+from tillage.ports.scrubbing import Scrubbing
 from tillage.ports.statistics import Statistics
 from tillage.ports.store import Leases, Ledger
 
@@ -65,6 +68,14 @@ class House:
     mirror_source: MirrorSource
     mirrors: MirrorTables
     processed: MirrorFiles
+    records: PeopleRecords
+    erasures: Erasures | None
+    """None where no contract is about people."""
+    journal: Journal
+    scrubbing: Scrubbing
+    scanner: Scanner
+    layers: Callable[[], list[tuple[str, str]]]
+    """Name and folder of each place where something of people may lie."""
     compile: Callable[[str, str], Check]
     """(feed, contract text) to its check: for the texts that loads were decided under."""
     say: Callable[[str], None]

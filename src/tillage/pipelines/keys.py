@@ -20,8 +20,9 @@ def rotate_keys(house: House, keys: Rotating) -> int:
     """
     if house.vault is None:
         raise OperatorError("no contract has people in it (tillage.subject), so there is no key to change")
+    now = house.vault.index_key()  # before the lock: keys that are missing are made under it
     with keys.locked():
-        fresh = keys.add_next(house.vault.index_key().fingerprint)
+        fresh = keys.add_next(now.fingerprint)
         people = house.vault.rotate(fresh)
         keys.keep_only(fresh)
     return people

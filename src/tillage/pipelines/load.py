@@ -22,10 +22,12 @@ from tillage.domain.conservation import Counts, added, is_zero, negated
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, SourceFile
 from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
 from tillage.pipelines.bounds import broken_bounds
+from tillage.pipelines.emptying import empty_of_load
 from tillage.pipelines.failing import fail, what_is_wrong
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.mirror import digests_of, mirror_files, table_changes, with_foreign_keys
 from tillage.pipelines.refusing import read_members, refuse_misdescribed, refused_before, rejections
+from tillage.pipelines.scrub import came_back, scrub_files
 from tillage.ports.door import RecordBatch
 from tillage.ports.engine import BrokenRule, Workspace
 from tillage.ports.lake import Silver
@@ -43,6 +45,8 @@ class Found:
     """By path as it may be shown, why it is not looked at."""
     is_more_coming: bool = False
     """Some of that is being written, so the next run will find it."""
+    came_back: tuple[SourceFile, ...] = ()
+    """Files as they were before people were taken out of them."""
 
 
 def look(house: House, contract: FeedContract, lease: Lease) -> Found:
@@ -63,6 +67,7 @@ def look(house: House, contract: FeedContract, lease: Lease) -> Found:
         rejected=(*arrived.rejected, *(wrong for _, wrong in refused if wrong)),
         left_alone={one.path: one.reason for one in arrived.left_alone},
         is_more_coming=any(one.is_passing for one in arrived.left_alone),
+        came_back=tuple(came_back(house, feed.name, touched)),
     )
 
 
@@ -159,6 +164,7 @@ _VOIDED = {
     LoadKind.REPLAY: f"{_UNDECIDED}, and what waited goes on waiting: to judge it, repeat the replay",
     LoadKind.DISCARD: "before anything was given up; it is voided, and all goes on waiting: repeat the discard",
     LoadKind.MAINTAIN: "while it kept up the tables; it is voided, and what it did stands",
+    LoadKind.ERASE: "while people left the feed; it is voided, what it did stands, and the erasure goes on",
     LoadKind.REBUILD: _UNDECIDED,
     LoadKind.RELEASE: f"{_UNDECIDED}, and what waited for others goes on waiting until the next look",
 }
@@ -182,7 +188,7 @@ def finish_open(house: House, feed: str, lease: Lease) -> None:
 
 
 def _finished(house: House, load: Load, lease: Lease) -> dict[str, Counts] | None:
-    if load.kind is LoadKind.MAINTAIN:  # nothing of it can be torn, and only one that fences anew may go on
+    if load.kind in {LoadKind.MAINTAIN, LoadKind.ERASE}:  # each step is whole, and only one that fences anew may go on
         house.ledger.void(load, lease)
         return None
     bronze = house.lake.bronze(load.feed).snapshot()
@@ -233,8 +239,19 @@ def repeat(
     _prove(house, load, datasets, counts)
     _prove_statistics(house, load, counts, was_published=is_published)
     mirror_files(house, load, workspace, lease)
+    if any(one.suppressed_rows for one in counts.values()):
+        _leave_nothing(house, load, lease)
     house.ledger.seal(load, lease)
     return counts
+
+
+def _leave_nothing(house: House, load: Load, lease: Lease) -> None:
+    """What came of people who were erased goes from bronze, where it had to stay until the load was published, and from
+    the files that it came in.
+    """
+    places = house.records.suppressed(house.lake.bronze(load.feed).snapshot(), load.load_seq)
+    empty_of_load(house, load.feed, places, load.load_seq)
+    scrub_files(house, house.feeds[load.feed], places, lease)
 
 
 def _publish(

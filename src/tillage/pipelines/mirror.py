@@ -116,9 +116,14 @@ def mirror_files(house: House, load: Load, workspace: Workspace, lease: Lease) -
     places = {*zip(touched["load_seq"].to_pylist(), touched["source"].to_pylist(), strict=True)}
     places |= {(load.load_seq, source.source) for source in load.sources}
     if places:
-        found = house.ledger.same_paths(load.feed, places)
-        with _files(house, contract, found, house.ledger.published()) as (names, records):
-            house.processed.put(contract.feed, names, records, is_ours=partial(house.leases.check, lease))
+        rewrite_mirrored(house, contract, places, lease)
+
+
+def rewrite_mirrored(house: House, contract: FeedContract, places: Collection[tuple[int, int]], lease: Lease) -> None:
+    """Writes the files anew that belong to these, a load and a number in it each."""
+    found = house.ledger.same_paths(contract.feed.name, places)
+    with _files(house, contract, found, house.ledger.published()) as (names, records):
+        house.processed.put(contract.feed, names, records, is_ours=partial(house.leases.check, lease))
 
 
 @contextmanager
@@ -139,7 +144,8 @@ def _files(
     datasets = contract.check.contract.datasets
     silver = {dataset.name: house.silver(feed.name, dataset, published) for dataset in datasets}
     bronze = house.lake.bronze(feed.name).snapshot()
-    with house.mirror_source.records(bronze, silver, datasets, places) as records:
+    erased_by = house.erasures.erase_loads(feed.name) if house.erasures else []
+    with house.mirror_source.records(bronze, silver, datasets, places, erased_by=erased_by) as records:
         yield names, records
 
 

@@ -105,7 +105,7 @@ def outcome(house: House, shown: ShownLoad) -> Outcome:
     load = house.ledger.load(shown.summary.load_seq)
     if load is None or load.feed not in house.feeds:
         return Outcome((), (), 0)
-    if load.kind is LoadKind.DISCARD:
+    if load.kind in {LoadKind.DISCARD, LoadKind.ERASE}:
         return _given_up(house, load)
     kept: list[Mapping[str, Any]] = house.statistics.rows(load.load_seq).to_pylist()
     is_counted = all(row["read_rows"] is not None for row in kept) and (

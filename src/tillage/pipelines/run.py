@@ -11,6 +11,7 @@ from tillage.contracts.relations import parents_first
 from tillage.domain.conservation import Counts
 from tillage.domain.load import Lease, Load, LoadKind
 from tillage.errors import (
+    ErasureOpenError,
     FileRejectedError,
     LeaseHeldError,
     LoadFailedError,
@@ -24,6 +25,7 @@ from tillage.errors import (
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.binding import refuse_unasked
 from tillage.pipelines.build import BuildReport, build_if_due
+from tillage.pipelines.erase import Erased, erase_due
 from tillage.pipelines.failing import failed_before
 from tillage.pipelines.history import refuse_renamed, say_news
 from tillage.pipelines.house import FeedContract, House
@@ -33,6 +35,7 @@ from tillage.pipelines.mirror import sync_mirrors
 from tillage.pipelines.models import check_routes, refuse_unportable_changes, served_now, sync_models
 from tillage.pipelines.rebuild import go_on
 from tillage.pipelines.release import is_due, release_due
+from tillage.pipelines.scrub import scrub_again
 
 
 @dataclass
@@ -59,6 +62,10 @@ class RunReport:
     """Dataset rules of severity warning that do not hold."""
     maintained: list[Maintained] = field(default_factory=list)
     """Feeds whose tables were kept up, since enough was loaded."""
+    erased: list[Erased] = field(default_factory=list)
+    """Sweeps in which people who asked for it were erased."""
+    unerased: TillageError | None = None
+    """Why somebody who asked is not erased yet; all else was done."""
     built: BuildReport | None = None
     """Of the models that are no folds, if anything of them was due."""
     unreleased: dict[str, TillageError] = field(default_factory=dict)
@@ -72,7 +79,7 @@ class RunReport:
 
     def problems(self) -> list[TillageError]:
         """What a run must not end well with, though all else is done."""
-        unbuilt = [self.unbuilt] if self.unbuilt else []
+        unbuilt = [one for one in (self.unerased, self.unbuilt) if one]
         waiting = self.unreleased.values()
         return [*self.stopped.values(), *self.failed.values(), *self.left_out.values(), *waiting, *unbuilt]
 
@@ -111,12 +118,25 @@ def run(house: House, *, wait_s: float, feeds: Collection[str] = ()) -> RunRepor
                 report.maintained.append(maintained)
     while _release_late(house, wait_s, report):
         pass  # what came in may be what others wait for
+    if not feeds or any(house.feeds[name].check.contract.is_of_requests for name in feeds):
+        _erase(house, wait_s, report)
     try:
         report.built = build_if_due(house, wait_s=wait_s)
     except (ModelError, TransientError) as wrong:
         report.unbuilt = wrong
         house.say(str(wrong))
     return report
+
+
+def _erase(house: House, wait_s: float, report: RunReport) -> None:
+    """Goes on with an erasure that is open, and erases who asked through a feed."""
+    try:
+        report.erased = erase_due(house, wait_s=wait_s)
+    except LeaseHeldError as wrong:
+        house.say(f"{wrong}; who asked to be erased is erased by the next run")
+    except ErasureOpenError as wrong:
+        report.unerased = wrong
+        house.say(str(wrong))
 
 
 def begin(house: House, feeds: Collection[str]) -> list[FeedContract]:
@@ -255,6 +275,7 @@ _WHERE = {After.ARCHIVE: "moved to archive", After.DELETE: "deleted"}
 
 def _plan(house: House, contract: FeedContract, lease: Lease, report: RunReport) -> Load | None:
     found = look(house, contract, lease)
+    scrub_again(house, contract, found.came_back, lease)
     report.is_more_coming |= found.is_more_coming
     for wrong in found.rejected:
         if wrong.path not in report.left_out:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -51,13 +51,20 @@ class MirrorSource(Protocol):
         ...
 
     def records(
-        self, bronze: Snapshot, silver: Mapping[str, Silver], datasets: Sequence[Dataset], places: Rows
+        self,
+        bronze: Snapshot,
+        silver: Mapping[str, Silver],
+        datasets: Sequence[Dataset],
+        places: Rows,
+        *,
+        erased_by: Collection[int],
     ) -> AbstractContextManager[Rows]:
         """`file, raw, is_whole` of each record of some files with a unit that stands, by file and place, until the
         block ends.
 
         Args:
             places: `file, load_seq, source`; several may be of one `file`.
+            erased_by: Loads of kind erase: what they took is in no file.
 
         Raises:
             MirrorError: the bytes of some are gone, or they do not fit into memory.

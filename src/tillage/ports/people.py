@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from tillage.domain.people import IndexKey
+from tillage.domain.people import IndexKey, Keys
 from tillage.ports.lake import Rows
 
 
@@ -23,6 +23,26 @@ class People(Protocol):
 
         Args:
             ids: `subject, digest, natural_id`, each digest once, in hex.
+        """
+        ...
+
+    def suppression_ring(self) -> tuple[IndexKey, ...]:
+        """What digests of those are made with who were erased; none while nobody was."""
+        ...
+
+    def suppressed(self, asked: Rows) -> Rows:
+        """`subject, is_alias, value, until` of those who were erased, and until when what happened is theirs.
+
+        Args:
+            asked: `subject, is_alias, ring, digest, value`; ring is the fingerprint of a key of the ring; in hex.
+        """
+        ...
+
+    def known(self, asked: Rows) -> Rows:
+        """`subject, natural_id` of those who have a subject key.
+
+        Args:
+            asked: As of `subject_keys`.
         """
         ...
 
@@ -49,6 +69,10 @@ class PeopleRows:
 
 class Vault(People, Protocol):
     """All who are in a store."""
+
+    def keys(self) -> Keys:
+        """All that lie in the safe."""
+        ...
 
     def file_key(self) -> bytes:
         """What digests of files and records about people are made with."""

@@ -15,7 +15,7 @@ from tillage.ports.commit import Commits
 from tillage.stores.postgres.connecting import connect
 from tillage.stores.postgres.queries import migration, query, schema
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 LOCK = b"select pg_advisory_xact_lock(7409281)"  # any number that only this product would take
 """Of whoever makes what every store has once."""
 _SESSION = "-c timezone=UTC -c datestyle=ISO -c standard_conforming_strings=on"

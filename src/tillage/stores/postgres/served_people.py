@@ -58,7 +58,7 @@ def vault_of(dsn: str) -> tuple[bytes, str] | None:
         if not connection.execute(query("has_vault")).fetchall()[0][0]:
             return None
         (fingerprint,) = connection.execute(query("vault_meta")).fetchall()[0]
-        _, reader = connection.execute(query("vault_roles")).fetchall()[0]
+        _, reader, _ = connection.execute(query("vault_roles")).fetchall()[0]
         return bytes(fingerprint), str(reader)
 
 

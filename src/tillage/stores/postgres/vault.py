@@ -18,7 +18,7 @@ from psycopg import sql
 
 from tillage.domain.load import CommitPoint, Load
 from tillage.domain.people import IndexKey, Keys
-from tillage.errors import KeysRotatedError, StoreError
+from tillage.errors import KeysError, KeysRotatedError, StoreError
 from tillage.ports.lake import Rows
 from tillage.ports.people import PeopleRows
 from tillage.stores.postgres.copying import copied_rows, copy_rows
@@ -37,10 +37,29 @@ _PERSONAL = pa.schema(
         ("personal", pa.string()),
     ]
 )
-_PERSONAL_COLUMNS = {"natural_id", "alias", "personal"}
+_SUPPRESSED = pa.schema(
+    [
+        ("subject", pa.string()),
+        ("is_alias", pa.bool_()),
+        ("value", pa.string()),
+        ("until", pa.timestamp("us", "UTC")),
+    ]
+)
+_KNOWN_ROWS = pa.schema([("subject", pa.string()), ("natural_id", pa.string())])
+_PERSONAL_COLUMNS = {"natural_id", "alias", "personal", "value"}
 _FOUND_KEYS = """
 select a.subject, a.natural_id, coalesce(i.subject_key, replace(gen_random_uuid()::text, '-', ''))
 from asked a left join vault.identities i on i.subject = a.subject and i.digest = decode(a.digest, 'hex')
+"""
+_FOUND_SUPPRESSED = """
+select a.subject, a.is_alias::text, a.value, to_char(s.until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+from asked_suppressed a join vault.suppressed s
+on (s.subject, s.is_alias, s.ring, s.digest) = (a.subject, a.is_alias, decode(a.ring, 'hex'), decode(a.digest, 'hex'))
+where s.lifted_at is null
+"""
+_KNOWN = """
+select a.subject, a.natural_id from asked a
+join vault.identities i on i.subject = a.subject and i.digest = decode(a.digest, 'hex')
 """
 _FOUND_PERSONAL = """
 select p.load_seq, p.source, p.ordinal, p.unit, u.personal from places p
@@ -69,6 +88,9 @@ class Vault:
 
     def index_key(self) -> IndexKey:
         return self._keys.index
+
+    def keys(self) -> Keys:
+        return self._keys
 
     def file_key(self) -> bytes:
         return self._keys.files
@@ -114,6 +136,30 @@ class Vault:
                 transaction.run("add_identities")
             return copied_rows(transaction.connection, sql.SQL(_FOUND_KEYS), _KEYS)
 
+    def suppression_ring(self) -> tuple[IndexKey, ...]:
+        if self._fingerprint is None:
+            return ()
+        found = {key.fingerprint: key for key in self._keys.suppression}
+        wanted = [bytes(ring) for (ring,) in self._database.rows("suppression_ring")]
+        if wanted and not found.keys() >= {*wanted}:
+            raise KeysError(
+                "safe/keys.json lacks a key by which people who were erased are known: put it back from where it is "
+                "kept; without it they would come back with their old data"
+            )
+        return tuple(found[ring] for ring in wanted)
+
+    def suppressed(self, asked: Rows) -> Rows:
+        if not asked.num_rows:
+            return _SUPPRESSED.empty_table()
+        with self._asking("make_asked_suppressed", "asked_suppressed", asked) as transaction:
+            return copied_rows(transaction.connection, sql.SQL(_FOUND_SUPPRESSED), _SUPPRESSED)
+
+    def known(self, asked: Rows) -> Rows:
+        if not asked.num_rows or self._fingerprint is None:
+            return _KEYS.empty_table().select(["subject", "natural_id"])
+        with self._asking("make_asked", "asked", asked) as transaction:
+            return copied_rows(transaction.connection, sql.SQL(_KNOWN), _KNOWN_ROWS)
+
     def personal(self, dataset: str, places: Rows) -> Rows:
         if not places.num_rows or (self._fingerprint is None and not self._is_storing):
             return _PERSONAL.empty_table()
@@ -137,6 +183,20 @@ class Vault:
         if self._fingerprint is None:
             return {}
         return {str(dataset): int(rows) for dataset, rows in self._database.rows("unit_counts", load_seq=load_seq)}
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a load about people ever began."""
+        return self._fingerprint is not None
+
+    @contextmanager
+    def acting(self, transaction: Transaction, role: str) -> Iterator[None]:
+        """As `writer`, `reader` or `eraser`."""
+        writer, reader, eraser = transaction.rows("vault_roles")[0]
+        name = {"writer": writer, "reader": reader, "eraser": eraser}[role]
+        transaction.execute(sql.SQL("set local role {}").format(sql.Identifier(name)))
+        yield
+        transaction.run("as_owner")
 
     @contextmanager
     def _asking(self, made_by: str, table: str, rows: Rows) -> Iterator[Transaction]:
@@ -176,9 +236,8 @@ class Vault:
             # Of what says who people are there is no statistic.
             keys = sql.SQL(", ").join(sql.Identifier(one) for one in rows.schema.names if one not in _PERSONAL_COLUMNS)
             transaction.execute(sql.SQL("analyze {} ({})").format(name, keys))
-        transaction.execute(sql.SQL("set local role {}").format(writer))
-        yield
-        transaction.run("as_owner")
+        with self.acting(transaction, "writer"):
+            yield
 
     def rotate(self, fresh: IndexKey) -> int:
         inner, outer = fresh.pads()

@@ -76,6 +76,9 @@ union all
 select c.key, c.value, '', '', true, l.load_seq
 from tillage.loads l cross join jsonb_each_text(l.manifest -> 'contents') c
 where l.feed = %(feed)s and l.state <> 'voided'
+union all
+-- What a file became when records were taken out of it is known as well as what it was.
+select r.path, r.after, '', '', false, 0 from tillage.rewrites r where r.feed = %(feed)s
 order by load_seq
 
 -- name: sealed_sources
@@ -85,10 +88,13 @@ select s.path, s.digest, exists (
 )
 from tillage.sources s join tillage.loads l using (load_seq)
 where l.feed = %(feed)s and l.state = 'sealed'
+union all
+select r.path, r.after, false from tillage.rewrites r where r.feed = %(feed)s
 
 -- name: refresh_signature
 update tillage.sources s set signature = %(signature)s from tillage.loads l
-where l.load_seq = s.load_seq and l.feed = %(feed)s and s.path = %(path)s and s.digest = %(digest)s
+where l.load_seq = s.load_seq and l.feed = %(feed)s and s.path = %(path)s and (s.digest = %(digest)s or exists (
+    select from tillage.rewrites r where (r.feed, r.path, r.after) = (%(feed)s, %(path)s, %(digest)s)))
 
 -- name: loads
 select load_seq, feed, state, contract_digest, kind, manifest from tillage.loads order by load_seq
@@ -460,7 +466,7 @@ select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n 
 select fingerprint from vault.meta
 
 -- name: vault_roles
-select writer, reader from vault.roles
+select writer, reader, eraser from vault.roles
 
 -- name: set_fingerprint
 update vault.meta set fingerprint = %(fingerprint)s
@@ -473,6 +479,12 @@ select pg_advisory_xact_lock(7409282)
 
 -- name: make_asked
 create temp table asked (subject text, digest text, natural_id text) on commit drop
+
+-- name: make_asked_suppressed
+create temp table asked_suppressed (subject text, is_alias boolean, ring text, digest text, value text) on commit drop
+
+-- name: suppression_ring
+select distinct ring from vault.suppressed where lifted_at is null
 
 -- name: has_unknown
 select exists (select from asked a where not exists (
@@ -539,3 +551,89 @@ on conflict (feed) do update set parents = excluded.parents, judged_load = exclu
 delete from tillage.awaited a using tillage.quarantine q
 where q.discarded_by = %(discarded_by)s
     and (a.load_seq, a.dataset, a.source, a.ordinal, a.unit) = (q.load_seq, q.dataset, q.source, q.ordinal, q.unit)
+
+-- name: erasures
+select erasure, state, people, begun_at, proved_at, receipt from tillage.erasures order by erasure
+
+-- name: insert_erasure
+insert into tillage.erasures (erasure, people) values (%(erasure)s, %(people)s)
+
+-- name: remember_erasure
+insert into tillage.erasures (erasure, people, state, proved_at) values (%(erasure)s, %(people)s, 'proved', now())
+
+-- name: raise_last_number
+select setval('tillage.load_seq', greatest(last_value, %(number)s)) from tillage.load_seq
+
+-- name: prove_erasure
+update tillage.erasures set state = 'proved', proved_at = now(), receipt = %(receipt)s where erasure = %(erasure)s
+
+-- name: suppress
+insert into vault.suppressed as s (subject, is_alias, ring, digest, until, erasure)
+values (%(subject)s, %(is_alias)s, %(ring)s, %(digest)s, %(until)s, %(erasure)s)
+on conflict (subject, is_alias, ring, digest) do update
+set until = greatest(s.until, excluded.until), lifted_at = null
+
+-- name: suppressions
+select subject, is_alias, ring, digest, until from vault.suppressed where lifted_at is null order by erasure, digest
+
+-- name: lift_suppressions
+update vault.suppressed set lifted_at = now() where lifted_at is null and digest = any(%(digests)s)
+
+-- name: asked
+select u.dataset, u.load_seq, u.source, u.ordinal, i.natural_id, u.personal, l.planned_at
+from vault.units u join vault.identities i using (subject_key) join tillage.loads l on l.load_seq = u.load_seq
+where u.dataset = any(%(datasets)s) order by u.load_seq, u.source, u.ordinal, u.dataset, u.unit
+
+-- name: known_by_id
+select natural_id, subject_key from vault.identities where subject = %(subject)s and digest = %(digest)s
+
+-- name: known_by_alias
+select i.natural_id, i.subject_key from vault.aliases a join vault.identities i using (subject, subject_key)
+where a.subject = %(subject)s and a.digest = %(digest)s order by i.subject_key
+
+-- name: aliases_of
+select alias from vault.aliases where subject_key = %(subject_key)s order by alias
+
+-- name: personal_of
+select personal from vault.units where subject_key = %(subject_key)s
+
+-- name: everybody
+select natural_id from vault.identities where subject = %(subject)s
+
+-- name: feed_sources
+select s.load_seq, s.source, s.path, s.digest, s.form from tillage.sources s join tillage.loads l using (load_seq)
+where l.feed = %(feed)s and l.state in ('open', 'sealed')
+
+-- name: rewrites
+select path, before, after from tillage.rewrites where feed = %(feed)s
+
+-- name: insert_rewrite
+insert into tillage.rewrites (feed, path, before, after)
+select %(feed)s, %(path)s, %(before)s, %(after)s
+where not exists (select from tillage.rewrites r
+    where (r.feed, r.path, r.before, r.after) = (%(feed)s, %(path)s, %(before)s, %(after)s))
+
+-- name: make_erased
+create temp table erased (load_seq bigint, source integer, ordinal bigint) on commit drop
+
+-- name: discard_erased
+update tillage.quarantine q set discarded_by = %(discarded_by)s
+from erased e, tillage.loads l
+where (q.load_seq, q.source, q.ordinal) = (e.load_seq, e.source, e.ordinal)
+    and l.load_seq = q.load_seq and l.feed = %(feed)s and q.discarded_by is null
+
+-- name: erased_feeds
+select feed from tillage.loads
+where kind = 'erase' and state = 'sealed' and (manifest ->> 'erasure')::bigint = %(erasure)s
+
+-- name: erase_loads
+select load_seq from tillage.loads where feed = %(feed)s and kind = 'erase' order by load_seq
+
+-- name: forget_identities
+delete from vault.identities where subject_key = any(%(subject_keys)s)
+
+-- name: forget_aliases
+delete from vault.aliases where subject_key = any(%(subject_keys)s)
+
+-- name: forget_units
+delete from vault.units where subject_key = any(%(subject_keys)s)

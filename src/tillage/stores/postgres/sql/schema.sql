@@ -1,4 +1,4 @@
--- The whole schema of the store, version 8. Run once, in one transaction, into an empty database.
+-- The whole schema of the store, version 9. Run once, in one transaction, into an empty database.
 create schema tillage;
 create schema folds;  -- states as they are kept, with hidden counts
 create schema tables; -- the rows of models that are built whole
@@ -40,13 +40,15 @@ create table tillage.loads (
     sealed_at timestamptz,
     reason text,                      -- why a person gave it up, or asked for it
     kind text not null default 'read' check (
-        kind in ('read', 'replay', 'discard', 'maintain', 'build', 'rebuild', 'release')
+        kind in ('read', 'replay', 'discard', 'maintain', 'build', 'rebuild', 'release', 'erase')
     ),
     manifest jsonb not null default '{}', -- what it covers; of kind read: what packed files contain
     sealed_epoch bigint               -- of the lease that sealed it; another than epoch: a later process finished it
 );
 create index on tillage.loads (feed, load_seq);
-create unique index one_unfinished_load_per_feed on tillage.loads (feed) where state in ('open', 'failed');
+-- A feed that stands still for a failed load is erased from all the same.
+create unique index one_unfinished_load_per_feed on tillage.loads (feed, (kind = 'erase'))
+where state in ('open', 'failed');
 create index on tillage.loads (feed, load_seq) where kind = 'maintain' and state = 'sealed';
 
 create table tillage.sources (
@@ -203,3 +205,22 @@ create table tillage.tokens (
     expires_at timestamptz not null
 );
 create index on tillage.tokens (client, expires_at);
+
+-- Sweeps in which people are erased. Who they are is in no table.
+create table tillage.erasures (
+    erasure bigint primary key,       -- of the sequence of loads
+    state text not null default 'open' check (state in ('open', 'proved')),
+    people integer not null,
+    begun_at timestamptz not null default now(),
+    proved_at timestamptz,
+    receipt jsonb                     -- signed, once it is proved
+);
+
+-- Files from which records were taken: who knows the one digest knows the other.
+create table tillage.rewrites (
+    feed text not null,
+    path text not null,               -- as of the source
+    before text not null,
+    after text not null
+);
+create index on tillage.rewrites using hash (path);

@@ -49,6 +49,18 @@ alter table vault.units alter column personal set statistics 0, alter column per
 create index on vault.units (subject_key);
 create index on vault.units (judged_load);
 
+-- Who is erased, and does not come back with data of then.
+create table vault.suppressed (
+    subject text not null,            -- the kind of people
+    is_alias boolean not null,        -- of a further identifier, where no id was known
+    ring bytea not null,              -- tells which key of the ring the digest is made with
+    digest bytea not null,
+    until timestamptz not null,       -- what happened later is of somebody new
+    erasure bigint not null,          -- the first one that asked for it
+    lifted_at timestamptz,            -- since then it holds no more
+    primary key (subject, is_alias, ring, digest)
+);
+
 -- The subject key of a digest that was made with the key of that fingerprint; null: nobody is known by it.
 create function vault.subject_key(wanted text, made_with bytea, wanted_digest bytea) returns text
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -78,10 +90,11 @@ begin
         execute format('grant usage on schema vault to %I', role);
         execute format('grant execute on function vault.subject_key to %I', role);
     end loop;
-    execute format('grant select on vault.meta to %I', base || '_writer');
+    execute format('grant select on vault.meta, vault.suppressed to %I', base || '_writer');
     execute format('grant select, insert on vault.identities, vault.aliases to %I', base || '_writer');
     execute format('grant select, insert, update, delete on vault.units to %I', base || '_writer');
     execute format('grant select, update, delete on all tables in schema vault to %I', base || '_eraser');
+    execute format('grant insert on vault.suppressed to %I', base || '_eraser');
     -- All that an answer is made of; of clients not their secrets.
     execute format('grant usage on schema tillage, gold to %I', base || '_reader');
     execute format('grant select on tillage.meta, tillage.models, tillage.loads, tillage.receipts to %I',

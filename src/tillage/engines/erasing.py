@@ -1,0 +1,263 @@
+"""Which records are about somebody, and bronze without their bytes.
+
+A record is about whom a column says that its contract calls an id of people. Few are: the bytes of all are searched for
+the ids first, and only what has one of them in it is parsed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from ahocorasick_rs import BytesAhoCorasick
+
+from tillage.contracts.compiler.check import Check
+from tillage.contracts.contract import Dataset
+from tillage.contracts.sql_text import name, text
+from tillage.contracts.types import BRONZE_COLUMNS
+from tillage.domain.load import Spans
+from tillage.engines.digests import spelt
+from tillage.engines.forgetting import REPEATING
+from tillage.engines.people import PERSONAL, add_personal, personal_text
+from tillage.engines.reader import RECORDS, Reader, checked
+from tillage.engines.recall import brought_records, patched_records
+from tillage.engines.relations import bronze_relation, current_relation, silver_relation, spanned_bronze_relation
+from tillage.engines.slices import VECTOR_ROWS, gathered
+from tillage.engines.suppressing import TOKENS_SQL, identifying, suppressed_records
+from tillage.ports.engine import Folders
+from tillage.ports.erasing import FoundRecords, Person
+from tillage.ports.lake import Rows, Silver, Snapshot
+from tillage.ports.people import People
+
+_PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())])
+_SHORT = 3
+"""Shorter ids are in so many records that looking for them first would only cost time."""
+_ESCAPE = b"\\u"
+_WRITTEN_ROWS = 8_192
+
+
+class DuckErasing:
+    """Reads in databases that `connect` opens."""
+
+    def __init__(self, connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]) -> None:
+        self._connect = connect
+
+    def find(
+        self, check: Check, bronze: Snapshot, loads: Collection[int], people: Sequence[Person], folders: Folders
+    ) -> FoundRecords:
+        with self._connect() as connection:
+            return _found(connection, check, bronze, loads=sorted(loads), people=people, folders=folders)
+
+    def standing(self, datasets: Mapping[str, tuple[Dataset, Silver]], subject_keys: Collection[str]) -> Rows:
+        selects = [
+            f"""
+            select _record."load" as load_seq, _record.source as source, _record.ordinal as ordinal
+            from ({silver_relation(dataset, silver)}) where {name(column.stored_name)} in (from "#keys")
+            """
+            for dataset, silver in datasets.values()
+            for column in dataset.subject_columns
+        ]
+        if not selects or not subject_keys:
+            return _PLACES.empty_table()
+        with self._connect() as connection:
+            connection.register("#given", pa.table({"subject_key": pa.array(sorted(subject_keys), pa.string())}))
+            connection.execute('create or replace temp table "#keys" as from "#given"')
+            return connection.sql(" union ".join(selects)).to_arrow_table().cast(_PLACES)
+
+    def units(self, dataset: Dataset, silver: Silver, subject_key: str, people: People | None) -> list[dict[str, Any]]:
+        columns = [name(column.stored_name) for column in dataset.subject_columns]
+        if not columns or not silver.snapshot.files:
+            return []
+        mine = " or ".join(f"{column} = $subject_key" for column in columns)
+        with self._connect() as connection:
+            current = current_relation(dataset, silver_relation(dataset, silver))
+            connection.execute(
+                f'create or replace temp table "#theirs" as select * from ({current}) where {mine}',
+                {"subject_key": subject_key},
+            )
+            add_personal(connection, dataset, people, '"#theirs"')
+            rows = connection.sql('from "#theirs"').to_arrow_table().to_pylist()
+        return [{key: row[key] for key in row if not key.startswith("_") or key == PERSONAL} for row in rows]
+
+    def holding(self, bronze: Snapshot, places: Rows) -> Mapping[int, int]:
+        if not places.num_rows or not bronze.files:
+            return {}
+        with self._connect() as connection:
+            _keep(connection, places)
+            every = spanned_bronze_relation(bronze, ((0, 2**62),))
+            found = connection.execute(f"""
+                select load_seq, count(*) from ({every}) where {_IS_DUE} group by load_seq order by load_seq
+            """).fetchall()
+        return {int(load): int(rows) for load, rows in found}
+
+    @contextmanager
+    def emptied(self, bronze: Snapshot, places: Rows, spans: Spans, number: int) -> Iterator[Rows]:
+        taken = {column: f"if(is_due, null, {column})" for column in REPEATING}
+        taken["forgotten_by"] = f"if(is_due, {int(number)}, forgotten_by)"
+        columns = ", ".join(
+            f"{taken.get(column, name(column))}::{kind} as {name(column)}" for column, kind in BRONZE_COLUMNS
+        )
+        with self._connect() as connection:
+            _keep(connection, places)
+            rows = f"select *, {_IS_DUE} as is_due from ({spanned_bronze_relation(bronze, spans)})"
+            yield connection.sql(f"select {columns} from ({rows})").to_arrow_reader(_WRITTEN_ROWS)
+
+    def erased(self, bronze: Snapshot, files: Collection[tuple[int, int]], erased_by: Collection[int]) -> Rows:
+        loads = ", ".join(str(int(load)) for load in erased_by) or "null"
+        wanted = " or ".join(f"(load_seq = {int(load)} and source = {int(source)})" for load, source in files)
+        rows = bronze_relation(bronze, {load for load, _ in files})
+        with self._connect() as connection:
+            return connection.sql(f"""
+                select load_seq, source, ordinal from ({rows})
+                where record_load = load_seq and (forgotten_by in ({loads}) or forgotten_by = load_seq)
+                    and ({wanted or "false"})
+            """).to_arrow_table()
+
+    def spans(self, bronze: Snapshot, places: Rows) -> Rows:
+        with self._connect() as connection:
+            _keep(connection, places)
+            every = spanned_bronze_relation(bronze, ((0, 2**62),))
+            return connection.sql(f"""
+                select load_seq, source, ordinal, "offset", size_bytes from ({every})
+                where record_load = load_seq
+                    and (load_seq, source, ordinal) in (select (load_seq, source, ordinal) from "#places")
+            """).to_arrow_table()
+
+    def texts(self, personal: str) -> Sequence[str]:
+        return list(_leaves(personal))
+
+    def suppressed(self, bronze: Snapshot, load_seq: int) -> Rows:
+        with self._connect() as connection:
+            return suppressed_records(connection, bronze, load_seq)
+
+
+_IS_DUE = f"""
+    (record_load, source, ordinal) in (select (load_seq, source, ordinal) from "#places")
+    and ({" or ".join(f"{column} is not null" for column in REPEATING)})
+"""
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, places: Rows) -> None:
+    connection.register("#given", places)
+    connection.execute('create or replace temp table "#places" as select distinct * from "#given"')
+    connection.unregister("#given")
+
+
+def _found(
+    connection: duckdb.DuckDBPyConnection,
+    check: Check,
+    bronze: Snapshot,
+    *,
+    loads: Sequence[int],
+    people: Sequence[Person],
+    folders: Folders,
+) -> FoundRecords:
+    reader = Reader(connection, check, folders)
+    datasets = [dataset for dataset in check.contract.datasets if dataset.subject_columns]
+    if not loads or not people or not datasets or not bronze.files:
+        return FoundRecords(_PLACES.empty_table())
+    _keep_people(connection, people)
+    looked = _Looked(people)
+    connection.execute("""
+        create or replace temp table "#found" (load_seq bigint, source integer, ordinal bigint, person integer,
+            personal varchar)
+    """)
+    for relation in (brought_records(bronze, loads), patched_records(bronze, loads)):
+        reader.start(is_trusting=False)
+        rows = connection.cursor().sql(relation).to_arrow_reader(VECTOR_ROWS)
+        reader.read(batch for batch in map(looked.candidates, gathered(rows)) if batch.num_rows)
+        reader.finish()
+        for dataset in datasets:
+            _add_units(connection, dataset)
+        _add_unreadable(connection, [dataset for dataset in datasets if dataset.group_by])
+    places = connection.sql('select distinct load_seq, source, ordinal from "#found"').to_arrow_table().cast(_PLACES)
+    texts = connection.execute('select distinct person, personal from "#found" where personal is not null').fetchall()
+    return FoundRecords(places, tuple((int(person), str(found)) for person, found in texts))
+
+
+def _leaves(personal: str) -> Iterator[str]:
+    """The values in what the vault keeps of a unit; true and false say nothing of anybody."""
+
+    def walked(value: object) -> Iterator[str]:
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list):
+            for one in value:
+                yield from walked(one)
+        elif isinstance(value, str):
+            yield value
+        elif value is not None and not isinstance(value, bool):
+            yield json.dumps(value)
+
+    yield from walked(json.loads(personal))
+
+
+def _keep_people(connection: duckdb.DuckDBPyConnection, people: Sequence[Person]) -> None:
+    rows = [
+        (number, person.subject, is_alias, value)
+        for number, person in enumerate(people)
+        for is_alias, values in ((False, [person.natural_id]), (True, [] if person.natural_id else person.aliases))
+        for value in values
+        if value
+    ]
+    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    types = {"person": pa.int32(), "subject": pa.string(), "is_alias": pa.bool_(), "value": pa.string()}
+    connection.register(
+        "#given", pa.table({n: pa.array(c, t) for (n, t), c in zip(types.items(), columns, strict=True)})
+    )
+    connection.execute('create or replace table "#people" as from "#given"')
+    connection.unregister("#given")
+
+
+class _Looked:
+    """Which records may be about somebody: those with an id of theirs anywhere in them."""
+
+    def __init__(self, people: Sequence[Person]) -> None:
+        ids = {one for p in people for one in ([p.natural_id] if p.natural_id else p.aliases) if one}
+        self._is_all = any(len(one) < _SHORT or not one.isascii() for one in ids)
+        patterns = sorted({one.lower().encode() for one in ids} | {_ESCAPE})
+        self._search = BytesAhoCorasick(patterns)
+
+    def candidates(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if self._is_all:
+            return batch
+        wanted = np.zeros(batch.num_rows, dtype=bool)
+        for column in ("raw", "text"):
+            values = batch.column(column).cast(pa.large_binary())
+            if values.null_count == len(values):
+                continue
+            offsets = np.frombuffer(values.buffers()[1], np.int64)[values.offset : values.offset + len(values) + 1]
+            data = values.buffers()[2]
+            held = b"" if data is None else memoryview(data)[offsets[0] : offsets[-1]].tobytes().lower()
+            starts = [start for _, start, _ in self._search.find_matches_as_indexes(held)]
+            rows = np.searchsorted(offsets - offsets[0], np.array(starts, dtype=np.int64), side="right") - 1
+            wanted[rows] = True
+        return batch.filter(pa.array(wanted))
+
+
+def _add_units(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    personal = personal_text(dataset) if dataset.personal_columns else "null::varchar"
+    for column in identifying(dataset):
+        connection.execute(f"""
+            insert into "#found"
+            select _load_seq, _source, _ordinal, person, {personal}
+            from {checked(dataset)} as c join "#people" as p
+            on p.subject = {text(str(column.subject or column.alias_of))}
+                and p.is_alias = {column.alias_of is not None} and p.value = {spelt(column)}
+        """)
+
+
+def _add_unreadable(connection: duckdb.DuckDBPyConnection, grouped: Sequence[Dataset]) -> None:
+    """Records that nobody can read; of rows that are one unit together, all that have the id in them."""
+    which = "true" if grouped else "code is not null"
+    connection.execute(f"""
+        insert into "#found"
+        select _load_seq, _source, _ordinal, person, null
+        from (select *, unnest({TOKENS_SQL}) as token from {RECORDS} where {which}) as r
+        join "#people" as p on lower(p.value) = lower(r.token)
+    """)

@@ -1,0 +1,157 @@
+"""Who asks to be erased, and whom that means: by id, by a further identifier such as an e-mail address, or by both.
+
+Both must mean the same person. What nobody can tell is for a person to decide, and nobody is erased meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tillage.contracts.contract import Dataset
+from tillage.domain.people import BLANKS, spelt_alias
+from tillage.errors import OperatorError
+from tillage.pipelines.house import House
+from tillage.ports.erasing import Erasures, Known, Person
+
+
+@dataclass(frozen=True)
+class Request:
+    """Somebody asks; at least one of id and alias is there."""
+
+    subject: str
+    natural_id: str | None = None
+    alias: str | None = None
+    asked_at: datetime | None = None
+    """None: now."""
+    place: tuple[str, int, int, int] | None = None
+    """Dataset, load, file in it and line of a request that a feed has brought."""
+
+    def __repr__(self) -> str:
+        return f"Request({self.subject}, ..)"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A request that nobody can answer but a person."""
+
+    reason: str
+    place: tuple[str, int, int, int] | None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Whom requests mean."""
+
+    people: tuple[Person, ...]
+    personal: tuple[tuple[int, str], ...]
+    """Number of the person, and JSON texts of what the vault has of them."""
+    doubts: tuple[Doubt, ...]
+    known: int
+    """Of the people, those that the data is about; all others are answered and remembered."""
+
+
+def subjects(house: House) -> list[str]:
+    """The kinds of people that contracts are about."""
+    return sorted(
+        {
+            str(column.subject)
+            for contract in house.feeds.values()
+            for dataset in contract.check.contract.datasets
+            for column in dataset.subject_columns
+        }
+    )
+
+
+def erasures_of(house: House) -> Erasures:
+    """What the store knows of erasures.
+
+    Raises:
+        OperatorError: no contract is about people.
+    """
+    if house.erasures is None:
+        raise OperatorError("no contract has people in it (tillage.subject), so there is nobody to erase")
+    return house.erasures
+
+
+def asked_by_feeds(house: House) -> list[Request]:
+    """The requests that feeds have brought and that are not done."""
+    wanted: Mapping[str, Dataset] = {
+        dataset.name: dataset
+        for contract in house.feeds.values()
+        for dataset in contract.check.contract.datasets
+        if dataset.erases
+    }
+    if not wanted or house.erasures is None:
+        return []
+    found = []
+    for one in house.erasures.asked([*wanted]):
+        dataset, said = wanted[one.dataset], json.loads(one.personal)
+        aliases = [said.get(column.stored_name) for column in dataset.columns if column.alias_of == dataset.erases]
+        place = (one.dataset, one.load_seq, one.source, one.ordinal)
+        alias = next((str(alias) for alias in aliases if alias), None)
+        found.append(Request(str(dataset.erases), one.natural_id, alias, one.asked_at, place))
+    return found
+
+
+def resolve(house: House, requests: Iterable[Request]) -> Resolved:
+    """Whom they mean; who asks twice is one person, up to the later time.
+
+    Raises:
+        OperatorError: there is no such kind of people, or a request says nothing.
+    """
+    erasures, now = erasures_of(house), house.now()
+    people: dict[tuple[str, str | None, tuple[str, ...]], Person] = {}
+    personal: dict[tuple[str, str | None, tuple[str, ...]], Sequence[str]] = {}
+    doubts = []
+    for request in requests:
+        if request.subject not in subjects(house):
+            raise OperatorError(f"no contract is about '{request.subject}'; there are: {', '.join(subjects(house))}")
+        natural_id = (request.natural_id or "").strip(BLANKS) or None
+        alias = spelt_alias(request.alias or "") or None
+        if natural_id is None and alias is None:
+            raise OperatorError("a request needs an id, or a further identifier such as an e-mail address")
+        found = _meant(erasures, request.subject, natural_id, alias)
+        if isinstance(found, str):
+            doubts.append(Doubt(found, request.place))
+            continue
+        person = _person(request.subject, natural_id, alias, found)
+        person = replace(person, until=request.asked_at or now)
+        key = (person.subject, person.natural_id, () if person.natural_id else person.aliases)
+        if key in people:
+            other = people[key]
+            untils = [one for one in (other.until, person.until) if one]
+            person = replace(other, until=max(untils), aliases=tuple(dict.fromkeys((*other.aliases, *person.aliases))))
+        people[key] = person
+        personal[key] = found.personal if found else ()
+    keys = [*people]
+    return Resolved(
+        tuple(people.values()),
+        tuple((number, text) for number, key in enumerate(keys) for text in personal[key]),
+        tuple(doubts),
+        sum(person.subject_key is not None for person in people.values()),
+    )
+
+
+def _person(subject: str, natural_id: str | None, alias: str | None, found: Known | None) -> Person:
+    said = (alias,) if alias else ()
+    if found is None:
+        return Person(subject, natural_id, said)
+    return Person(subject, found.natural_id, tuple(dict.fromkeys((*found.aliases, *said))), found.subject_key)
+
+
+def _meant(erasures: Erasures, subject: str, natural_id: str | None, alias: str | None) -> Known | str | None:
+    """Whom it means, None if nobody is known by it; or why nobody can tell."""
+    by_id = erasures.known_by_id(subject, natural_id) if natural_id else None
+    by_alias = erasures.known_by_alias(subject, alias) if alias else []
+    if natural_id is None:
+        if len(by_alias) > 1:
+            return f"the further identifier is that of {len(by_alias)} people; ask by id"
+        return by_alias[0] if by_alias else None
+    if by_alias and (by_id is None or by_id.subject_key not in {one.subject_key for one in by_alias}):
+        return "the further identifier is that of somebody else than the id"
+    if by_id and alias and not by_alias and by_id.aliases:
+        return "the further identifier is none of those that the person of the id is known by"
+    return by_id

@@ -1,0 +1,431 @@
+"""People leave everything, whatever is killed when, and nothing that is about others changes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import signal
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.integration.peopled import ORDERS, codes, contract, land, make_peopled, person, sale, silver, subjects, vault
+from tests.integration.searching import searched
+from tests.integration.shops import Shop, make_database
+from tests.integration.test_people import tables, tillage
+from tillage.domain.signature import is_signed
+from tillage.errors import JournalAheadError, OperatorError
+from tillage.pipelines.audit import audit
+from tillage.pipelines.erase import Erased, all_erasures, erase
+from tillage.pipelines.explain import explain
+from tillage.pipelines.lift import lift
+from tillage.pipelines.quarantine import replay
+from tillage.pipelines.reconcile import reconcile
+from tillage.pipelines.requests import Request
+from tillage.pipelines.status import status
+from tillage.pipelines.subject import subject
+from tillage.pipelines.verify import verify
+
+_NUMBERS = count(1)
+ZOE = person(
+    "700123",
+    "Zenobia Quagge",
+    email="Zenobia@Quagge.example",
+    home={"street": "Quaggestraat 7", "floor": 3},
+    phones=[{"number": "020-7313311"}],
+)
+ANN = person("800456", "Ann Onymous", email="ann@onymous.example")
+BROKEN = b'{"customer_id": "700123", "name": "Zenobia Quagge", '
+TEXTS = {"700123", "Zenobia@Quagge.example", "zenobia@quagge.example", "Quaggestraat 7", "020-7313311"}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, server: str) -> Shop:
+    feeds = {
+        "customers": {"path": "landing/customers", "format": "jsonl", "mirror": ["files", "tables"]},
+        "orders": {"path": "landing/orders", "format": "jsonl", "after": "archive"},
+    }
+    return make_peopled(tmp_path / "shop", make_database(server, f"erased_{next(_NUMBERS)}"), project={"feeds": feeds})
+
+
+def filled(shop: Shop) -> Shop:
+    """Somebody in every state: accepted, doubled, waiting, unreadable; archived, packed, landed; and others."""
+    file = land(shop, "customers/a.jsonl", ZOE, ANN, person("700123", None), ZOE)
+    file.write_bytes(file.read_bytes() + BROKEN + b"\n" + json.dumps(person("900789")).encode() + b"\n")
+    packed = land(shop, "customers/b.jsonl", person("810000", "Bo Other"), ZOE)
+    packed.with_name("b.jsonl.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
+    land(shop, "orders/a.jsonl", sale("1", "700123", door="Quaggestraat 7"), sale("2", "800456", "2.20"), sale("3", ""))
+    land(shop, "orders/b.jsonl", sale("4", "700123", "0.30"), sale("5", "700123", "nonsense"))
+    shop.run()
+    assert set().union(*searched(shop, TEXTS).values()) >= TEXTS
+    return shop
+
+
+def asked(shop: Shop, *requests: dict[str, str]) -> str:
+    """A file outside of the project."""
+    file = shop.root.parent / "asked.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in requests))
+    return str(file)
+
+
+def erased(shop: Shop, *requests: Request) -> list[Erased]:
+    with shop.open() as house:
+        return erase(house, requests or [Request("customer", "700123")], wait_s=1)
+
+
+def others(shop: Shop) -> dict[str, Any]:
+    """All that must stay: numbers, rows without their keys, and what waits of others."""
+    with shop.open() as house:
+        laws = {
+            name: (law.read_rows, law.accepted_rows, law.accepted_minor, law.waiting_rows + law.discarded_rows)
+            for name, law in status(house).datasets.items()
+        }
+        assert all(law.balances() for law in status(house).datasets.values())
+        assert not audit(house).findings
+        assert all(one.agrees() for one in reconcile(house))
+    keys = {key: natural for natural, key in subjects(shop).items()}
+    return {
+        "laws": laws,
+        "customers": sorted(
+            json.dumps(row | {"customer_id": keys.get(row["customer_id"], "?")})
+            for row in silver(shop, "customers")
+            if keys.get(row["customer_id"], "?") not in {"?", "700123"}
+        ),
+        "totals": sorted(row["total_minor"] for row in silver(shop, "orders")),
+    }
+
+
+def check_gone(shop: Shop, before: dict[str, Any]) -> None:
+    assert searched(shop, TEXTS) == {}
+    assert others(shop) == before
+    assert not {"erasure.json", ".erasure.json.part"} & {one.name for one in (shop.root / "safe").iterdir()}
+    with shop.open() as house:
+        (one,) = all_erasures(house)
+    receipt = dict(one.receipt or {})
+    assert one.state == "proved"
+    assert is_signed(receipt, receipt["public_key"])
+
+
+def test_somebody_leaves_everything_and_the_others_stay(shop: Shop) -> None:
+    before = others(filled(shop))
+    key = subjects(shop)["700123"]
+    (one,) = erased(shop)
+    assert one.people == 1
+    check_gone(shop, before)
+    assert "700123" not in subjects(shop)
+    assert key in tables(shop, "folds")  # the sum stays, of somebody whom nobody can find
+    assert codes(shop, "customers") == []
+    with shop.open() as house:
+        assert explain(house, "/spend/800456").adds_up()
+        assert explain(house, f"/spend/{key}").adds_up()
+    landed = (shop.root / "landing/customers/a.jsonl").read_bytes().split(b"\n")
+    assert [bool(line.strip()) for line in landed] == [False, True, False, False, False, True, False]
+    assert (shop.root / "archive/landing/orders/b.jsonl").read_bytes().strip() == b""
+
+
+def test_who_asks_twice_changes_nothing(shop: Shop) -> None:
+    filled(shop)
+    erased(shop)
+    before = tables(shop, "folds"), others(shop), sorted(path.name for path in shop.root.rglob("*.parquet"))
+    (again,) = erased(shop)
+    assert again.receipt["people"][0]["was_known"] is False
+    assert (tables(shop, "folds"), others(shop)) == before[:2]
+    assert vault(shop, "select count(*) from vault.suppressed") == [(1,)]
+
+
+def test_old_data_of_who_was_erased_does_not_come_in_again(shop: Shop) -> None:
+    filled(shop)
+    erased(shop)
+    before = silver(shop, "customers"), silver(shop, "orders"), tables(shop, "folds")
+    land(shop, "customers/c.jsonl", ZOE, person("700123", None), person("820000", "Cy Other"))
+    (shop.root / "landing/customers/d.jsonl").write_bytes(BROKEN + b"\n")
+    land(shop, "orders/c.jsonl", sale("1", "700123"), sale("9", "700123", door="Quaggestraat 7"))
+    report = shop.run()
+    suppressed = {
+        name: sum(
+            counts.suppressed_rows for load in report.loads.values() for one, counts in load.items() if one == name
+        )
+        for name in ("customers", "orders")
+    }
+    assert suppressed == {"customers": 3, "orders": 2}
+    assert searched(shop, TEXTS) == {}
+    assert len(silver(shop, "customers")) == len(before[0]) + 1
+    assert (silver(shop, "orders"), tables(shop, "folds")) == before[1:]
+    assert set(subjects(shop)) == {"800456", "810000", "820000", "900789"}
+    with shop.open() as house:
+        assert not audit(house).findings
+        assert all(one.agrees() for one in reconcile(house))
+
+
+def test_the_same_file_again_is_scrubbed_again(shop: Shop) -> None:
+    filled(shop)
+    landed = shop.root / "landing/customers/a.jsonl"
+    before = landed.read_bytes()
+    erased(shop)
+    scrubbed = landed.read_bytes()
+    landed.write_bytes(before)
+    assert shop.run().loads == {}
+    assert landed.read_bytes() == scrubbed
+    assert searched(shop, TEXTS) == {}
+
+
+def test_who_asks_before_the_data_comes_is_remembered(shop: Shop) -> None:
+    land(shop, "customers/a.jsonl", ANN)
+    shop.run()
+    (one,) = erased(shop)
+    assert one.receipt["people"][0]["was_known"] is False
+    land(shop, "customers/b.jsonl", ZOE, person("820000", "Cy Other"))
+    land(shop, "orders/b.jsonl", sale("1", "700123"))
+    shop.run()
+    assert searched(shop, TEXTS) == {}
+    assert len(silver(shop, "customers")) == 2
+    assert silver(shop, "orders") == []
+
+
+def test_who_is_lifted_comes_back_as_somebody_new(shop: Shop) -> None:
+    filled(shop)
+    key = subjects(shop)["700123"]
+    erased(shop)
+    with shop.open() as house:
+        assert lift(house, [Request("customer", "700123")], wait_s=1) == 1
+    land(shop, "orders/c.jsonl", sale("6", "700123", "5.00"))
+    shop.run()
+    assert subjects(shop)["700123"] != key
+    with shop.open() as house:
+        assert explain(house, "/spend/700123").served["total_minor"] == 500
+
+
+def test_what_happens_later_is_of_somebody_new(shop: Shop) -> None:
+    at = {
+        "name": "at",
+        "logicalType": "timestamp",
+        "customProperties": [{"property": "tillage.eventTime", "value": True}],
+    }
+    (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", [*ORDERS, at]))
+    land(shop, "orders/a.jsonl", sale("1", "700123", at="2020-01-01T00:00:00Z"))
+    shop.run()
+    old = subjects(shop)["700123"]
+    erased(shop)
+    land(
+        shop,
+        "orders/b.jsonl",
+        *(
+            sale(str(n), "700123", at=at)
+            for n, at in enumerate(("2021-01-01T00:00:00Z", "2999-01-01T00:00:00Z", None), 2)
+        ),
+    )
+    (load,) = shop.run().loads.values()
+    assert (load["orders"].accepted_rows, load["orders"].suppressed_rows) == (1, 2)
+    assert subjects(shop)["700123"] != old
+    assert len((shop.root / "archive/landing/orders/b.jsonl").read_bytes().split()) > 1
+
+
+def test_who_waits_in_quarantine_is_not_taken_up_again(shop: Shop) -> None:
+    filled(shop)
+    erased(shop)
+    text = (shop.root / "contracts/customers.odcs.yaml").read_text()
+    (shop.root / "contracts/customers.odcs.yaml").write_text(text.replace('"required": true', '"required": false'))
+    with shop.open() as house:
+        done = replay(house, wait_s=1)
+        assert all(counts.accepted_rows == 0 for load in done.counts.values() for counts in load.values())
+    assert searched(shop, TEXTS) == {}
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (Request("customer", "700123", "ann@onymous.example"), "somebody else"),
+        (Request("customer", "700123", "nobody@nowhere.example"), "none of those"),
+        (Request("customer", "999999", "ann@onymous.example"), "somebody else"),
+    ],
+)
+def test_an_id_and_an_address_of_two_people_wait_for_a_person(shop: Shop, request_: Request, reason: str) -> None:
+    filled(shop)
+    before = subjects(shop)
+    assert erased(shop, request_) == []
+    assert subjects(shop) == before
+    assert any(reason in line for line in shop.said)
+
+
+def test_an_address_is_enough_where_it_is_of_one(shop: Shop) -> None:
+    filled(shop)
+    erased(shop, Request("customer", None, " ZENOBIA@quagge.example "))
+    assert searched(shop, TEXTS) == {}
+    land(shop, "customers/e.jsonl", person("830000", "Di Other", email="shared@home.example"))
+    land(shop, "customers/f.jsonl", person("840000", "Ed Other", email="Shared@Home.example"))
+    shop.run()
+    assert erased(shop, Request("customer", None, "shared@home.example")) == []
+    erased(shop, Request("customer", None, "later@later.example"))
+    land(shop, "customers/g.jsonl", person("850000", "Fi Other", email="Later@later.example"))
+    shop.run()
+    assert "850000" not in subjects(shop)
+
+
+def test_a_request_must_say_whom_it_means(shop: Shop) -> None:
+    filled(shop)
+    with pytest.raises(OperatorError, match="no contract is about 'dog'"):
+        erased(shop, Request("dog", "1"))
+    with pytest.raises(OperatorError, match="needs an id"):
+        erased(shop, Request("customer", " "))
+
+
+# --- kills
+
+
+POINTS = [
+    *(f"before:journal:{number}" for number in (1, 2, 3, 4, 5)),
+    *(f"before:{point}:{number}" for point in ("fence", "vacuum", "checkpoint", "discard") for number in (1, 2)),
+    *("before:scrub:2", "before:mirror:1", "after:fence:1", "after:vacuum:2"),
+    *(
+        f"{when}:{point}"
+        for point in ("erasure", "forget", "scrub", "forget-people", "prove")
+        for when in ("before", "after")
+    ),
+]
+
+
+@pytest.mark.parametrize("crash", POINTS)
+def test_a_kill_at_any_point_leaves_nobody_in_the_end(shop: Shop, crash: str) -> None:
+    before = others(filled(shop))
+    ended = tillage(shop, "erase", "run", "--from", asked(shop, {"id": "700123"}), TILLAGE_CRASH=crash)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    ended = tillage(shop, "run")
+    assert ended.returncode == 0, ended.stderr
+    with shop.open() as house:
+        is_begun = bool(all_erasures(house))
+    assert is_begun is not (crash in {"before:journal:1", "after:journal:1", "before:erasure"})
+    if not is_begun:  # nothing was said of anybody yet, so whoever asked asks again
+        ended = tillage(shop, "erase", "run", "--from", asked(shop, {"id": "700123"}))
+        assert ended.returncode == 0, ended.stderr
+    check_gone(shop, before)
+
+
+def test_a_load_that_was_open_before_the_request_is_finished_and_erased_from(shop: Shop) -> None:
+    filled(shop)
+    land(shop, "orders/c.jsonl", sale("7", "700123", "0.70"), sale("8", "800456", "0.80"))
+    assert tillage(shop, "run", TILLAGE_CRASH="after:bronze").returncode == -signal.SIGKILL
+    erased(shop)
+    assert searched(shop, TEXTS) == {}
+    assert sorted(row["total_minor"] for row in silver(shop, "orders")) == [30, 70, 80, 110, 220]
+    with shop.open() as house:
+        assert not audit(house).findings
+
+
+@pytest.mark.parametrize(
+    "crash",
+    [
+        f"{when}:{point}"
+        for point in ("bronze", "silver", "publish", "forget", "scrub", "seal")
+        for when in ("before", "after")
+    ],
+)
+def test_a_load_of_somebody_who_was_erased_is_killed_and_leaves_nothing(shop: Shop, crash: str) -> None:
+    filled(shop)
+    erased(shop)
+    total = len(silver(shop, "customers"))
+    land(shop, "customers/c.jsonl", person("820000", "Cy Other"), ZOE)
+    ended = tillage(shop, "run", TILLAGE_CRASH=crash)
+    assert ended.returncode in {-signal.SIGKILL, 0}
+    assert tillage(shop, "run").returncode == 0
+    assert searched(shop, TEXTS) == {}
+    assert len(silver(shop, "customers")) == total + 1
+    with shop.open() as house:
+        assert not audit(house).findings
+        assert status(house).datasets["customers"].suppressed_rows == 1
+
+
+# --- copies
+
+
+def test_a_copy_of_before_is_refused_until_people_have_left_it_again(shop: Shop, tmp_path: Path, server: str) -> None:
+    filled(shop)
+    kept = tmp_path / "kept"
+    assert tillage(shop, "backup", str(kept)).returncode == 0
+    erased(shop)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"drop database {psycopg.conninfo.conninfo_to_dict(shop.dsn)['dbname']} with (force)")  # type: ignore[call-overload]
+    shutil.rmtree(shop.root / "data")
+    name = make_database(server, f"erased_{next(_NUMBERS)}")
+    restored = Shop(shop.root, name)
+    ended = tillage(restored, "restore", str(kept))
+    assert ended.returncode == 0, ended.stderr
+    refused = tillage(restored, "run", "--json")
+    assert (refused.returncode, json.loads(refused.stderr.splitlines()[-1])["error"]) == (14, "journal-ahead")
+    with pytest.raises(JournalAheadError, match="tillage erase reapply"), restored.open():
+        pass
+    ended = tillage(restored, "erase", "reapply")
+    assert ended.returncode == 0, ended.stderr
+    assert searched(restored, TEXTS) == {}
+    assert tillage(restored, "run").returncode == 0
+    shutil.rmtree(kept)
+
+
+# --- what a person asks for
+
+
+def test_a_receipt_is_held_against_the_house_and_the_search_done_again(shop: Shop) -> None:
+    filled(shop)
+    (one,) = erased(shop)
+    receipt = json.loads(json.dumps(one.receipt))
+    with shop.open() as house:
+        found = verify(house, receipt, [Request("customer", "700123", "zenobia@quagge.example")])
+        assert found.is_good
+        assert sum(layer.files for layer in found.searched) > 10
+        assert not verify(house, receipt | {"erasure": 1}).is_good
+        assert verify(house, receipt, [Request("customer", "800456")]).unmatched == 1
+    (shop.root / "notes.txt").write_text("spoke to 700123 today")
+    with shop.open() as house:
+        found = verify(house, receipt, [Request("customer", "700123")])
+    assert not found.is_good
+    assert [hit.place for hit in found.hits] == ["notes.txt"]
+
+
+def test_what_is_found_in_the_end_keeps_the_erasure_open_and_is_named(shop: Shop) -> None:
+    filled(shop)
+    (shop.root / "notes.txt").write_text("spoke to 700123 today")
+    ended = tillage(shop, "erase", "run", "--from", asked(shop, {"id": "700123"}), "--json")
+    assert ended.returncode == 14
+    assert "notes.txt" in json.loads(ended.stderr.splitlines()[-1])["message"]
+    assert "700123" not in ended.stderr + ended.stdout
+    (shop.root / "notes.txt").unlink()
+    ended = tillage(shop, "erase", "run")
+    assert ended.returncode == 0, ended.stderr
+    assert searched(shop, TEXTS) == {}
+
+
+def test_what_is_kept_about_somebody_is_shown_with_its_places(shop: Shop) -> None:
+    filled(shop)
+    with shop.open() as house:
+        shown = subject(house, "customer", "700123")
+    assert [row["name"] for row in shown["units"]["customers"]] == ["Zenobia Quagge"]
+    assert sorted(row["order_id"] for row in shown["units"]["orders"]) == ["1", "4"]
+    places = {(one["file"], one["line"]) for one in shown["records"]}
+    assert places == {
+        *(("landing/customers/a.jsonl", line) for line in (1, 3, 4, 5)),
+        ("landing/customers/b.jsonl.gz", 2),
+        *(("landing/orders/a.jsonl", line) for line in (1,)),
+        *(("landing/orders/b.jsonl", line) for line in (1, 2)),
+    }
+
+
+def test_no_command_says_who_it_was(shop: Shop) -> None:
+    filled(shop)
+    file = asked(shop, {"id": "700123", "alias": "Zenobia@Quagge.example"})
+    said = []
+    for command in (("plan", "--from", file), ("run", "--from", file), ("receipt",)):
+        ended = tillage(shop, "erase", *command)
+        assert ended.returncode == 0, ended.stderr
+        said.append(ended.stdout + ended.stderr)
+    ended = tillage(shop, "suppression", "list")
+    said.append(ended.stdout + ended.stderr)
+    assert not any(text.lower() in one.lower() for one in said for text in _words(TEXTS))
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    return {*texts, "Zenobia", "Quagge"}
