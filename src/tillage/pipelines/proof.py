@@ -6,9 +6,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
-from tillage import __version__
 from tillage.domain.load import Lease
 from tillage.domain.signature import public_key, sign
 from tillage.errors import ErasureOpenError
@@ -152,7 +152,7 @@ def _receipt(house: House, notes: Notes, searched: Sequence[Searched], left: Seq
     erasure = next(one for one in erasures_of(house).all() if one.erasure == notes.erasure)
     body: dict[str, Any] = {
         "receipt": 1,
-        "tillage": __version__,
+        "tillage": version("tillage"),
         "project": house.project.name,
         "store": hashlib.sha256(house.ledger.house().encode()).hexdigest(),
         "erasure": notes.erasure,
