@@ -70,7 +70,7 @@ B5 = (
 
 RETAIL = (
     f"""
-    A month of hourly files of the second example, in one `{OURS}` of a fresh project: four contracts, people into the
+    A month of hourly files of the second example, in one `{OURS}` of a fresh project: its contracts, people into the
     vault, references, statistics of each file, two models, and both mirrors, files and tables with foreign keys. The
     start of the process and of PostgreSQL is counted.
     """,

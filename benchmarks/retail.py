@@ -1,8 +1,8 @@
-"""A month of four retail feeds in hourly folders, shaped like those of the second example, and who loads it.
+"""A month of three retail feeds in hourly folders, shaped like those of the second example, and who loads it.
 
-744 files of transactions, 186 of customers, 31 of products and 8 of requests to be erased, as many as a month has; how
-much is in each grows with the scale. About 1 customer and 1 product in 60 breaks a rule, 1 transaction in 25 refers to
-one of these or to nobody, and 1 in 400 comes twice.
+744 files of transactions, 186 of customers and 31 of products, as many as a month has; how much is in each grows with
+the scale. Nobody asks to be erased, which no loop could do. About 1 customer and 1 product in 60 breaks a rule, 1
+transaction in 25 refers to one of these or to nobody, and 1 in 400 comes twice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SEED = 7
 _DAYS = 31
 _FIRST = date(2026, 1, 1)
 _SMALL = 0.05  # the scale at which a file has as many rows as in the example's own data
-_ROWS = {"customers": 4, "products": 80, "transactions": 13, "erasure-requests": 3}
+_ROWS = {"customers": 4, "products": 80, "transactions": 13}
 _CENTS = (99, 250, 1_000, 1_999, 4_500, 12_345)
 
 
@@ -86,12 +86,6 @@ def _files(rng: Random, times: int) -> Iterator[tuple[str, int, list[dict[str, o
         sent += len(bought)
         again = [one for one in bought if rng.random() < 1 / 400]
         yield "transactions", hour, [*bought, *again]
-        if hour % 96 == 1:
-            yield "erasure-requests", hour, [_request(rng.choice(people)) for _ in range(_ROWS["erasure-requests"])]
-
-
-def _request(number: str) -> dict[str, object]:
-    return {"customer-id": number, "email": "a@shop.example"}
 
 
 def _customer(rng: Random, number: int) -> dict[str, object]:

@@ -28,8 +28,7 @@ create table transactions (transaction_id text primary key, transaction_time tim
     customer_id text references customers, total_minor bigint);
 create table transactions_lines (transaction_id text references transactions, line bigint,
     sku bigint references products, quantity bigint, price_minor bigint, line_total_minor bigint,
-    primary key (transaction_id, line));
-create table erasure_requests (customer_id text)
+    primary key (transaction_id, line))
 """
 
 
@@ -43,9 +42,6 @@ async def _work(source: Path, target: Path) -> None:
         await store.execute(_TABLES)
         customers = await _customers(store, source, target)
         await _transactions(store, source, target, customers, await _products(store, source, target))
-        for path, lines, rows in _files(source, "erasure-requests"):
-            await _insert(store, "erasure_requests", rows["customer-id"].map(_pseudonym).to_frame())
-            _write(target / "erasure_requests" / path, lines, rows["customer-id"].notna())
     finally:
         await store.close()
 
