@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from statistics import median
 
-from benchmarks import history, jobs, pseudonyms, retail, served
-from benchmarks.about import ARRAY, B1, B2, B5, B8, B11, RETAIL
+from benchmarks import erasing, history, jobs, pseudonyms, retail, served
+from benchmarks.about import ARRAY, B1, B2, B5, B8, B9, B11, RETAIL
 from benchmarks.jobs import Bench, said
 from benchmarks.measure import JobFailedError, adopt_orphans
 from benchmarks.orders import Input, array_file, orders_file
@@ -28,9 +28,10 @@ PEERS = CACHE / "venv" / "bin" / "python"
 _SMALL = 0.05
 _ARRAY_LIMIT_BYTES = 1_000_000_000
 _SHARES = {
-    "B1": 0.42,
+    "B1": 0.32,
     "B2": 0.13,
     "B8": 0.05,
+    "B9": 0.10,
     "B11": 0.10,
     "array": 0.10,
     "B5": 0.10,
@@ -39,6 +40,7 @@ _SHARES = {
 _B1_GOALS = {jobs.COPY: Goal(0.5), "Polars": Goal(3), "pandas": Goal(15), jobs.SPARK: Goal(10)}
 _B2_GOAL_PERCENT = 25
 _B8_GOALS = dict.fromkeys(pseudonyms.PEERS, Goal(20))
+_B9_GOALS = {erasing.DELETES: Goal(100)}
 _B5_GOAL = 5
 
 
@@ -62,6 +64,8 @@ def main() -> int:
             sections.append(_b5(bench))
         elif name == "B8":
             sections.append(_b8(bench, arguments.scale, budget_s))
+        elif name == "B9":
+            sections.append(_b9(bench, arguments.scale, budget_s))
         elif name == "retail":
             sections.append(_retail(bench, arguments.scale, budget_s))
         else:
@@ -122,6 +126,12 @@ def _b8(bench: Bench, scale: float, budget_s: float) -> Section:
     results = _rounds(pseudonyms.compared(bench, ids), budget_s)
     ours = pseudonyms.DIGESTS
     return Section("B8: people become keys", B8, results, ours, ours, _B8_GOALS, is_by_work=True)
+
+
+def _b9(bench: Bench, scale: float, budget_s: float) -> Section:
+    rows = erasing.rows_file(CACHE / "data", scale)
+    results = _rounds(erasing.compared(bench, rows), budget_s)
+    return Section("B9: people are erased", B9, results, erasing.OURS, erasing.OURS, _B9_GOALS, is_by_work=True)
 
 
 def _b11(bench: Bench, scale: float, budget_s: float) -> Section:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.erasing import DELETES
+from benchmarks.erasing import OURS as SWEEP
 from benchmarks.jobs import ARRAY_MEMORY_MB, ENGINE, OURS
 from benchmarks.pseudonyms import DIGESTS, VAULT
 
@@ -68,6 +70,16 @@ B5 = (
     """,
 )
 
+B9 = (
+    f"""
+    Rows about people, 20 for each (at scale 1: 10 million rows, 1,000 people to be erased; at a smaller one fewer of
+    both). '{SWEEP}' is an erasure as `tillage erase` does it: records out of bronze, the landed file, the vault and
+    PostgreSQL's files, then a search of every byte and a signed receipt. '{DELETES}' deletes each person from a
+    Delta table of the same rows, then vacuums it; raw files, other copies and the log, in which the ids stand, are not
+    its concern, and it proves nothing. 'work' begins when the rows are there. What a sweep costs hardly grows with the
+    number of people, and deletes do. Equal output means the same rows that are left.
+    """,
+)
 RETAIL = (
     f"""
     A month of hourly files of the second example, in one `{OURS}` of a fresh project: its contracts, people into the

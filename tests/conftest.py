@@ -47,6 +47,7 @@ CLAIMS = {
     "7.4": "the month that a benchmark loads beside a pandas loop: the same bytes again, and what is right of it",
     "8.1": "people who ask to be erased are in no byte that is left, and every number and position stays",
     "8.2": "a dictionary of all ids and addresses finds all of them before, and nobody after",
+    "8.4": "each leak that is known of lake and store is named by the search when it is planted",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""
 

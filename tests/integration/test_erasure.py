@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,16 @@ from tillage.errors import JournalAheadError, OperatorError
 from tillage.pipelines.audit import audit
 from tillage.pipelines.erase import Erased, all_erasures, erase
 from tillage.pipelines.explain import explain
+from tillage.pipelines.keys import rotate_keys
 from tillage.pipelines.lift import lift
 from tillage.pipelines.quarantine import replay
 from tillage.pipelines.reconcile import reconcile
 from tillage.pipelines.requests import Request
+from tillage.pipelines.run import run
 from tillage.pipelines.status import status
 from tillage.pipelines.subject import subject
 from tillage.pipelines.verify import verify
+from tillage.safe import Safe
 
 _NUMBERS = count(1)
 ZOE = person(
@@ -201,6 +205,32 @@ def test_who_is_lifted_comes_back_as_somebody_new(shop: Shop) -> None:
         assert explain(house, "/spend/700123").served["total_minor"] == 500
 
 
+def test_another_key_keeps_out_who_was_erased_before(shop: Shop) -> None:
+    filled(shop)
+    (before,) = erased(shop)
+    with shop.open() as house:
+        rotate_keys(house, Safe(shop.root / "safe"))
+    erased(shop, Request("customer", "810000"))
+    land(shop, "customers/c.jsonl", ZOE, person("810000", "Bo Other"), person("820000", "Cy Other"))
+    (load,) = shop.run().loads.values()
+    assert (load["customers"].suppressed_rows, load["customers"].accepted_rows) == (2, 1)
+    assert searched(shop, TEXTS) == {}
+    with shop.open() as house:
+        assert verify(house, json.loads(json.dumps(before.receipt))).is_good
+
+
+def test_safe_without_the_ring_lets_nobody_in(shop: Shop) -> None:
+    filled(shop)
+    erased(shop)
+    file = shop.root / "safe/keys.json"
+    keys = json.loads(file.read_text())
+    file.write_text(json.dumps({name: keys[name] for name in ("index", "files")}))
+    file.chmod(0o600)
+    land(shop, "customers/c.jsonl", ZOE)
+    ended = tillage(shop, "run", "--json")
+    assert (ended.returncode, json.loads(ended.stderr.splitlines()[-1])["error"]) == (14, "keys")
+
+
 def test_what_happens_later_is_of_somebody_new(shop: Shop) -> None:
     at = {
         "name": "at",
@@ -317,6 +347,33 @@ def test_a_load_that_was_open_before_the_request_is_finished_and_erased_from(sho
         assert not audit(house).findings
 
 
+def test_an_erasure_while_loads_run_leaves_nobody(shop: Shop) -> None:
+    """Old data of the person lands all the time; a sweep that sees it at the door stays open, until the next run."""
+    filled(shop)
+    rounds = 5
+
+    def load(number: int) -> int:
+        land(shop, f"customers/w{number}.jsonl", ZOE, person(f"86000{number}", "Gil Other"))
+        land(shop, f"orders/w{number}.jsonl", sale(f"w{number}", "700123"), sale(f"v{number}", "800456"))
+        return tillage(shop, "run", "--wait", "120").returncode
+
+    with ThreadPoolExecutor(2) as pool:
+        loads = pool.map(load, range(rounds))
+        sweep = pool.submit(tillage, shop, "erase", "run", "--wait", "120", "--from", asked(shop, {"id": "700123"}))
+        assert sweep.result().returncode in {0, 14}, sweep.result().stderr
+        assert {*loads} <= {0, 14}
+    ended = tillage(shop, "run")
+    assert ended.returncode == 0, ended.stderr
+    assert searched(shop, TEXTS) == {}
+    assert len(silver(shop, "customers")) == 4 + rounds
+    with shop.open() as house:
+        law = status(house).datasets["orders"]
+        assert law.balances()
+        assert law.read_rows == 5 + 2 * rounds
+        assert not audit(house).findings
+        assert [one.state for one in all_erasures(house)] == ["proved"]
+
+
 @pytest.mark.parametrize(
     "crash",
     [
@@ -364,6 +421,40 @@ def test_a_copy_of_before_is_refused_until_people_have_left_it_again(shop: Shop,
     assert searched(restored, TEXTS) == {}
     assert tillage(restored, "run").returncode == 0
     shutil.rmtree(kept)
+
+
+# --- the places
+
+
+def test_every_file_that_tillage_makes_lies_in_a_place_that_has_a_name(shop: Shop) -> None:
+    """What is left are the files that a person writes."""
+    filled(shop)
+    erased(shop)
+    with shop.open() as house:
+        folders = {folder for _, folder in house.layers()}
+        run(house, wait_s=1)
+    files = {path.relative_to(shop.root).as_posix() for path in shop.root.rglob("*") if path.is_file()}
+    named = {file for file in files if any(file.startswith(f"{folder}/") for folder in folders)}
+    assert {file.partition("/")[0] for file in files - named} == {"tillage.yaml", "contracts", "models", "data"}
+    # Who this lake belongs to: a random name, the format, and an empty file that commands lock.
+    assert {file for file in files - named if file.startswith("data/")} <= {"data/lake/house.json", "data/.gitignore"}
+    assert {file.partition("/")[0] for file in named} == {"landing", "archive", "processed", "data", "safe"}
+
+
+def test_every_table_of_the_store_is_searched(shop: Shop) -> None:
+    filled(shop)
+    tables_there = {
+        f"{schema}.{table}"
+        for schema, table in vault(
+            shop,
+            "select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
+        )
+    }
+    with shop.open() as house:
+        assert house.erasures is not None
+        texts = {name: b"".join(rows()) for name, rows in house.erasures.texts()}
+    assert texts.keys() == {*tables_there, "pg_catalog.pg_stats"}
+    assert b"Quaggestraat 7" in texts["vault.units"]
 
 
 # --- what a person asks for

@@ -17,6 +17,7 @@ from tillage.scans.unpacking import Source, TornError, inside
 from tillage.scans.walking import Entry, entries
 
 _READ_BYTES = 128 * PAGE_BYTES
+_MADE_BY_INITDB = ("1", "4", "5")  # template1, template0, postgres, by their numbers since PostgreSQL 15
 _MOST_LEVELS = 5  # packed in packed
 _BETWEEN_VALUES = b"\0" * 600  # so that one value is not in the context of another
 
@@ -57,7 +58,7 @@ class FileScanner:
             searched.files += 1
             searched.stored_bytes += self._search_stream(source, search, searched)
             self._search_inside(source, search, searched, level=1)
-            if "base" in _parts(entry.relative)[:-1] and is_pages(start):
+            if _is_of_a_database(_parts(entry.relative)) and is_pages(start):
                 values = Source(f"{entry.shown}, long values", lambda: _values(source.pieces()))
                 searched.decoded_bytes += self._search_stream(values, search, searched)
         except FileNotFoundError:
@@ -107,6 +108,13 @@ class _Layers:
     def all(self) -> list[Searched]:
         others = self._searched.pop(OTHERS)
         return [*self._searched.values(), others]
+
+
+def _is_of_a_database(parts: tuple[str, ...]) -> bool:
+    """Whether a file is of PostgreSQL's tables, in another database than the three that initdb makes, which hold what
+    initdb put there: of what is packed in them most of the time would go into the text of its views.
+    """
+    return "base" in parts[:-2] and parts[parts.index("base") + 1] not in _MADE_BY_INITDB
 
 
 def _parts(relative: str) -> tuple[str, ...]:
