@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +18,7 @@ from tillage.backups.target import Target, refuse_half_restored
 from tillage.contracts.compiler.check import Check, compile_check
 from tillage.contracts.contract import Contract, Dataset
 from tillage.contracts.environments import DEFAULT_STORE, PROCESSED, Environment
+from tillage.contracts.feed_path import folder_of
 from tillage.contracts.mirror import check_files, mirror_tables
 from tillage.contracts.odcs.contract_file import read_contract
 from tillage.contracts.project import ARCHIVE, After, Feed, Mirror, Project, in_environment, read_project
@@ -37,7 +38,7 @@ from tillage.exports.file import File
 from tillage.exports.folder import Folder as ExportFolder
 from tillage.exports.processed import Processed
 from tillage.exports.stream import Stream
-from tillage.journals.folder import FolderJournal, notes_of
+from tillage.journals.folder import FolderJournal, is_notes
 from tillage.lake.delta import DeltaLake
 from tillage.lake.gold import DeltaSnapshots
 from tillage.lake.modes import read_by
@@ -50,6 +51,7 @@ from tillage.pipelines.restore import Restored, proved, restore
 from tillage.ports.commit import Commits
 from tillage.ports.export import ExportTarget
 from tillage.ports.places import Place
+from tillage.ports.scanning import ENVIRONMENT
 from tillage.safe import FOLDER, Safe
 from tillage.scans.files import FileScanner
 from tillage.secrets import read_secret
@@ -325,7 +327,7 @@ def open_house(
             erasures=Erasures(database, vault) if vault else None,
             journal=FolderJournal(safe_of(root, project.environment).folder, commits),
             scrubbing=ScrubbedFiles(root, commits, digest_key),
-            scanner=FileScanner(root, skipped=notes_of(safe_of(root, project.environment).folder)),
+            scanner=FileScanner(root, is_skipped=partial(is_notes, safe_of(root, project.environment).folder)),
             layers=lambda: layers(project),
             compile=compile_kept,
             say=say,
@@ -355,7 +357,18 @@ def layers(project: Project) -> list[tuple[str, str]]:
         ("gold", f"{here.data}/lake/gold"),
         ("store", f"{here.data}/store"),
         ("spilled by the engine", str(Path(here.data, SPILL))),
-        ("safe", FOLDER),
+        ("safe", safe_of(Path(), here).folder.as_posix()),
+        *(
+            (f"{ENVIRONMENT}{other.name}", folder)
+            for other in (Environment(), *project.environments)
+            if other.name != here.name
+            for folder in (
+                *(f"{other.data}/{part}" for part in ("lake", "store", SPILL)),
+                safe_of(Path(), other).folder.as_posix(),
+                other.processed,
+                *(folder_of(path) for path in other.paths.values()),
+            )
+        ),
     ]
 
 

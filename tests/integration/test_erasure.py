@@ -15,12 +15,25 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.peopled import ORDERS, codes, contract, land, make_peopled, person, sale, silver, subjects, vault
+from tests.integration.peopled import (
+    CUSTOMERS,
+    ORDERS,
+    SUBJECT,
+    codes,
+    contract,
+    land,
+    make_peopled,
+    person,
+    sale,
+    silver,
+    subjects,
+    vault,
+)
 from tests.integration.searching import searched
 from tests.integration.shops import Shop, make_database
 from tests.integration.test_people import tables, tillage
 from tillage.domain.signature import is_signed
-from tillage.errors import JournalAheadError, OperatorError
+from tillage.errors import ErasureOpenError, JournalAheadError, OperatorError
 from tillage.pipelines.audit import audit
 from tillage.pipelines.erase import Erased, all_erasures, erase
 from tillage.pipelines.explain import explain
@@ -108,7 +121,7 @@ def others(shop: Shop) -> dict[str, Any]:
 def check_gone(shop: Shop, before: dict[str, Any]) -> None:
     assert searched(shop, TEXTS) == {}
     assert others(shop) == before
-    assert not {"erasure.json", ".erasure.json.part"} & {one.name for one in (shop.root / "safe").iterdir()}
+    assert {one.name for one in (shop.root / "safe").iterdir()} == {"erasures.jsonl", "keys.json", "keys.lock"}
     with shop.open() as house:
         (one,) = all_erasures(house)
     receipt = dict(one.receipt or {})
@@ -140,7 +153,7 @@ def test_who_asks_twice_changes_nothing(shop: Shop) -> None:
     (again,) = erased(shop)
     assert again.receipt["people"][0]["was_known"] is False
     assert (tables(shop, "folds"), others(shop)) == before[:2]
-    assert vault(shop, "select count(*) from vault.suppressed") == [(1,)]
+    assert vault(shop, "select count(*) from vault.suppressed where kind = 'id'") == [(1,)]
 
 
 def test_old_data_of_who_was_erased_does_not_come_in_again(shop: Shop) -> None:
@@ -397,6 +410,221 @@ def test_a_load_of_somebody_who_was_erased_is_killed_and_leaves_nothing(shop: Sh
         assert status(house).datasets["customers"].suppressed_rows == 1
 
 
+# --- others
+
+
+def test_a_record_of_nobody_else_that_names_somebody_is_theirs(shop: Shop) -> None:
+    """Without an id, with one under another name, or with one that is none. Others' stay, whatever they name."""
+    filled(shop)
+    odd = [
+        {"customer_id": None, "name": "A", "email": "Zenobia@Quagge.example"},
+        {"customer": "700123", "name": "B"},
+        {"customer_id": ["700123"], "name": "C"},
+    ]
+    land(shop, "customers/odd.jsonl", *odd, person("870000", "Ian Other", friend="700123"))
+    shop.run()
+    with pytest.raises(ErasureOpenError, match=r"customers/odd\.jsonl"):
+        erased(shop)
+    landed = (shop.root / "landing/customers/odd.jsonl").read_bytes().split(b"\n")
+    assert [bool(line.strip()) for line in landed] == [False, False, False, True, False]
+    with shop.open() as house:
+        places = {"landing/customers/odd.jsonl", "processed/customers/odd.jsonl"}
+        bronze = {
+            path.relative_to(shop.root).as_posix() for path in (shop.root / "data/lake/bronze").rglob("*.parquet")
+        }
+        (one,) = erase(house, [], wait_s=1, accepted=dict.fromkeys(_named(bronze) | places, "a friend says so"))
+    assert {said["reason"] for said in one.receipt["accepted"]} == {"a friend says so"}
+    land(shop, "customers/more.jsonl", *odd)
+    (load,) = shop.run().loads.values()
+    assert load["customers"].suppressed_rows == 3
+    assert (shop.root / "landing/customers/more.jsonl").read_bytes().strip() == b""
+
+
+def _named(files: set[str]) -> set[str]:
+    return files | {f"{file}, rows" for file in files} | {f"{file}, columns" for file in files}
+
+
+def test_short_ids_take_nobody_elses_record(shop: Shop) -> None:
+    land(shop, "customers/a.jsonl", person("5", "Short Id", email="short@id.example"), ANN)
+    (shop.root / "landing/customers/b.jsonl").write_bytes(b'{"customer_id": "800456", "total": 5, \n')
+    shop.run()
+    (one,) = erased(shop, Request("customer", "5"))
+    assert "near other texts" in one.receipt["people"][0]["searched"]
+    assert (shop.root / "landing/customers/b.jsonl").read_bytes().strip()
+    assert codes(shop, "customers") == [["unreadable"]]
+    land(shop, "customers/c.jsonl", person("5", "Short Id"))
+    (shop.root / "landing/customers/d.jsonl").write_bytes(b'{"customer_id": "800456", "total": 5, \n')
+    (load,) = shop.run().loads.values()
+    assert (load["customers"].suppressed_rows, load["customers"].quarantined_rows) == (1, 1)
+
+
+def test_an_address_of_two_people_goes_with_neither(shop: Shop) -> None:
+    land(shop, "customers/a.jsonl", person("700123", "Jo", email="home@shared.example"))
+    land(shop, "customers/b.jsonl", person("800456", "Al", email="home@shared.example"))
+    shop.run()
+    erased(shop)
+    assert subjects(shop).keys() == {"800456"}
+    assert b"home@shared.example" in (shop.root / "landing/customers/b.jsonl").read_bytes()
+    assert searched(shop, {"700123"}) == {}
+
+
+def test_who_cannot_be_erased_yet_holds_up_nobody_else(shop: Shop) -> None:
+    filled(shop)
+    (shop.root / "notes.txt").write_text("spoke to 700123 today")
+    with pytest.raises(ErasureOpenError, match=r"notes\.txt"):
+        erased(shop)
+    with pytest.raises(ErasureOpenError, match=r"notes\.txt"):
+        erased(shop, Request("customer", "810000"))
+    assert set(subjects(shop)) == {"800456", "900789"}
+    with shop.open() as house:
+        assert [one.state for one in all_erasures(house)] == ["open", "proved"]
+    (shop.root / "notes.txt").unlink()
+    shop.run()
+    with shop.open() as house:
+        assert [one.state for one in all_erasures(house)] == ["proved", "proved"]
+
+
+def test_a_rebuild_while_an_erasure_is_open_brings_nobody_back(shop: Shop) -> None:
+    filled(shop)
+    ended = tillage(shop, "erase", "run", "--from", asked(shop, {"id": "700123"}), TILLAGE_CRASH="after:erasure")
+    assert ended.returncode == -signal.SIGKILL
+    before = tables(shop, "folds")
+    ended = tillage(shop, "rebuild", "--from", "bronze")
+    assert ended.returncode == 0, ended.stderr
+    assert "700123" not in subjects(shop)
+    assert tables(shop, "folds") == before
+    assert tillage(shop, "run").returncode == 0
+    assert searched(shop, TEXTS) == {}
+
+
+def test_half_a_letter_is_no_id(shop: Shop) -> None:
+    filled(shop)
+    with pytest.raises(OperatorError, match="half a character"):
+        erased(shop, Request("customer", "\ud800secret"))
+    (one,) = erased(shop)
+    assert one.people == 1
+
+
+def test_environments_that_share_a_folder_are_refused(shop: Shop) -> None:
+    filled(shop)
+    said = json.loads((shop.root / "tillage.yaml").read_text())
+    (shop.root / "tillage.yaml").write_text(
+        json.dumps(said | {"environments": {"dev": {"feeds": {"orders": {"path": "landing/dev"}}}}})
+    )
+    with pytest.raises(OperatorError, match="environment dev reads the files of feed customers"):
+        erased(shop)
+
+
+def test_a_landing_folder_behind_a_link_is_searched_too(shop: Shop, tmp_path: Path) -> None:
+    real = tmp_path / "elsewhere"
+    (shop.root / "landing/customers").rmdir()
+    real.mkdir()
+    (shop.root / "landing/customers").symlink_to(real)
+    land(shop, "customers/a.jsonl", ZOE, ANN)
+    shop.run()
+    (real / "notes.txt").write_text("700123")
+    with pytest.raises(ErasureOpenError, match=r"landing/customers/notes\.txt"):
+        erased(shop)
+    (real / "notes.txt").unlink()
+    shop.run()
+    assert b"700123" not in (real / "a.jsonl").read_bytes()
+
+
+# --- several people in a record
+
+
+@pytest.fixture
+def families(tmp_path: Path, server: str) -> Shop:
+    """Records with a list of people, of whom each stands or falls alone."""
+    root = tmp_path / "families"
+    for folder in ("contracts", "models", "landing/people"):
+        (root / folder).mkdir(parents=True)
+    (root / "tillage.yaml").write_text(
+        json.dumps({"project": "families", "feeds": {"people": {"path": "landing/people", "format": "jsonl"}}})
+    )
+    unit = {"customProperties": [{"property": "tillage.unit", "value": "$.members[*]"}]}
+    (root / "contracts/people.odcs.yaml").write_text(contract("people", CUSTOMERS, **unit))
+    return Shop(root, make_database(server, f"erased_{next(_NUMBERS)}"))
+
+
+@pytest.mark.parametrize("crash", ["", "after:bronze", "after:silver", "after:publish", "after:forget", "after:scrub"])
+def test_somebody_erased_beside_others_leaves_no_bytes_once_these_are_in(families: Shop, crash: str) -> None:
+    erased(families)
+    land(families, "people/a.jsonl", {"members": [ZOE, ANN]}, {"members": [person("810000", "Bo Other")]})
+    assert tillage(families, "run", TILLAGE_CRASH=crash).returncode in {0, -signal.SIGKILL}
+    assert tillage(families, "run").returncode == 0
+    assert set(subjects(families)) == {"800456", "810000"}
+    assert vault(families, "select alias from vault.aliases") == [("ann@onymous.example",)]
+    assert len(silver(families, "people")) == 2
+    assert searched(families, TEXTS) == {}
+    with families.open() as house:
+        assert status(house).datasets["people"].suppressed_rows == 1
+        assert not audit(house).findings
+
+
+def test_a_record_in_which_somebody_else_waits_is_not_taken_away(families: Shop) -> None:
+    land(families, "people/a.jsonl", {"members": [ZOE, person("800456", None)]})
+    families.run()
+    with pytest.raises(ErasureOpenError, match="1 records of feed people also hold units of others"):
+        erased(families)
+    assert codes(families, "people") == [["missing"]]
+    ended = tillage(families, "quarantine", "discard", "--dataset", "people", "--reason", "never came")
+    assert ended.returncode == 0, ended.stderr
+    assert tillage(families, "run").returncode == 0
+    assert searched(families, TEXTS) == {}
+
+
+@pytest.fixture
+def invoices(tmp_path: Path, server: str) -> Shop:
+    """Rows of CSV that are one unit together."""
+    root = tmp_path / "invoices"
+    for folder in ("contracts", "models", "landing/sales"):
+        (root / folder).mkdir(parents=True)
+    feed = {"path": "landing/sales", "format": "csv"}
+    (root / "tillage.yaml").write_text(json.dumps({"project": "invoices", "feeds": {"sales": feed}}))
+    columns: list[dict[str, Any]] = [
+        {"name": "invoice", "logicalType": "string", "primaryKey": True},
+        {"name": "customer_id", "logicalType": "string", "required": True, "customProperties": [SUBJECT]},
+        {
+            "name": "lines",
+            "logicalType": "array",
+            "items": {"logicalType": "object", "properties": [{"name": "quantity", "logicalType": "integer"}]},
+        },
+    ]
+    unit = {"customProperties": [{"property": "tillage.unit", "value": {"groupBy": ["invoice"]}}]}
+    (root / "contracts/sales.odcs.yaml").write_text(contract("sales", columns, **unit))
+    return Shop(root, make_database(server, f"erased_{next(_NUMBERS)}"))
+
+
+ROWS = (
+    "invoice,customer_id,quantity,note\n"
+    "i1,700123,1,for Quaggestraat 7\ni1,700123,2,\ni2,800456,700123,\ni2,800456,4,\ni3,700123,5,\n"
+)
+
+
+def test_all_rows_of_a_unit_leave_and_no_others(invoices: Shop) -> None:
+    file = invoices.root / "landing/sales/a.csv"
+    file.write_text(ROWS)
+    invoices.run()
+    with pytest.raises(ErasureOpenError, match=r"a\.csv"):  # a quantity of somebody else is the number
+        erased(invoices)
+    lines = file.read_text().split("\n")
+    assert [bool(line.strip()) for line in lines] == [True, False, False, True, True, False, False]
+    assert lines[3] == "i2,800456,700123,"
+
+
+def test_rows_of_who_was_erased_leave_with_the_load(invoices: Shop) -> None:
+    erased(invoices)
+    file = invoices.root / "landing/sales/a.csv"
+    file.write_text(ROWS.replace("800456,700123", "800456,3"))
+    invoices.run()
+    assert searched(invoices, {"700123", "Quaggestraat 7"}) == {}
+    assert len(silver(invoices, "sales")) == 1
+    with invoices.open() as house:
+        assert status(house).datasets["sales"].suppressed_rows == 2
+        assert not audit(house).findings
+
+
 # --- copies
 
 
@@ -493,7 +721,8 @@ def test_what_is_found_in_the_end_keeps_the_erasure_open_and_is_named(shop: Shop
 def test_what_is_kept_about_somebody_is_shown_with_its_places(shop: Shop) -> None:
     filled(shop)
     with shop.open() as house:
-        shown = subject(house, "customer", "700123")
+        shown = subject(house, Request("customer", "700123"))
+        assert subject(house, Request("customer", None, "zenobia@quagge.example")) == shown
     assert [row["name"] for row in shown["units"]["customers"]] == ["Zenobia Quagge"]
     assert sorted(row["order_id"] for row in shown["units"]["orders"]) == ["1", "4"]
     places = {(one["file"], one["line"]) for one in shown["records"]}

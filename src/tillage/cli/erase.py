@@ -52,18 +52,19 @@ def plan(
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:
-    """Who would be erased, and which requests wait for a person; changes nothing."""
-    from tillage.pipelines.erase import all_erasures, plan_erasure
+    """How many people would be erased, and which requests wait for a person; changes nothing."""
+    from tillage.pipelines.erase import all_erasures, plan_erasure, said_of
 
     with open_project(project) as house:
         found = plan_erasure(house, _requests(house, subject, given))
         is_open = [one.erasure for one in all_erasures(house) if one.state == "open"]
+        doubts = [said_of(house, doubt) for doubt in found.doubts]
     if as_json:
         print_json(_planned(found) | {"open": is_open})
         return
     typer.echo(f"{len(found.people):,} people, {found.known:,} of them in the data; all others are remembered")
-    for doubt in found.doubts:
-        typer.echo(f"waits for a person: {doubt.reason}")
+    for line in doubts:
+        typer.echo(line)
     for number in is_open:
         typer.echo(f"erasure {number} is under way")
     typer.echo("next: tillage erase run; nobody can undo it")
@@ -80,15 +81,24 @@ def run(
     *,
     subject: Subject = None,
     given: Given = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="PLACE", help="Where something was found that has to stay; may be repeated."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it stays; the receipt says so.")] = "",
     wait: Wait = WAIT_S,
     project: Project = HERE,
     as_json: Json = False,
 ) -> None:
     """Erase people, for good: those in FILE, or all who asked through a feed; goes on with what was stopped."""
+    from tillage.errors import OperatorError
     from tillage.pipelines.erase import erase
 
+    if accept and not reason.strip():
+        raise OperatorError("say why it has to stay: --reason TEXT")
     with open_project(project) as house:
-        done = erase(house, _requests(house, subject, given), wait_s=wait)
+        accepted = dict.fromkeys(accept or (), reason)
+        done = erase(house, _requests(house, subject, given), wait_s=wait, accepted=accepted)
     if as_json:
         print_json([one.receipt for one in done])
         return
@@ -209,7 +219,7 @@ def show(*, subject: Subject = None, given: Given = None, project: Project = HER
     from tillage.pipelines.subject import subject as pipeline
 
     with open_project(project) as house:
-        found = [pipeline(house, one.subject, one.natural_id or "") for one in _given(house, subject, given)]
+        found = [pipeline(house, one) for one in _given(house, subject, given)]
     print_json(found)
 
 
@@ -226,10 +236,8 @@ def list_suppressed(*, project: Project = HERE, as_json: Json = False) -> None:
 
     with open_project(project) as house:
         found = erasures_of(house).suppressions()
-    by = {True: "alias", False: "id"}
     plain = [
-        {"subject": one.subject, "by": by[one.is_alias], "digest": one.digest.hex(), "until": one.until}
-        for one in found
+        {"subject": one.subject, "by": one.kind.value, "digest": one.digest.hex(), "until": one.until} for one in found
     ]
     if as_json:
         print_json(plain)

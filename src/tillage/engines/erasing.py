@@ -21,23 +21,40 @@ from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
 from tillage.contracts.types import BRONZE_COLUMNS
 from tillage.domain.load import Spans
+from tillage.domain.verdict import Verdict
 from tillage.engines.digests import spelt
 from tillage.engines.forgetting import REPEATING
-from tillage.engines.people import PERSONAL, add_personal, personal_text
+from tillage.engines.people import add_personal, personal_text
 from tillage.engines.reader import RECORDS, Reader, checked
 from tillage.engines.recall import brought_records, patched_records
 from tillage.engines.relations import bronze_relation, current_relation, silver_relation, spanned_bronze_relation
 from tillage.engines.slices import VECTOR_ROWS, gathered
-from tillage.engines.suppressing import TOKENS_SQL, identifying, suppressed_records
+from tillage.engines.suppressing import (
+    NAMELESS,
+    TOKENS_SQL,
+    erased,
+    find_erased,
+    find_nameless,
+    has_id,
+    identifying,
+    kind_of,
+    suppressed_records,
+)
 from tillage.ports.engine import Folders
 from tillage.ports.erasing import FoundRecords, Person
 from tillage.ports.lake import Rows, Silver, Snapshot
 from tillage.ports.people import People
 
+_UNITS = pa.schema(
+    [
+        *[("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())],
+        *[("dataset", pa.string()), ("unit", pa.int64())],
+    ]
+)
 _PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())])
 _SHORT = 3
 """Shorter ids are in so many records that looking for them first would only cost time."""
-_ESCAPE = b"\\u"
+_ESCAPE = b"\\"
 _WRITTEN_ROWS = 8_192
 
 
@@ -69,11 +86,13 @@ class DuckErasing:
             connection.execute('create or replace temp table "#keys" as from "#given"')
             return connection.sql(" union ".join(selects)).to_arrow_table().cast(_PLACES)
 
-    def units(self, dataset: Dataset, silver: Silver, subject_key: str, people: People | None) -> list[dict[str, Any]]:
+    def units(
+        self, dataset: Dataset, silver: Silver, people: People | None, *, subject_key: str | None = None
+    ) -> list[dict[str, Any]]:
         columns = [name(column.stored_name) for column in dataset.subject_columns]
         if not columns or not silver.snapshot.files:
             return []
-        mine = " or ".join(f"{column} = $subject_key" for column in columns)
+        mine = " or ".join(f"{column} = $subject_key" for column in columns) if subject_key else "$subject_key is null"
         with self._connect() as connection:
             current = current_relation(dataset, silver_relation(dataset, silver))
             connection.execute(
@@ -81,8 +100,23 @@ class DuckErasing:
                 {"subject_key": subject_key},
             )
             add_personal(connection, dataset, people, '"#theirs"')
-            rows = connection.sql('from "#theirs"').to_arrow_table().to_pylist()
-        return [{key: row[key] for key in row if not key.startswith("_") or key == PERSONAL} for row in rows]
+            rows: list[dict[str, Any]] = connection.sql('from "#theirs"').to_arrow_table().to_pylist()
+        return rows
+
+    def named_again(
+        self, check: Check, bronze: Snapshot, loads: Collection[int], folders: Folders, people: People
+    ) -> set[tuple[str, str, str]]:
+        datasets = [dataset for dataset in check.contract.datasets if dataset.subject_columns]
+        found: set[tuple[str, str, str]] = set()
+        if not loads or not datasets or not bronze.files:
+            return found
+        with self._connect() as connection:
+            reader = Reader(connection, check, folders)
+            for _ in _read(connection, reader, bronze, sorted(loads), lambda batch: batch):
+                find_nameless(connection, datasets)
+                find_erased(connection, datasets, people)
+                found |= {*erased(connection)}
+        return found
 
     def holding(self, bronze: Snapshot, places: Rows) -> Mapping[int, int]:
         if not places.num_rows or not bronze.files:
@@ -131,6 +165,15 @@ class DuckErasing:
     def texts(self, personal: str) -> Sequence[str]:
         return list(_leaves(personal))
 
+    def is_left(self, bronze: Snapshot, load_seq: int) -> bool:
+        others = f"list_filter(units, lambda u: u.verdict <> {text(Verdict.SUPPRESSED)})"
+        with self._connect() as connection:
+            ((found,),) = connection.execute(f"""
+                select count(*) > 0 from ({bronze_relation(bronze, [load_seq])})
+                where forgotten_by = load_seq and len({others}) > 0
+            """).fetchall()
+        return bool(found)
+
     def suppressed(self, bronze: Snapshot, load_seq: int) -> Rows:
         with self._connect() as connection:
             return suppressed_records(connection, bronze, load_seq)
@@ -160,24 +203,43 @@ def _found(
     reader = Reader(connection, check, folders)
     datasets = [dataset for dataset in check.contract.datasets if dataset.subject_columns]
     if not loads or not people or not datasets or not bronze.files:
-        return FoundRecords(_PLACES.empty_table())
+        return FoundRecords(_PLACES.empty_table(), _UNITS.empty_table())
     _keep_people(connection, people)
-    looked = _Looked(people)
+    # Of rows that are one unit together those without the id are needed too.
+    looked = _Looked(people, is_all=any(dataset.group_by for dataset in datasets))
     connection.execute("""
-        create or replace temp table "#found" (load_seq bigint, source integer, ordinal bigint, person integer,
-            personal varchar)
+        create or replace temp table "#found" (load_seq bigint, source integer, ordinal bigint, dataset varchar,
+            unit bigint, person integer, personal varchar)
     """)
+    for _ in _read(connection, reader, bronze, loads, looked.candidates):
+        for dataset in datasets:
+            _add_units(connection, dataset)
+            if dataset.group_by:
+                _add_rows(connection, dataset, reader.rows_of_units(dataset))
+        find_nameless(connection, datasets)
+        _add_nameless(connection, check.contract.datasets[0].name)
+    places = connection.sql('select distinct load_seq, source, ordinal from "#found"').to_arrow_table().cast(_PLACES)
+    units = connection.sql("""
+        select distinct load_seq, source, ordinal, dataset, unit from "#found" where dataset is not null
+    """).to_arrow_table()
+    texts = connection.execute('select distinct person, personal from "#found" where personal is not null').fetchall()
+    return FoundRecords(places, units.cast(_UNITS), tuple((int(person), str(found)) for person, found in texts))
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    reader: Reader,
+    bronze: Snapshot,
+    loads: Sequence[int],
+    wanted: Callable[[pa.RecordBatch], pa.RecordBatch],
+) -> Iterator[None]:
+    """The records that loads brought, checked, and then those that replays patched, which have the same places."""
     for relation in (brought_records(bronze, loads), patched_records(bronze, loads)):
         reader.start(is_trusting=False)
         rows = connection.cursor().sql(relation).to_arrow_reader(VECTOR_ROWS)
-        reader.read(batch for batch in map(looked.candidates, gathered(rows)) if batch.num_rows)
+        reader.read(batch for batch in map(wanted, gathered(rows)) if batch.num_rows)
         reader.finish()
-        for dataset in datasets:
-            _add_units(connection, dataset)
-        _add_unreadable(connection, [dataset for dataset in datasets if dataset.group_by])
-    places = connection.sql('select distinct load_seq, source, ordinal from "#found"').to_arrow_table().cast(_PLACES)
-    texts = connection.execute('select distinct person, personal from "#found" where personal is not null').fetchall()
-    return FoundRecords(places, tuple((int(person), str(found)) for person, found in texts))
+        yield
 
 
 def _leaves(personal: str) -> Iterator[str]:
@@ -199,14 +261,16 @@ def _leaves(personal: str) -> Iterator[str]:
 
 def _keep_people(connection: duckdb.DuckDBPyConnection, people: Sequence[Person]) -> None:
     rows = [
-        (number, person.subject, is_alias, value)
+        (number, person.subject, kind, value)
         for number, person in enumerate(people)
-        for is_alias, values in ((False, [person.natural_id]), (True, [] if person.natural_id else person.aliases))
+        for kind, values in (
+            ("id", [person.natural_id] if person.natural_id else []),
+            ("alone" if person.natural_id else "alias", person.own_aliases),
+        )
         for value in values
-        if value
     ]
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-    types = {"person": pa.int32(), "subject": pa.string(), "is_alias": pa.bool_(), "value": pa.string()}
+    types = {"person": pa.int32(), "subject": pa.string(), "kind": pa.string(), "value": pa.string()}
     connection.register(
         "#given", pa.table({n: pa.array(c, t) for (n, t), c in zip(types.items(), columns, strict=True)})
     )
@@ -215,12 +279,12 @@ def _keep_people(connection: duckdb.DuckDBPyConnection, people: Sequence[Person]
 
 
 class _Looked:
-    """Which records may be about somebody: those with an id of theirs anywhere in them."""
+    """Which records may be about somebody: those with an id or further identifier of theirs anywhere in them."""
 
-    def __init__(self, people: Sequence[Person]) -> None:
-        ids = {one for p in people for one in ([p.natural_id] if p.natural_id else p.aliases) if one}
-        self._is_all = any(len(one) < _SHORT or not one.isascii() for one in ids)
-        patterns = sorted({one.lower().encode() for one in ids} | {_ESCAPE})
+    def __init__(self, people: Sequence[Person], *, is_all: bool) -> None:
+        texts = {one for p in people for one in (p.natural_id, *p.own_aliases) if one}
+        self._is_all = is_all or any(len(one) < _SHORT or not one.isascii() for one in texts)
+        patterns = sorted({one.lower().encode() for one in texts} | {_ESCAPE})
         self._search = BytesAhoCorasick(patterns)
 
     def candidates(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -243,21 +307,33 @@ class _Looked:
 def _add_units(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     personal = personal_text(dataset) if dataset.personal_columns else "null::varchar"
     for column in identifying(dataset):
+        kind = (
+            f"(p.kind = 'alias' or p.kind = 'alone' and not {has_id(dataset)})" if column.alias_of else "p.kind = 'id'"
+        )
         connection.execute(f"""
             insert into "#found"
-            select _load_seq, _source, _ordinal, person, {personal}
+            select _load_seq, _source, _ordinal, {text(dataset.name)}, _unit, person, {personal}
             from {checked(dataset)} as c join "#people" as p
-            on p.subject = {text(str(column.subject or column.alias_of))}
-                and p.is_alias = {column.alias_of is not None} and p.value = {spelt(column)}
+            on p.subject = {text(kind_of(column))} and {kind} and p.value = {spelt(column)}
         """)
 
 
-def _add_unreadable(connection: duckdb.DuckDBPyConnection, grouped: Sequence[Dataset]) -> None:
-    """Records that nobody can read; of rows that are one unit together, all that have the id in them."""
-    which = "true" if grouped else "code is not null"
+def _add_rows(connection: duckdb.DuckDBPyConnection, dataset: Dataset, rows: str) -> None:
+    """All rows of the units of a dataset that were found."""
     connection.execute(f"""
         insert into "#found"
-        select _load_seq, _source, _ordinal, person, null
-        from (select *, unnest({TOKENS_SQL}) as token from {RECORDS} where {which}) as r
-        join "#people" as p on lower(p.value) = lower(r.token)
+        select f.load_seq, f.source, r._row, null, null, f.person, null from ({rows}) as r
+        join (select * from "#found" where dataset = {text(dataset.name)}) as f
+        on (f.load_seq, f.source, f.ordinal) = (r._load_seq, r._source, r._ordinal)
+    """)
+
+
+def _add_nameless(connection: duckdb.DuckDBPyConnection, first: str) -> None:
+    """Records of nobody else in which somebody is named."""
+    connection.execute(f"""
+        insert into "#found"
+        select _load_seq, _source, _ordinal, {text(first)}, null, person, null from (
+            select _load_seq, _source, _ordinal, unnest({TOKENS_SQL}) as token from {RECORDS}
+            where (_load_seq, _source, _ordinal) in (select (_load_seq, _source, _ordinal) from {NAMELESS})
+        ) join "#people" as p on if(p.kind = 'id', p.value = token, lower(p.value) = lower(token))
     """)

@@ -164,16 +164,26 @@ class Reader:
             if dataset.is_distinct:
                 self._connection.execute(f"create or replace table {checked(dataset)} as {_distinct(dataset)}")
 
+    def _grouped(self, dataset: Dataset) -> str:
+        return f"select * exclude (row_ordinals) from ({self._check.grouped(dataset, _rows(dataset), self._members)})"
+
+    def rows_of_units(self, dataset: Dataset) -> str:
+        """SELECT `_load_seq, _source, _ordinal, _row`: of each unit of a dataset with `group_by` the numbers of all its
+        rows.
+        """
+        grouped = self._check.grouped(dataset, _rows(dataset), self._members)
+        return f"select _load_seq, _source, _ordinal, unnest(row_ordinals) as _row from ({grouped})"
+
     def _check_units(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset, into: str) -> None:
         parsed = '"#parsed"'
         if dataset.group_by:
-            parsed = f"({self._check.grouped(dataset, _rows(dataset), self._members)})"
+            parsed = f"({self._grouped(dataset)})"
         self._units[dataset.name].take(connection, parsed, into)
 
     def _gather(self, dataset: Dataset) -> None:
         """Rows that belong together, as units: all groups in a table that may spill, then some of them at a time."""
         rows, into = (
-            self._check.grouped(dataset, _rows(dataset), self._members),
+            self._grouped(dataset),
             f"insert into {checked(dataset)} by name",
         )
         self._connection.execute(f'create or replace temp table "#grouped" as {rows}')

@@ -39,7 +39,13 @@ from tillage.engines.relations import bronze_relation, current_relation, grown, 
 from tillage.engines.shares import fill_from_silver, share
 from tillage.engines.slices import VECTOR_ROWS, gathered
 from tillage.engines.statistics import statistic_rows
-from tillage.engines.suppressing import decide_suppressed, start_suppressing, take_out_suppressed
+from tillage.engines.suppressing import (
+    decide_suppressed,
+    drop_suppressed,
+    start_suppressing,
+    suppressed_rows,
+    take_out_suppressed,
+)
 from tillage.engines.taking import (
     TAKEN,
     find_taken,
@@ -167,7 +173,9 @@ class DuckWorkspace:
             add_personal(self._connection, dataset, self._people, standing(dataset))
         self._reader.start(is_trusting=bytes_of is None)
         self._reader.read(standing_batches(self._connection, bronze, self._check.contract, bytes_of))
-        self._finish_reading()
+        # What stands of somebody who is being erased stays as it is, and nobody gets a key for it.
+        self._finish_reading(is_deciding=True)
+        start_suppressing(self._connection)
         looked_at = keep_changed(self._connection, self._datasets)
         for dataset in self._judged(silver):
             judge(self._connection, dataset, silver.get(dataset.name), self._people, standing(dataset))
@@ -216,7 +224,9 @@ class DuckWorkspace:
         recalled = recalled_relation(bronze, wanted, self._check.contract, is_replay=self._is_replay)
         found = self._connection.cursor().sql(recalled)
         self._reader.read(gathered(found.to_arrow_reader(VECTOR_ROWS)))
-        self._finish_reading()
+        self._reader.finish()
+        drop_suppressed(self._connection, bronze, wanted, self._datasets)
+        self._without_people(is_deciding=False)
         recall_verdicts(self._connection, bronze, wanted, self._datasets)
 
     def recall_standing(self, part: BronzePart) -> list[Share]:
@@ -403,6 +413,13 @@ class DuckWorkspace:
             is_appended=self._only_opens(mine),
         )
         return TableChange(tables, touched, partial(table_rows, self._connection))
+
+    def suppressed_rows(self) -> Sequence[Rows]:
+        return [
+            suppressed_rows(self._connection, dataset, self._reader.rows_of_units(dataset))
+            for dataset in self._datasets
+            if dataset.group_by and dataset.subject_columns
+        ]
 
     def delta(self, fold: Fold) -> Rows | None:
         mine = {dataset.name: dataset for dataset in self._datasets}

@@ -1,4 +1,4 @@
-"""The journal of erasures in `safe/`: one line of JSON for each, and notes of the one that is under way.
+"""The journal of erasures in `safe/`: lines of JSON, and notes of those that are under way.
 
 The journal has no id in it, only keyed digests. The notes have: they are what is looked for until nothing is found any
 more, lie nowhere else meanwhile, and are deleted last.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Sequence
-from contextlib import suppress
-from dataclasses import asdict
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,15 @@ from typing import Any
 from tillage.domain.load import CommitPoint
 from tillage.errors import KeysError
 from tillage.ports.commit import Commits
-from tillage.ports.erasing import Notes, Person, Suppression
+from tillage.ports.erasing import Notes, Person, Suppression, SuppressionKind, Told
 
 JOURNAL = "erasures.jsonl"
-NOTES = "erasure.json"
+_NOTES = re.compile(r"\.?erasure-(\d+)\.json(\.part)?")
 
 
-def notes_of(folder: Path) -> tuple[Path, ...]:
-    """The files of one folder that say who is being erased, for who searches all others."""
-    return folder / NOTES, folder / f".{NOTES}.part"
+def is_notes(folder: Path, path: Path) -> bool:
+    """Whether a file says who is being erased; who searches for them passes over it."""
+    return bool(_NOTES.fullmatch(path.name)) and path.parent.resolve() == folder.resolve()
 
 
 class FolderJournal:
@@ -35,62 +36,78 @@ class FolderJournal:
     def __init__(self, folder: Path, commits: Commits) -> None:
         self._folder, self._commits = folder, commits
 
-    def erasures(self) -> list[tuple[int, tuple[Suppression, ...]]]:
-        lines = self._lines()
-        lifted = {digest for line in lines for digest in line.get("lifted", ())}
-        return [
-            (
-                int(line["erasure"]),
-                tuple(_suppression(one) for one in line["suppressed"] if one["digest"] not in lifted),
-            )
-            for line in lines
-            if "erasure" in line
-        ]
+    def erasures(self) -> list[Told]:
+        found: dict[int, Told] = {}
+        for line in self._lines():
+            if "erasure" in line:
+                one = int(line["erasure"])
+                found[one] = Told(one, tuple(_suppression(held) for held in line["suppressed"]), is_proved=False)
+            elif "proved" in line and int(line["proved"]) in found:
+                found[int(line["proved"])] = replace(found[int(line["proved"])], is_proved=True)
+            else:  # whoever is erased once more is in a later line again
+                lifted = set(line.get("lifted", ()))
+                for one, told in found.items():
+                    kept = tuple(held for held in told.suppressed if held.digest.hex() not in lifted)
+                    found[one] = replace(told, suppressed=kept)
+        return list(found.values())
 
     def add(self, erasure: int, suppressed: Sequence[Suppression]) -> None:
-        if all(number != erasure for number, _ in self.erasures()):
+        if all(told.erasure != erasure for told in self.erasures()):
             self._append({"erasure": erasure, "suppressed": [_plain(one) for one in suppressed]})
+
+    def add_proved(self, erasure: int) -> None:
+        if any(told.erasure == erasure and not told.is_proved for told in self.erasures()):
+            self._append({"proved": erasure})
 
     def add_lifted(self, digests: Collection[bytes]) -> None:
         self._append({"lifted": sorted(digest.hex() for digest in digests)})
 
     def keep(self, notes: Notes) -> None:
-        part = self._folder / f".{NOTES}.part"
-        with self._commits.at(CommitPoint.JOURNAL), self._told():
+        file = self._file(notes.erasure)
+        part = file.with_name(f".{file.name}.part")
+        with self._commits.at(CommitPoint.JOURNAL), _told():
             self._make_folder()
             part.unlink(missing_ok=True)
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(notes), file, default=str)
-                file.flush()
-                os.fsync(file.fileno())
-            part.rename(self._folder / NOTES)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+                json.dump(asdict(notes) | {"suppressed": [_plain(one) for one in notes.suppressed]}, out, default=str)
+                out.flush()
+                os.fsync(out.fileno())
+            part.rename(file)
             self._sync()
 
-    def notes(self) -> Notes | None:
-        with self._told():
-            try:
-                held = json.loads((self._folder / NOTES).read_bytes())
-            except FileNotFoundError:
-                return None
-            except ValueError:
-                raise KeysError(f"safe/{NOTES} is torn; put it back from where it is kept") from None
+    def notes(self) -> list[Notes]:
+        with _told():
+            names = [_NOTES.fullmatch(path.name) for path in self._folder.iterdir()] if self._folder.is_dir() else []
+            return [self._notes(one) for one in sorted({int(name[1]) for name in names if name and not name[2]})]
+
+    def _notes(self, erasure: int) -> Notes:
+        try:
+            held = json.loads(self._file(erasure).read_bytes())
+        except ValueError:
+            raise KeysError(f"safe/{self._file(erasure).name} is torn; put it back from where it is kept") from None
         return Notes(
             int(held["erasure"]),
             [_person(one) for one in held["people"]],
+            [_suppression(one) for one in held["suppressed"]],
             [(int(number), str(one)) for number, one in held["personal"]],
             {feed: [(int(a), int(b), int(c)) for a, b, c in places] for feed, places in held["places"].items()},
+            dict(held["accepted"]),
         )
 
-    def drop(self) -> None:
-        with self._commits.at(CommitPoint.JOURNAL), self._told():
-            for name in (NOTES, f".{NOTES}.part"):
-                (self._folder / name).unlink(missing_ok=True)
+    def drop(self, erasure: int) -> None:
+        file = self._file(erasure)
+        with self._commits.at(CommitPoint.JOURNAL), _told():
+            for one in (file, file.with_name(f".{file.name}.part")):
+                one.unlink(missing_ok=True)
             self._sync()
+
+    def _file(self, erasure: int) -> Path:
+        return self._folder / f"erasure-{erasure}.json"
 
     def _lines(self) -> list[dict[str, Any]]:
         """Whole lines; the last one may be torn by who died while writing it, before anything followed from it."""
-        with self._told():
+        with _told():
             try:
                 text = (self._folder / JOURNAL).read_text(encoding="utf-8")
             except FileNotFoundError:
@@ -104,7 +121,7 @@ class FolderJournal:
         return found
 
     def _append(self, line: dict[str, Any]) -> None:
-        with self._commits.at(CommitPoint.JOURNAL), self._told():
+        with self._commits.at(CommitPoint.JOURNAL), _told():
             self._make_folder()
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(self._folder / JOURNAL, flags, 0o600)
@@ -129,26 +146,22 @@ class FolderJournal:
         finally:
             os.close(descriptor)
 
-    @staticmethod
-    def _told() -> Any:
-        return _Told()
 
-
-class _Told:
+@contextmanager
+def _told() -> Iterator[None]:
     """What the file system refuses, as our error."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, wrong: object, trace: object) -> None:
-        if isinstance(wrong, OSError) and not isinstance(wrong, FileNotFoundError):
-            raise KeysError(f"the journal of erasures in safe/ cannot be read or written ({wrong.strerror})") from None
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as wrong:
+        raise KeysError(f"the journal of erasures in safe/ cannot be read or written ({wrong.strerror})") from None
 
 
 def _plain(one: Suppression) -> dict[str, Any]:
     return {
         "subject": one.subject,
-        "is_alias": one.is_alias,
+        "kind": one.kind.value,
         "ring": one.ring.hex(),
         "digest": one.digest.hex(),
         "until": one.until.isoformat(),
@@ -158,7 +171,7 @@ def _plain(one: Suppression) -> dict[str, Any]:
 def _suppression(held: dict[str, Any]) -> Suppression:
     return Suppression(
         str(held["subject"]),
-        bool(held["is_alias"]),
+        SuppressionKind(held["kind"]),
         bytes.fromhex(held["ring"]),
         bytes.fromhex(held["digest"]),
         datetime.fromisoformat(held["until"]),
@@ -171,6 +184,7 @@ def _person(held: dict[str, Any]) -> Person:
         held["subject"],
         held["natural_id"],
         tuple(held["aliases"]),
+        tuple(held["own_aliases"]),
         held["subject_key"],
         None if until is None else datetime.fromisoformat(until),
     )

@@ -15,15 +15,16 @@ Stopped anywhere, the next one goes on with it: each step can be repeated, and t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from tillage.contracts.environments import Environment
 from tillage.domain.load import Lease, Load, LoadKind, LoadState
-from tillage.errors import ErasureOpenError
+from tillage.errors import ErasureOpenError, OperatorError
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.emptying import empty_records
 from tillage.pipelines.history import refuse_renamed
@@ -34,8 +35,9 @@ from tillage.pipelines.models import sync_models
 from tillage.pipelines.proof import prove
 from tillage.pipelines.requests import Doubt, Request, Resolved, asked_by_feeds, erasures_of, resolve
 from tillage.pipelines.scrub import scrub_files
-from tillage.ports.erasing import Erasure, Notes, Person, Suppression
+from tillage.ports.erasing import Erasure, Notes, Person, Suppression, SuppressionKind
 from tillage.ports.lake import Rows
+from tillage.ports.store import Waiting
 
 LEASE = "erasures"
 _PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())])
@@ -51,35 +53,80 @@ class Erased:
     doubts: tuple[Doubt, ...] = ()
 
 
-def erase(house: House, requests: Iterable[Request], *, wait_s: float) -> list[Erased]:
-    """Erases all who ask, in one sweep, after the one that is still open.
+def erase(
+    house: House, requests: Iterable[Request], *, wait_s: float, accepted: Mapping[str, str] | None = None
+) -> list[Erased]:
+    """Erases all who ask, in one sweep, and goes on with those that are still open.
+
+    Args:
+        accepted: By place, as an ErasureOpenError has named it, why what was found there may stay.
 
     Raises:
         OperatorError: no contract is about such people, or a request says nothing.
         LeaseHeldError: another process works on a feed for longer than `wait_s`.
-        ErasureOpenError: something of them was found at the end; names the places.
+        ErasureOpenError: something of them was found at the end; names the places. All others are erased.
     """
     erasures = erasures_of(house)
     refuse_renamed(house)
-    done = []
+    refuse_shared_folders(house)
+    wanted = list(requests)
+    doubts: tuple[Doubt, ...] = ()
     with house.leases.hold(LEASE, wait_s=wait_s, on_wait=house.say) as lease:
-        if (notes := _under_way(house)) is not None:
-            done.append(_go_on(house, notes, lease, wait_s=wait_s))
-        wanted = list(requests)
-        if not wanted:
-            return done
-        with ExitStack() as leases:
-            held = [lease, *_all_feeds(house, leases, wait_s)]
-            found = resolve(house, wanted)
-            for doubt in found.doubts:
-                house.say(_said(house, doubt))
-            if not found.people:
-                return done
-            notes = Notes(erasures.number(), list(found.people), list(found.personal))
-            house.journal.keep(notes)
-            erasures.begin(notes.erasure, suppressions(house, notes.people), notes.people, held)
-        done.append(_go_on(house, notes, lease, wait_s=wait_s, doubts=found.doubts))
+        under_way = _under_way(house)
+        if wanted:
+            with ExitStack() as leases:
+                held = [lease, *_all_feeds(house, leases, wait_s)]
+                found = resolve(house, wanted)
+                doubts = found.doubts
+                for doubt in doubts:
+                    house.say(said_of(house, doubt))
+                if found.people:
+                    people = list(found.people)
+                    notes = Notes(erasures.number(), people, suppressions(house, people), list(found.personal))
+                    house.journal.keep(notes)
+                    erasures.begin(notes.erasure, notes.suppressed, people, held)
+                    under_way.append(notes)
+        return _all(house, under_way, lease, wait_s=wait_s, accepted=accepted or {}, doubts=doubts)
+
+
+def _all(
+    house: House,
+    under_way: Sequence[Notes],
+    lease: Lease,
+    *,
+    wait_s: float,
+    accepted: Mapping[str, str],
+    doubts: tuple[Doubt, ...],
+) -> list[Erased]:
+    """One that cannot end holds up no other."""
+    done, wrong = [], None
+    for notes in under_way:
+        notes.accepted |= accepted
+        try:
+            done.append(_go_on(house, notes, lease, wait_s=wait_s, doubts=doubts if notes is under_way[-1] else ()))
+        except ErasureOpenError as found:
+            house.say(str(found))
+            wrong = wrong or found
+    if wrong:
+        raise wrong
     return done
+
+
+def refuse_shared_folders(house: House) -> None:
+    """Raises:
+    OperatorError: another environment reads files of the same folders; scrubbed, they would be new to it.
+    """
+    here = house.project.environment
+    others = [one for one in (Environment(), *house.project.environments) if one.name != here.name]
+    for other in others:
+        for contract in house.feeds.values():
+            name = contract.feed.name
+            if contract.check.contract.has_people and other.paths.get(name) == here.paths.get(name):
+                raise OperatorError(
+                    f"environment {other.name} reads the files of feed {name} from the same folder, so nothing of them "
+                    "can be taken out for one of both: give it a folder of its own (environments, paths), and erase in "
+                    "each"
+                )
 
 
 def erase_due(house: House, *, wait_s: float) -> list[Erased]:
@@ -87,7 +134,7 @@ def erase_due(house: House, *, wait_s: float) -> list[Erased]:
     if house.erasures is None:
         return []
     requests = asked_by_feeds(house)
-    is_left = house.journal.notes() is not None  # also of one that is proved: who proved it died
+    is_left = bool(house.journal.notes())  # also of one that is proved: who proved it died
     if not requests and not is_left and not any(one.state == "open" for one in house.erasures.all()):
         return []
     return erase(house, requests, wait_s=wait_s)
@@ -99,31 +146,35 @@ def plan_erasure(house: House, requests: Iterable[Request]) -> Resolved:
 
 
 def suppressions(house: House, people: Sequence[Person]) -> list[Suppression]:
-    """How it is kept that they do not come back: by id, where there is one."""
+    """How it is kept that they do not come back: by id, where there is one, and by what else is theirs alone."""
     if house.vault is None:
         return []
     key = house.vault.keys().suppression[0]
     found = []
     for person in people:
-        until = person.until or house.now()
+        until, subject = person.until or house.now(), person.subject
         if person.natural_id:
-            digest = key.id_digest(person.subject, person.natural_id)
-            found.append(Suppression(person.subject, False, key.fingerprint, digest, until))
-        else:
-            found += [
-                Suppression(person.subject, True, key.fingerprint, key.alias_digest(person.subject, alias), until)
-                for alias in person.aliases
-            ]
+            digest = key.id_digest(subject, person.natural_id)
+            found.append(Suppression(subject, SuppressionKind.ID, key.fingerprint, digest, until))
+        kind = SuppressionKind.ALONE if person.natural_id else SuppressionKind.ALIAS
+        found += [
+            Suppression(subject, kind, key.fingerprint, key.alias_digest(subject, alias), until)
+            for alias in person.own_aliases
+        ]
     return found
 
 
-def _said(house: House, doubt: Doubt) -> str:
+def said_of(house: House, doubt: Doubt) -> str:
+    """What a person is told of a request that nobody else can decide about."""
     where = ""
     if doubt.place:
         dataset, load_seq, source, ordinal = doubt.place
         path = house.ledger.paths(load_seq).get(source, "")
         where = f" of {dataset} in {path}, line {ordinal},"
-    return f"a request{where} waits for a person to decide: {doubt.reason}; tillage erase run --subject KIND --id ID"
+    return (
+        f"a request{where} waits for a person to decide: {doubt.reason}. Once you know: tillage erase run --from -, "
+        "with the id alone"
+    )
 
 
 def _all_feeds(house: House, leases: ExitStack, wait_s: float) -> list[Lease]:
@@ -144,48 +195,58 @@ def _settle(house: House, contract: FeedContract, lease: Lease) -> None:
     finish_open(house, contract.feed.name, lease)
 
 
-def _under_way(house: House) -> Notes | None:
-    """The notes of the erasure that is open; those of one that never began, or is done, are dropped.
+def _under_way(house: House) -> list[Notes]:
+    """The notes of erasures that are open; those of one that never began, or is done, are dropped.
 
     Raises:
         ErasureOpenError: the notes are not there.
     """
     is_open = {one.erasure for one in erasures_of(house).all() if one.state == "open"}
-    notes = house.journal.notes()
-    if notes is not None and notes.erasure in is_open:
-        return notes
-    if is_open:
+    found = []
+    for notes in house.journal.notes():
+        if notes.erasure in is_open:
+            found.append(notes)
+        else:
+            house.journal.add_proved(notes.erasure)
+            house.journal.drop(notes.erasure)
+    if lost := is_open - {notes.erasure for notes in found}:
         raise ErasureOpenError(
-            f"erasure {min(is_open)} is not finished, and its notes are not in safe/: put erasure.json back there, or "
-            "ask for the same people again: tillage erase run"
+            f"erasure {min(lost)} is not finished, and its notes are not in safe/: put erasure-{min(lost)}.json back "
+            "there; or have its people found again by the journal: tillage erase reapply"
         )
-    if notes is not None:
-        house.journal.drop()
-    return None
+    return found
 
 
-def _go_on(house: House, notes: Notes, lease: Lease, *, wait_s: float, doubts: tuple[Doubt, ...] = ()) -> Erased:
+def _go_on(house: House, notes: Notes, lease: Lease, *, wait_s: float, doubts: tuple[Doubt, ...]) -> Erased:
     erasures = erasures_of(house)
-    house.journal.add(notes.erasure, suppressions(house, notes.people))
+    house.journal.keep(notes)
+    house.journal.add(notes.erasure, notes.suppressed)
     house.say(f"erasure {notes.erasure}: {len(notes.people):,} people")
+    waiting: list[str] = []
     for contract in house.feeds.values():
         feed = contract.feed.name
         if not contract.check.contract.has_people or feed in erasures.done_feeds(notes.erasure):
             continue
         with house.leases.hold(f"feed/{feed}", wait_s=wait_s, on_wait=house.say) as of_feed:
             _settle(house, contract, of_feed)
-            _erase_from(house, contract, notes, of_feed)
+            waiting += _erase_from(house, contract, notes, of_feed)
+    if waiting:
+        raise ErasureOpenError(
+            f"erasure {notes.erasure} is not done: {'; '.join(waiting)}. Take these up or give them up "
+            "(tillage quarantine replay, or discard), then: tillage erase run"
+        )
     erasures.forget_people(notes.people, lease)
     receipt = prove(house, notes, lease)
-    house.journal.drop()
+    house.journal.add_proved(notes.erasure)
+    house.journal.drop(notes.erasure)
     house.say(f"erasure {notes.erasure}: nothing was found of {len(notes.people):,} people; see: tillage erase receipt")
     return Erased(notes.erasure, len(notes.people), receipt, doubts)
 
 
-def _erase_from(house: House, contract: FeedContract, notes: Notes, lease: Lease) -> None:
-    """One feed."""
+def _erase_from(house: House, contract: FeedContract, notes: Notes, lease: Lease) -> list[str]:
+    """One feed; what keeps it from being done, in words."""
     feed, now = contract.feed.name, contract.check.contract
-    places = _find(house, contract, notes)
+    places, shared = _find(house, contract, notes)
     load = house.ledger.begin(
         LoadKind.ERASE,
         feed,
@@ -197,52 +258,99 @@ def _erase_from(house: House, contract: FeedContract, notes: Notes, lease: Lease
     house.say(f"load {load.load_seq}: {places.num_rows:,} records leave feed {feed}")
     empty_records(house, feed, places, load.load_seq)
     scrub_files(house, contract, places, lease)
+    if shared:
+        house.ledger.void(load, lease)
+        return [f"{shared:,} records of feed {feed} also hold units of others, which wait in quarantine"]
     erasures_of(house).give_up_waiting(load, lease, places)
+    return []
 
 
-def _find(house: House, contract: FeedContract, notes: Notes) -> Rows:
-    """Places of all records about them; noted, with what else these say of them, before anything is taken away."""
+def _find(house: House, contract: FeedContract, notes: Notes) -> tuple[Rows, int]:
+    """Places of all records about them; noted, with what else these say of them, before anything is taken away. Those
+    in which others wait are left, and how many they are.
+    """
     feed = contract.feed.name
-    places, personal = find_records(house, contract, notes.people)
-    places |= {*notes.places.get(feed, [])}
-    notes.places[feed], notes.personal = sorted(places), sorted({*notes.personal, *personal})
+    found = find_records(house, contract, notes.people, before=notes.erasure)
+    kept = found.places & others_waiting(house, feed, found.places, found.units)
+    places = (found.places - kept) | {*notes.places.get(feed, [])}
+    notes.places[feed], notes.personal = sorted(places), sorted({*notes.personal, *found.personal})
     house.journal.keep(notes)
-    columns = list(zip(*sorted(places), strict=True)) or [(), (), ()]
-    return pa.table([pa.array(column, field.type) for column, field in zip(columns, _PLACES, strict=True)], _PLACES)
+    return rows_of(places), len(kept)
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """Records about people: load, number of the file in it, ordinal."""
+
+    places: set[tuple[int, int, int]]
+    units: set[tuple[int, int, int, str, int | None]]
+    """With dataset and unit; None: the record as a whole is theirs."""
+    personal: set[tuple[int, str]]
+    """As of `FoundRecords`."""
 
 
 def find_records(
-    house: House, contract: FeedContract, people: Sequence[Person]
-) -> tuple[set[tuple[int, int, int]], set[tuple[int, str]]]:
-    """Load, number of the file in it and ordinal of each record of a feed that is about them, with or without a unit
-    that stands; and what of them is personal, by number of the person.
+    house: House, contract: FeedContract, people: Sequence[Person], *, before: int | None = None
+) -> Theirs:
+    """Each record of a feed that is about them, with or without a unit that stands.
+
+    Args:
+        before: Only records that loads before this number brought; what came later is of somebody new.
     """
     feed = contract.feed.name
     bronze = house.lake.bronze(feed).snapshot()
+    found = Theirs(set(), set(), set())
+    for text, loads in loads_by_contract(house, feed):
+        check = house.compile(feed, text)
+        folders = {place: said for load in loads for place, said in house.folders(load).items()}
+        part = house.records.find(check, bronze, [load.load_seq for load in loads], people, folders)
+        found.places.update(_rows(part.places))
+        found.units.update(_rows(part.units, "dataset", "unit"))
+        found.personal.update(part.personal)
+    published = house.ledger.published()
+    datasets = {one.name: (one, house.silver(feed, one, published)) for one in contract.check.contract.datasets}
+    keys = [person.subject_key for person in people if person.subject_key]
+    found.places.update(_rows(house.records.standing(datasets, keys)))
+    if before is not None:
+        found.places.difference_update({place for place in found.places if place[0] >= before})
+    return found
+
+
+def loads_by_contract(house: House, feed: str) -> Iterator[tuple[str, list[Load]]]:
+    """The text of each contract that loads of a feed with records were decided under, with these."""
     by_contract: dict[str, list[Load]] = {}
     for load in house.ledger.loads():
         if load.feed == feed and load.state is LoadState.SEALED and load.kind in _WITH_RECORDS:
             by_contract.setdefault(load.contract_digest, []).append(load)
-    places: set[tuple[int, int, int]] = set()
-    personal: set[tuple[int, str]] = set()
     for digest, loads in by_contract.items():
-        check = house.compile(feed, house.ledger.text(digest))
-        folders = {place: found for load in loads for place, found in house.folders(load).items()}
-        found = house.records.find(check, bronze, [load.load_seq for load in loads], people, folders)
-        places |= _rows(found.places)
-        personal |= {*found.personal}
-    published = house.ledger.published()
-    datasets = {one.name: (one, house.silver(feed, one, published)) for one in contract.check.contract.datasets}
-    keys = [person.subject_key for person in people if person.subject_key]
-    return places | _rows(house.records.standing(datasets, keys)), personal
+        yield house.ledger.text(digest), loads
+
+
+def others_waiting(
+    house: House,
+    feed: str,
+    places: Collection[tuple[int, int, int]],
+    theirs: Collection[tuple[int, int, int, str, int | None]],
+) -> set[tuple[int, int, int]]:
+    """Those of the records in which a unit waits that is not among `theirs`: it is judged from their bytes one day."""
+    whole = {one[:3] for one in theirs if one[4] is None}
+    units = {*theirs}
+    waiting = _rows(house.ledger.waiting(feed, Waiting()), "dataset", "unit")
+    return {one[:3] for one in waiting if one[:3] in places and one[:3] not in whole and one not in units}
 
 
 _WITH_RECORDS = (LoadKind.READ, LoadKind.REPLAY, LoadKind.RELEASE, LoadKind.REBUILD)
 
 
-def _rows(places: Rows) -> set[tuple[int, int, int]]:
-    columns = (places.column(name).to_pylist() for name in _PLACES.names)
+def _rows(places: Rows, *more: str) -> set[Any]:
+    columns = (places.column(name).to_pylist() for name in (*_PLACES.names, *more))
     return {*zip(*columns, strict=True)}
+
+
+def rows_of(places: Collection[tuple[int, int, int]]) -> Rows:
+    """`load_seq, source, ordinal`, sorted."""
+    columns = list(zip(*sorted(places), strict=True)) or [(), (), ()]
+    return pa.table([pa.array(column, field.type) for column, field in zip(columns, _PLACES, strict=True)], _PLACES)
 
 
 def all_erasures(house: House) -> list[Erasure]:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import pyarrow as pa
+
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset, Severity
 from tillage.domain.conservation import Counts, added, is_zero, negated
@@ -58,8 +60,10 @@ def look(house: House, contract: FeedContract, lease: Lease) -> Found:
     known = house.ledger.known(feed.name)
     arrived = house.door.arrivals(feed, known)
     touched = [source for source in arrived.sources if (source.path, source.digest) in known.digests]
-    if touched:
-        house.ledger.refresh(feed.name, touched, lease)
+    back = came_back(house, feed.name, touched)
+    # Those are looked at again until they are scrubbed.
+    if fresh := [source for source in touched if source not in back]:
+        house.ledger.refresh(feed.name, fresh, lease)
     unknown = [source for source in arrived.sources if (source.path, source.digest) not in known.digests]
     refused = [(source, refused_before(known, contract, source)) for source in unknown]
     return Found(
@@ -67,7 +71,7 @@ def look(house: House, contract: FeedContract, lease: Lease) -> Found:
         rejected=(*arrived.rejected, *(wrong for _, wrong in refused if wrong)),
         left_alone={one.path: one.reason for one in arrived.left_alone},
         is_more_coming=any(one.is_passing for one in arrived.left_alone),
-        came_back=tuple(came_back(house, feed.name, touched)),
+        came_back=tuple(back),
     )
 
 
@@ -196,6 +200,11 @@ def _finished(house: House, load: Load, lease: Lease) -> dict[str, Counts] | Non
         if void(house, load, lease):
             return None
         bronze = house.lake.bronze(load.feed).snapshot()
+    if house.ledger.is_published(load) and house.records.is_left(bronze, load.load_seq):
+        # All was proved before the bytes went, and nothing can be recalled from them any more.
+        scrub_files(house, house.feeds[load.feed], house.records.suppressed(bronze, load.load_seq), lease)
+        house.ledger.seal(load, lease)
+        return house.ledger.counts(load.load_seq)
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
     datasets = check.contract.datasets
     is_replay = load.kind in TAKING_UP
@@ -240,18 +249,31 @@ def repeat(
     _prove_statistics(house, load, counts, was_published=is_published)
     mirror_files(house, load, workspace, lease)
     if any(one.suppressed_rows for one in counts.values()):
-        _leave_nothing(house, load, lease)
+        _leave_nothing(house, load, workspace, lease)
     house.ledger.seal(load, lease)
     return counts
 
 
-def _leave_nothing(house: House, load: Load, lease: Lease) -> None:
+def _leave_nothing(house: House, load: Load, workspace: Workspace, lease: Lease) -> None:
     """What came of people who were erased goes from bronze, where it had to stay until the load was published, and from
-    the files that it came in.
+    the files that it came in. A record in which a unit of somebody else waits keeps its bytes, which that needs.
     """
-    places = house.records.suppressed(house.lake.bronze(load.feed).snapshot(), load.load_seq)
-    empty_of_load(house, load.feed, places, load.load_seq)
-    scrub_files(house, house.feeds[load.feed], places, lease)
+    found = house.records.suppressed(house.lake.bronze(load.feed).snapshot(), load.load_seq)
+    rows = pa.concat_tables([found, *workspace.suppressed_rows()], promote_options="permissive")
+    places = {(one["load_seq"], one["source"], one["ordinal"]) for one in rows.to_pylist()}
+    waiting = house.ledger.waiting(load.feed, Waiting()).select(["load_seq", "source", "ordinal"]).to_pylist()
+    if kept := places & {(one["load_seq"], one["source"], one["ordinal"]) for one in waiting}:
+        house.say(
+            f"load {load.load_seq}: {len(kept):,} records about people who were erased also hold units of others, "
+            "which wait, so their bytes stay. Once these are replayed or discarded, erase the same people again"
+        )
+    columns = list(zip(*sorted(places - kept), strict=True)) or [(), (), ()]
+    gone = pa.table(dict(zip(("load_seq", "source", "ordinal"), columns, strict=True)), _PLACES)
+    empty_of_load(house, load.feed, gone, load.load_seq)
+    scrub_files(house, house.feeds[load.feed], gone, lease)
+
+
+_PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())])
 
 
 def _publish(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -14,10 +14,12 @@ from tillage.domain.signature import public_key, sign
 from tillage.errors import ErasureOpenError
 from tillage.pipelines.house import House
 from tillage.pipelines.requests import erasures_of
-from tillage.ports.erasing import Notes, Person
-from tillage.ports.scanning import OTHERS, Hit, Identifier, IdentifierKind, Search, Searched
+from tillage.ports.erasing import Erasures, Notes, Person
+from tillage.ports.scanning import ENVIRONMENT, OTHERS, Hit, Identifier, IdentifierKind, Search, Searched
 
 _SHOWN = 5
+_LEAST_ID = 6
+_OF_OTHERS = ("vault.identities", "vault.aliases", "vault.units")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NOT_PERSONAL = ("silver", "gold", "tables of the store")
 """Where the columns are that contracts do not call personal."""
@@ -50,39 +52,47 @@ def prove(house: House, notes: Notes, lease: Lease) -> dict[str, Any]:
     """
     erasures = erasures_of(house)
     left = erasures.compact()
-    searched = search_house(house, identifiers(house, notes.people, notes.personal))
+    back = {number for number, one in enumerate(notes.people) if _is_back(erasures, one)}
+    searched = search_house(house, identifiers(house, notes.people, notes.personal, without=back))
     if unknown := [one for layer in searched for one in (*layer.unread, *_undecoded(layer))]:
         raise ErasureOpenError(
             f"erasure {notes.erasure} is not done: nobody can tell what is in {'; '.join(unknown[:_SHOWN])}. Replace "
             "that, or move it out of the project, then: tillage erase run"
         )
-    if found := hits(house, searched):
+    if found := [hit for hit in hits(house, searched) if hit.place not in notes.accepted]:
         places = list(dict.fromkeys(f"{hit.place} ({hit.kind}, {hit.form})" for hit in found))
         more = f", and at {len(places) - _SHOWN} more places" if len(places) > _SHOWN else ""
         raise ErasureOpenError(
             f"erasure {notes.erasure} is not done: something of {len({hit.person for hit in found}):,} people is still "
-            f"in {', '.join(places[:_SHOWN])}{more}. Load, mend or delete what that is, then: tillage erase run"
+            f"in {', '.join(places[:_SHOWN])}{more}. Load, mend or delete what that is, then: tillage erase run. What "
+            "is somebody else's, or has to stay: tillage erase run --accept PLACE --reason TEXT"
         )
-    receipt = _receipt(house, notes, searched, left)
+    receipt = _receipt(house, notes, searched, left, back)
     erasures.prove(notes.erasure, receipt, lease)
     return receipt
 
 
+def _is_back(erasures: Erasures, person: Person) -> bool:
+    """Whether data of later has made somebody known by the same id."""
+    return person.natural_id is not None and erasures.known_by_id(person.subject, person.natural_id) is not None
+
+
 def _undecoded(layer: Searched) -> list[str]:
     """Of files that are none of Tillage, the receipt says that they were searched as they are stored."""
-    return [] if layer.layer == OTHERS else layer.undecoded
+    return [] if layer.layer == OTHERS or layer.layer.startswith(ENVIRONMENT) else layer.undecoded
 
 
 def hits(house: House, searched: Iterable[Searched]) -> list[Hit]:
-    """What is there of them, without numbers in fields that are nobody's, and without values in columns that the
-    contracts do not call personal.
+    """What is there of them, without numbers in fields that are nobody's, without values in columns that the contracts
+    do not call personal, and without what lies in other environments, where people are erased by themselves.
     """
     fields = _fields_of_people(house)
     return [
         hit
         for layer in searched
         for hit in layer.hits
-        if (not hit.explained or hit.explained.rpartition(".")[2] in fields)
+        if not layer.layer.startswith(ENVIRONMENT)
+        and (not hit.explained or hit.explained.rpartition(".")[2] in fields)
         and not (hit.kind is IdentifierKind.VALUE and layer.layer in _NOT_PERSONAL)
     ]
 
@@ -93,37 +103,52 @@ def _fields_of_people(house: House) -> set[str]:
     for contract in house.feeds.values():
         for dataset in contract.check.contract.datasets:
             for column in (*dataset.subject_columns, *dataset.personal_columns):
-                found |= {column.name, column.stored_name, *(path.steps[-1] for path in column.paths if path.steps)}
+                names = (path.steps[-1] for path in column.paths if path.steps)
+                found |= {column.name, column.stored_name, *names}
     return found
 
 
-def identifiers(house: House, people: Sequence[Person], personal: Iterable[tuple[int, str]]) -> list[Identifier]:
-    """What is searched for: ids, further identifiers, and every text that a contract calls personal."""
+def identifiers(
+    house: House, people: Sequence[Person], personal: Iterable[tuple[int, str]], *, without: Collection[int] = ()
+) -> list[Identifier]:
+    """What is searched for: ids, further identifiers, and every text that a contract calls personal. What others have
+    too, and an id of few letters, counts near something else of the same person.
+
+    Args:
+        without: Numbers of people who are not searched for.
+    """
     found: dict[tuple[int, str], Identifier] = {}
     for number, person in enumerate(people):
         if person.natural_id:
-            found[number, person.natural_id] = Identifier(number, IdentifierKind.ID, person.natural_id)
+            kind = IdentifierKind.ID if is_searched(person) else IdentifierKind.VALUE
+            found[number, person.natural_id] = Identifier(number, kind, person.natural_id, is_weak=kind != "id")
         for alias in person.aliases:
             found.setdefault((number, alias), Identifier(number, IdentifierKind.ALIAS, alias))
     for number, text in personal:
         for one in house.records.texts(text):
-            found.setdefault((number, one), Identifier(number, IdentifierKind.VALUE, one))
-    shared = _shared(house, [one for one in found.values() if one.kind is IdentifierKind.VALUE])
-    return [replace(one, is_weak=one in shared or _is_common(one.text)) for one in found.values()]
+            found.setdefault((number, one), Identifier(number, IdentifierKind.VALUE, one, is_weak=_is_common(one)))
+    wanted = [one for one in found.values() if one.person not in without]
+    shared = _shared(house, wanted)
+    return [replace(one, kind=IdentifierKind.VALUE, is_weak=True) if one in shared else one for one in wanted]
+
+
+def is_searched(person: Person) -> bool:
+    """Whether the id of a person is searched for anywhere; shorter ones are numbers of anything."""
+    return len(person.natural_id or "") >= _LEAST_ID
 
 
 def _is_common(text: str) -> bool:
     """Whether many may have it, as a name, a town, a country or a day."""
-    return not any(letter.isdigit() for letter in text) or bool(_DAY.match(text))
+    return ("@" not in text and not any(letter.isdigit() for letter in text)) or bool(_DAY.match(text))
 
 
-def _shared(house: House, values: Sequence[Identifier]) -> set[Identifier]:
+def _shared(house: House, wanted: Sequence[Identifier]) -> set[Identifier]:
     """Those that the vault has of others, once it has forgotten whom they are of."""
     search = house.scanner.search(
-        [Identifier(place, IdentifierKind.ALIAS, one.text) for place, one in enumerate(values)]
+        [Identifier(place, IdentifierKind.ALIAS, one.text) for place, one in enumerate(wanted)]
     )
-    rows = [rows for name, rows in erasures_of(house).texts() if name.startswith("vault.")]
-    return {values[hit.person] for one in rows for piece in one() for hit in search.found(piece, place="")}
+    rows = [rows for name, rows in erasures_of(house).texts() if name in _OF_OTHERS]
+    return {wanted[hit.person] for one in rows for piece in one() for hit in search.found(piece, place="")}
 
 
 def search_house(house: House, wanted: Sequence[Identifier]) -> list[Searched]:
@@ -144,7 +169,9 @@ def _tables(house: House, search: Search) -> Searched:
     return searched
 
 
-def _receipt(house: House, notes: Notes, searched: Sequence[Searched], left: Sequence[str]) -> dict[str, Any]:
+def _receipt(
+    house: House, notes: Notes, searched: Sequence[Searched], left: Sequence[str], back: Collection[int]
+) -> dict[str, Any]:
     if house.vault is None:
         raise ErasureOpenError("nobody is known here")
     keys = house.vault.keys()
@@ -158,43 +185,55 @@ def _receipt(house: House, notes: Notes, searched: Sequence[Searched], left: Seq
         "erasure": notes.erasure,
         "begun_at": erasure.begun_at.isoformat(),
         "searched_at": house.now().isoformat(),
-        "people": [_described(house, person) for person in notes.people],
+        "people": [_described(notes, number, back) for number in range(len(notes.people))],
         "records": records,
-        "layers": [_layer(one) for one in searched],
+        "layers": [_layer(house, one) for one in searched if not one.layer.startswith(ENVIRONMENT)],
+        "accepted": [{"place": place, "reason": reason} for place, reason in sorted(notes.accepted.items())],
         "remains": [*_REMAINS, *left],
-        "outside": [*_OUTSIDE],
+        "outside": [*_OUTSIDE, *(f"{name}: erase there too" for name in _environments(searched))],
     }
     return body | {"public_key": public_key(keys.signing), "signature": sign(keys.signing, body)}
 
 
-def _described(house: House, person: Person) -> dict[str, Any]:
-    """A person, as only who has the key and the id can tell."""
-    if house.vault is None:
-        return {}
-    key = house.vault.keys().suppression[0]
-    if person.natural_id:
-        digest = key.id_digest(person.subject, person.natural_id)
-    else:
-        digest = key.alias_digest(person.subject, person.aliases[0])
+def _environments(searched: Iterable[Searched]) -> list[str]:
+    return [one.layer for one in searched if one.layer.startswith(ENVIRONMENT)]
+
+
+def _described(notes: Notes, number: int, back: Collection[int]) -> dict[str, Any]:
+    """A person, as only who has the keys and the id can tell."""
+    person = notes.people[number]
+    first = sum(_digests_of(one) for one in notes.people[:number])
+    mine = notes.suppressed[first : first + _digests_of(person)]
     return {
         "subject": person.subject,
-        "by": "id" if person.natural_id else "alias",
-        "digest": digest.hex(),
-        "ring": key.fingerprint.hex(),
+        "digests": [{"kind": one.kind.value, "ring": one.ring.hex(), "digest": one.digest.hex()} for one in mine],
         "was_known": person.subject_key is not None,
         "until": person.until.isoformat() if person.until else None,
+        "searched": "not at all, since somebody of later is known by the same id"
+        if number in back
+        else "everywhere"
+        if is_searched(person) or not person.natural_id
+        else "near other texts of theirs, since the id is that short",
     }
 
 
-def _layer(one: Searched) -> dict[str, Any]:
-    explained = sorted({f"{hit.place}: {hit.explained or 'not personal by its contract'}" for hit in one.hits})
+def _digests_of(person: Person) -> int:
+    """How many suppressions a person has, one after the other."""
+    return bool(person.natural_id) + len(person.own_aliases)
+
+
+def _layer(house: House, one: Searched) -> dict[str, Any]:
+    found = hits(house, [one])
+    explained = {
+        f"{hit.place}: {hit.explained or 'not personal by its contract'}" for hit in one.hits if hit not in found
+    }
     return {
         "layer": one.layer,
         "method": _METHODS.get(one.layer.partition(" ")[0], "searched"),
         "files": one.files,
         "stored_bytes": one.stored_bytes,
         "decoded_bytes": one.decoded_bytes,
-        "hits": 0,
-        "explained": explained,
+        "hits": len(found),
+        "explained": sorted(explained),
         "searched_as_stored": sorted(one.undecoded),
     }

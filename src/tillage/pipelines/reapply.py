@@ -6,22 +6,26 @@ and nothing may be done with it until the same people have left it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tillage.errors import JournalAheadError
-from tillage.pipelines.erase import Erased, erase
+from tillage.errors import JournalAheadError, KeysError
+from tillage.pipelines.erase import LEASE, Erased, erase, loads_by_contract
 from tillage.pipelines.house import House
 from tillage.pipelines.requests import Request, erasures_of, subjects
-from tillage.ports.erasing import Suppression
+from tillage.ports.erasing import Suppression, SuppressionKind, Told
+from tillage.ports.people import People
 
 
-def missing(house: House) -> list[tuple[int, tuple[Suppression, ...]]]:
-    """The erasures that the journal knows of, and the store does not."""
+def missing(house: House) -> list[Told]:
+    """The erasures that the journal knows of, and that this data has not seen, or not seen the end of."""
     told = house.journal.erasures() if house.erasures else []
     if house.erasures is None or not told:
         return []
-    known = {one.erasure for one in house.erasures.all()}
-    return [one for one in told if one[0] not in known]
+    state = {one.erasure: one.state for one in house.erasures.all()}
+    noted = {notes.erasure for notes in house.journal.notes()}
+    return [one for one in told if not _is_seen(one, state.get(one.erasure), is_noted=one.erasure in noted)]
+
+
+def _is_seen(told: Told, state: str | None, *, is_noted: bool) -> bool:
+    return state == "proved" or (state == "open" and is_noted and not told.is_proved)
 
 
 def refuse_journal_ahead(house: House) -> None:
@@ -30,39 +34,59 @@ def refuse_journal_ahead(house: House) -> None:
     """
     if ahead := missing(house):
         raise JournalAheadError(
-            f"this data is from before erasure {ahead[0][0]}, of which the journal in safe/ tells: people who were "
-            "erased are in it again. Erase them once more: tillage erase reapply"
+            f"this data is from before erasure {ahead[0].erasure}, of which the journal in safe/ tells: people who "
+            "were erased are in it again. Erase them once more: tillage erase reapply"
         )
 
 
 def reapply(house: House, *, wait_s: float) -> list[Erased]:
-    """Finds everybody in the data whom the journal suppresses and the store does not, and erases them.
+    """Finds everybody in the data whom the journal suppresses, and erases them; only then is it no longer refused.
 
     Raises:
         LeaseHeldError, ErasureOpenError: as `erase`.
+        KeysError: the safe lacks a key that the journal names people by.
     """
-    ahead = missing(house)
     erasures = erasures_of(house)
-    for number, suppressed in ahead:
-        erasures.remember(number, suppressed)
-    wanted = [one for _, suppressed in ahead for one in suppressed]
-    return erase(house, _known_again(house, wanted), wait_s=wait_s)
+    for told in missing(house):
+        erasures.remember(told.erasure, told.suppressed)
+    done = erase(house, _known_again(house), wait_s=wait_s)
+    with house.leases.hold(LEASE, wait_s=wait_s, on_wait=house.say) as lease:
+        erasures.settle(lease)
+    return done
 
 
-def _known_again(house: House, wanted: Sequence[Suppression]) -> list[Request]:
-    """Requests for those of the index whose digests are wanted."""
+def _known_again(house: House) -> list[Request]:
+    """Requests for all in the data who do not come back, by the ids in the index and those in the records."""
     if house.vault is None:
         return []
     ring = {key.fingerprint: key for key in house.vault.keys().suppression}
-    found = []
+    held: dict[str, dict[bytes, dict[bytes, Suppression]]] = {}
+    for one in erasures_of(house).suppressions():
+        if one.ring not in ring:
+            raise KeysError("safe/keys.json lacks a key that the journal names people by; put it back")
+        if one.kind is SuppressionKind.ID:
+            held.setdefault(one.subject, {}).setdefault(one.ring, {})[one.digest] = one
+    found: dict[tuple[str, str | None, str | None], Request] = {}
     for subject in subjects(house):
-        by_key: dict[bytes, dict[bytes, Suppression]] = {}
-        for one in wanted:
-            if one.subject == subject and not one.is_alias:
-                by_key.setdefault(one.ring, {})[one.digest] = one
         for natural_id in erasures_of(house).everybody(subject):
-            for name, digests in by_key.items():
-                one_of = digests.get(ring[name].id_digest(subject, natural_id)) if name in ring else None
-                if one_of:
-                    found.append(Request(subject, natural_id, None, one_of.until))
+            for name, digests in held.get(subject, {}).items():
+                if one_of := digests.get(ring[name].id_digest(subject, natural_id)):
+                    found[subject, natural_id, None] = Request(subject, natural_id, None, one_of.until)
+    for subject, kind, value in _in_records(house, house.vault):
+        who = (value, None) if kind == SuppressionKind.ID else (None, value)
+        found.setdefault((subject, *who), Request(subject, *who))
+    return list(found.values())
+
+
+def _in_records(house: House, people: People) -> set[tuple[str, str, str]]:
+    found: set[tuple[str, str, str]] = set()
+    for feed, contract in house.feeds.items():
+        if not contract.check.contract.has_people:
+            continue
+        bronze = house.lake.bronze(feed).snapshot()
+        for text, loads in loads_by_contract(house, feed):
+            folders = {place: said for load in loads for place, said in house.folders(load).items()}
+            check = house.compile(feed, text)
+            numbers = [load.load_seq for load in loads]
+            found |= house.records.named_again(check, bronze, numbers, folders, people)
     return found

@@ -6,11 +6,13 @@ Both must mean the same person. What nobody can tell is for a person to decide, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from tillage.contracts.contract import Dataset
+from tillage.contracts.contract import Dataset, Kind
 from tillage.domain.people import BLANKS, spelt_alias
 from tillage.errors import OperatorError
 from tillage.pipelines.house import House
@@ -77,23 +79,37 @@ def erasures_of(house: House) -> Erasures:
 
 
 def asked_by_feeds(house: House) -> list[Request]:
-    """The requests that feeds have brought and that are not done."""
-    wanted: Mapping[str, Dataset] = {
-        dataset.name: dataset
-        for contract in house.feeds.values()
-        for dataset in contract.check.contract.datasets
-        if dataset.erases
-    }
-    if not wanted or house.erasures is None:
-        return []
-    found = []
-    for one in house.erasures.asked([*wanted]):
-        dataset, said = wanted[one.dataset], json.loads(one.personal)
-        aliases = [said.get(column.stored_name) for column in dataset.columns if column.alias_of == dataset.erases]
-        place = (one.dataset, one.load_seq, one.source, one.ordinal)
-        alias = next((str(alias) for alias in aliases if alias), None)
-        found.append(Request(str(dataset.erases), one.natural_id, alias, one.asked_at, place))
+    """The requests that feeds have brought and that are not done: an id still leads to who asked."""
+    found: list[Request] = []
+    published = house.ledger.published()
+    for feed, contract in house.feeds.items():
+        for dataset in contract.check.contract.datasets:
+            if dataset.erases and house.erasures is not None:
+                rows = house.records.units(dataset, house.silver(feed, dataset, published), house.vault)
+                found += _requests(house, house.erasures, dataset, rows)
     return found
+
+
+def _requests(
+    house: House, erasures: Erasures, dataset: Dataset, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[Request]:
+    who = next(column.stored_name for column in dataset.subject_columns if column.subject == dataset.erases)
+    names = erasures.named({row[who] for row in rows})
+    asked_at: dict[int, datetime] = {}
+    for row in rows:
+        if row[who] not in names:
+            continue
+        record, said = row["_record"], json.loads(row.get("_personal") or "{}")
+        aliases = [said.get(column.stored_name) for column in dataset.columns if column.alias_of == dataset.erases]
+        if record["load"] not in asked_at:
+            asked_at |= {one.load_seq: one.planned_at for one in house.ledger.summaries(record["load"])}
+        yield Request(
+            str(dataset.erases),
+            names[row[who]],
+            next((str(alias) for alias in aliases if alias), None),
+            asked_at[record["load"]],
+            (dataset.name, record["load"], record["source"], record["ordinal"]),
+        )
 
 
 def resolve(house: House, requests: Iterable[Request]) -> Resolved:
@@ -109,15 +125,17 @@ def resolve(house: House, requests: Iterable[Request]) -> Resolved:
     for request in requests:
         if request.subject not in subjects(house):
             raise OperatorError(f"no contract is about '{request.subject}'; there are: {', '.join(subjects(house))}")
-        natural_id = (request.natural_id or "").strip(BLANKS) or None
+        natural_id = _as_columns_have_it(house, request.subject, (request.natural_id or "").strip(BLANKS)) or None
         alias = spelt_alias(request.alias or "") or None
+        if not all(_is_text(one) for one in (natural_id, alias) if one):
+            raise OperatorError("a request holds half a character (a lone surrogate), which no id has; correct it")
         if natural_id is None and alias is None:
             raise OperatorError("a request needs an id, or a further identifier such as an e-mail address")
         found = _meant(erasures, request.subject, natural_id, alias)
         if isinstance(found, str):
             doubts.append(Doubt(found, request.place))
             continue
-        person = _person(request.subject, natural_id, alias, found)
+        person = _person(erasures, request.subject, natural_id, alias, found)
         person = replace(person, until=request.asked_at or now)
         key = (person.subject, person.natural_id, () if person.natural_id else person.aliases)
         if key in people:
@@ -135,11 +153,29 @@ def resolve(house: House, requests: Iterable[Request]) -> Resolved:
     )
 
 
-def _person(subject: str, natural_id: str | None, alias: str | None, found: Known | None) -> Person:
+def _person(erasures: Erasures, subject: str, natural_id: str | None, alias: str | None, found: Known | None) -> Person:
     said = (alias,) if alias else ()
-    if found is None:
-        return Person(subject, natural_id, said)
-    return Person(subject, found.natural_id, tuple(dict.fromkeys((*found.aliases, *said))), found.subject_key)
+    aliases = tuple(dict.fromkeys((*(found.aliases if found else ()), *said)))
+    key = found.subject_key if found else None
+    own = tuple(one for one in aliases if {key} >= {by.subject_key for by in erasures.known_by_alias(subject, one)})
+    return Person(subject, found.natural_id if found else natural_id, aliases, own, key)
+
+
+def _as_columns_have_it(house: House, subject: str, natural_id: str) -> str:
+    """An id as it is compared: where all columns of such ids are integers, without zeros in front."""
+    kinds = {
+        column.kind
+        for contract in house.feeds.values()
+        for dataset in contract.check.contract.datasets
+        for column in dataset.subject_columns
+        if column.subject == subject
+    }
+    is_number = kinds == {Kind.INTEGER} and re.fullmatch(r"-?[0-9]{1,19}", natural_id)
+    return str(int(natural_id)) if is_number else natural_id
+
+
+def _is_text(one: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in one) and "\0" not in one
 
 
 def _meant(erasures: Erasures, subject: str, natural_id: str | None, alias: str | None) -> Known | str | None:

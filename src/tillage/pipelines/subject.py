@@ -8,43 +8,53 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tillage.errors import OperatorError
 from tillage.pipelines.erase import find_records
 from tillage.pipelines.house import House
-from tillage.pipelines.requests import erasures_of
+from tillage.pipelines.requests import Request, resolve
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.erasing import Person
 
 
-def subject(house: House, kind: str, natural_id: str) -> dict[str, Any]:
-    """What stands of the person by dataset, with the personal columns, and where each record about them came from."""
-    known = erasures_of(house).known_by_id(kind, natural_id)
-    if known is None:
-        return {"subject": kind, "is_known": False, "aliases": [], "units": {}, "records": []}
-    return at_one_moment(house, lambda _: _shown(house, kind, known.natural_id, known.subject_key, known.aliases))
+def subject(house: House, request: Request) -> dict[str, Any]:
+    """What stands of the person by dataset, with the personal columns, and where each record about them came from.
+
+    Raises:
+        OperatorError: nobody can tell whom the request means.
+    """
+    found = resolve(house, [request])
+    if found.doubts:
+        raise OperatorError(f"nobody can tell who that is: {found.doubts[0].reason}")
+    return at_one_moment(house, lambda _: _shown(house, found.people[0]))
 
 
-def _shown(house: House, kind: str, natural_id: str, subject_key: str, aliases: tuple[str, ...]) -> dict[str, Any]:
+def _shown(house: House, person: Person) -> dict[str, Any]:
     published = house.ledger.published()
-    person = Person(kind, natural_id, aliases, subject_key)
     units, records = {}, []
     for feed, contract in house.feeds.items():
-        datasets = {one.name: (one, house.silver(feed, one, published)) for one in contract.check.contract.datasets}
-        for name, (dataset, silver) in datasets.items():
-            rows = house.records.units(dataset, silver, subject_key, house.vault)
+        if not contract.check.contract.has_people:
+            continue
+        for dataset in contract.check.contract.datasets:
+            silver = house.silver(feed, dataset, published)
+            key = person.subject_key
+            rows = house.records.units(dataset, silver, house.vault, subject_key=key) if key else []
             if rows:
-                units[name] = [_with_personal(row) for row in rows]
+                units[dataset.name] = [_with_personal(row) for row in rows]
         records += _records(house, feed, person)
-    return {"subject": kind, "is_known": True, "aliases": list(aliases), "units": units, "records": records}
+    is_known = person.subject_key is not None or bool(records)
+    aliases = list(person.aliases) if is_known else []
+    return {"subject": person.subject, "is_known": is_known, "aliases": aliases, "units": units, "records": records}
 
 
 def _with_personal(row: dict[str, Any]) -> dict[str, Any]:
-    personal = row.pop("_personal", None)
-    return row | (json.loads(personal) if personal else {})
+    own = {name: value for name, value in row.items() if not name.startswith("_")}
+    said: dict[str, Any] = json.loads(row.get("_personal") or "{}")
+    return own | said
 
 
 def _records(house: House, feed: str, person: Person) -> list[dict[str, Any]]:
     """File and line of each record about the person, whatever became of it."""
-    places, _ = find_records(house, house.feeds[feed], [person])
+    places = find_records(house, house.feeds[feed], [person]).places
     paths: dict[int, dict[int, str]] = {}
     found = []
     for load_seq, source, ordinal in sorted(places):

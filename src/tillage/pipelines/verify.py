@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tillage.domain.people import IndexKey
+from tillage.domain.people import IndexKey, spelt_alias
 from tillage.domain.signature import is_signed, public_key
 from tillage.errors import KeysError, OperatorError
 from tillage.pipelines.house import House
 from tillage.pipelines.proof import hits, identifiers, search_house
-from tillage.pipelines.requests import Request, erasures_of
+from tillage.pipelines.requests import Request, erasures_of, resolve
 from tillage.ports.erasing import Person
 from tillage.ports.scanning import Hit, Searched
 
@@ -27,7 +27,7 @@ class Verified:
     suppressed: int
     """Of them, those whose old data does not come in again."""
     known: int
-    """Of them, those whom the index knows by the same id: again, as somebody new."""
+    """Of those that were given, people whom the index knows again, as somebody new."""
     unmatched: int
     """Given identifiers that are of nobody in the receipt."""
     searched: tuple[Searched, ...] = ()
@@ -52,48 +52,44 @@ def verify(house: House, receipt: Mapping[str, Any], given: Sequence[Request] = 
         raise OperatorError("that is no receipt of an erasure; print one: tillage erase receipt")
     keys = house.vault.keys()
     ring = {key.fingerprint.hex(): key for key in keys.suppression}
-    wanted = {(str(one["subject"]), str(one["digest"])): one for one in people}
-    held = {(one.subject, one.digest.hex()) for one in erasures.suppressions()}
-    again = 0
-    for subject in sorted({subject for subject, _ in wanted}):
-        mine = [one for (kind, _), one in wanted.items() if kind == subject and one["by"] == "id"]
-        by_key: dict[str, set[str]] = {}
-        for one in mine:
-            by_key.setdefault(str(one["ring"]), set()).add(str(one["digest"]))
-        for natural_id in erasures.everybody(subject):
-            again += any(
-                _key(ring, name).id_digest(subject, natural_id).hex() in digests for name, digests in by_key.items()
-            )
-    matched = [person for person in map(_person, given) if _is_in(person, wanted, ring)]
-    searched = search_house(house, identifiers(house, matched, ())) if matched else []
+    held = {one.digest.hex() for one in erasures.suppressions()}
+    by_person = [{str(one["digest"]): one for one in person["digests"]} for person in people]
+    matched = [request for request in given if any(_is_of(request, person, ring) for person in by_person)]
+    found = resolve(house, matched).people if matched else ()
+    searched = search_house(house, identifiers(house, [_plain(one) for one in matched], ())) if matched else []
     return Verified(
         int(receipt["erasure"]),
         is_signed(dict(receipt), public_key(keys.signing)),
         len(people),
-        sum(place in held for place in wanted),
-        again,
+        sum(person.keys() <= held for person in by_person),
+        sum(one.subject_key is not None for one in found),
         len(given) - len(matched),
         tuple(searched),
         tuple(hits(house, searched)),
     )
 
 
-def _key(ring: Mapping[str, IndexKey], name: str) -> IndexKey:
-    if name not in ring:
-        raise KeysError("safe/keys.json lacks the key that the receipt names people by; put it back")
-    return ring[name]
+def _plain(request: Request) -> Person:
+    alias = (spelt_alias(request.alias),) if request.alias else ()
+    return Person(request.subject, request.natural_id or None, alias, alias)
 
 
-def _person(request: Request) -> Person:
-    return Person(request.subject, request.natural_id, (request.alias,) if request.alias else ())
-
-
-def _is_in(person: Person, wanted: Mapping[tuple[str, str], Any], ring: Mapping[str, IndexKey]) -> bool:
-    for key in ring.values():
-        if person.natural_id:
-            digests = [key.id_digest(person.subject, person.natural_id)]
-        else:
-            digests = [key.alias_digest(person.subject, alias) for alias in person.aliases]
-        if any((person.subject, digest.hex()) in wanted for digest in digests):
+def _is_of(request: Request, digests: Mapping[str, Any], ring: Mapping[str, IndexKey]) -> bool:
+    """Raises:
+    KeysError: the safe lacks a key of the ring.
+    """
+    for digest, one in digests.items():
+        if one["ring"] not in ring:
+            raise KeysError("safe/keys.json lacks the key that the receipt names people by; put it back")
+        key = ring[one["ring"]]
+        if one["kind"] == "id" and request.natural_id:
+            if key.id_digest(request.subject, request.natural_id).hex() == digest:
+                return True
+        elif (
+            one["kind"] != "id"
+            and request.alias
+            and not request.natural_id
+            and key.alias_digest(request.subject, request.alias).hex() == digest
+        ):
             return True
     return False

@@ -290,6 +290,10 @@ class Workspace(Protocol):
         """
         ...
 
+    def suppressed_rows(self) -> Sequence[Rows]:
+        """`load_seq, source, ordinal` of rows that are one unit together, which is about somebody who was erased."""
+        ...
+
     def delta(self, fold: Fold) -> Rows | None:
         """The fold's change by this load, as `Fold.delta_sql` says; None if it reads none of the feed's datasets."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, S
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from tillage.contracts.compiler.check import Check
@@ -26,6 +27,8 @@ class Person:
     natural_id: str | None
     """None: nobody is known by the aliases."""
     aliases: tuple[str, ...] = ()
+    own_aliases: tuple[str, ...] = ()
+    """Those of them that nobody else has."""
     subject_key: str | None = None
     until: datetime | None = None
     """When it was asked for: what happened later is of somebody new."""
@@ -40,6 +43,9 @@ class FoundRecords:
 
     places: Rows
     """`load_seq, source, ordinal` by the load that brought each; each once."""
+    units: Rows
+    """`load_seq, source, ordinal, dataset, unit` of their units; of a record that is theirs as a whole `unit` is null.
+    """
     personal: tuple[tuple[int, str], ...] = ()
     """Number of the person, and JSON text of the personal columns of a unit about them."""
 
@@ -62,8 +68,16 @@ class PeopleRecords(Protocol):
         """Places of the records whose units silver holds under these keys."""
         ...
 
-    def units(self, dataset: Dataset, silver: Silver, subject_key: str, people: People | None) -> list[dict[str, Any]]:
-        """What stands of a dataset about one person, with `_personal` as JSON text."""
+    def units(
+        self, dataset: Dataset, silver: Silver, people: People | None, *, subject_key: str | None = None
+    ) -> list[dict[str, Any]]:
+        """What stands of a dataset, or of it about one person: the columns of silver, and `_personal` as JSON text."""
+        ...
+
+    def named_again(
+        self, check: Check, bronze: Snapshot, loads: Collection[int], folders: Folders, people: People
+    ) -> set[tuple[str, str, str]]:
+        """Kind of people, kind of suppression and text of everybody in these loads who does not come back."""
         ...
 
     def holding(self, bronze: Snapshot, places: Rows) -> Mapping[int, int]:
@@ -78,6 +92,10 @@ class PeopleRecords(Protocol):
 
     def texts(self, personal: str) -> Sequence[str]:
         """The values in a text of personal columns."""
+        ...
+
+    def is_left(self, bronze: Snapshot, load_seq: int) -> bool:
+        """Whether a load has taken the bytes of records in which it found units of others too."""
         ...
 
     def erased(self, bronze: Snapshot, files: Collection[tuple[int, int]], erased_by: Collection[int]) -> Rows:
@@ -98,12 +116,22 @@ class PeopleRecords(Protocol):
         ...
 
 
+class SuppressionKind(StrEnum):
+    """By what somebody is kept out: an id; a further identifier, where no id was known; one that counts where a record
+    has no id, since with another id it may be somebody else's.
+    """
+
+    ID = "id"
+    ALIAS = "alias"
+    ALONE = "alone"
+
+
 @dataclass(frozen=True)
 class Suppression:
     """That somebody does not come back; `digest` is made with the key of `ring`, its fingerprint."""
 
     subject: str
-    is_alias: bool
+    kind: SuppressionKind
     ring: bytes
     digest: bytes
     until: datetime
@@ -115,28 +143,11 @@ class Erasure:
 
     erasure: int
     state: str
-    """`open` or `proved`."""
+    """`open`, `proved`, or `restored`: it is known of it, and the data is from before."""
     people: int
     begun_at: datetime
     proved_at: datetime | None = None
     receipt: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request that a feed has brought and that still stands: who asks, and where it says so."""
-
-    dataset: str
-    load_seq: int
-    source: int
-    ordinal: int
-    natural_id: str
-    personal: str
-    """JSON text of what it says besides."""
-    asked_at: datetime
-
-    def __repr__(self) -> str:
-        return f"Asked({self.dataset}, {self.load_seq}, {self.source}, {self.ordinal}, ..)"
 
 
 @dataclass(frozen=True)
@@ -173,7 +184,11 @@ class Erasures(Protocol):
         ...
 
     def remember(self, erasure: int, suppressed: Sequence[Suppression]) -> None:
-        """Of an erasure that a journal tells of: that it was proved, and whom it suppresses."""
+        """Of an erasure that a journal tells of: that there was one, and whom it suppresses."""
+        ...
+
+    def settle(self, lease: Lease) -> None:
+        """Whoever a restored copy brought back has left it again."""
         ...
 
     def suppressions(self) -> list[Suppression]:
@@ -184,8 +199,8 @@ class Erasures(Protocol):
         """They hold no more; how many there are."""
         ...
 
-    def asked(self, datasets: Collection[str]) -> list[Asked]:
-        """Requests that were accepted, and whose people are still here, in order."""
+    def named(self, subject_keys: Collection[str]) -> Mapping[str, str]:
+        """By subject key the natural id of those whom an id still leads to."""
         ...
 
     def known_by_id(self, subject: str, natural_id: str) -> Known | None:
@@ -249,17 +264,35 @@ class Notes:
 
     erasure: int
     people: list[Person]
+    suppressed: list[Suppression]
+    """As it was begun with, whatever key is the newest by now."""
     personal: list[tuple[int, str]] = field(default_factory=list)
     """As of `FoundRecords`."""
     places: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
     """By feed, load, number of the file in it and ordinal of the records about them."""
+    accepted: dict[str, str] = field(default_factory=dict)
+    """Places of hits that a person answers for, with the reason."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a journal says of one erasure."""
+
+    erasure: int
+    suppressed: tuple[Suppression, ...]
+    """Without those that were lifted since."""
+    is_proved: bool
 
 
 class Journal(Protocol):
-    """What lies apart from the data: which erasures there were, and notes of the one that is under way."""
+    """What lies apart from the data: which erasures there were, and notes of those that are under way."""
 
-    def erasures(self) -> list[tuple[int, tuple[Suppression, ...]]]:
-        """By number, whom they suppress; those that were lifted are left out."""
+    def erasures(self) -> list[Told]:
+        """In order."""
+        ...
+
+    def add_proved(self, erasure: int) -> None:
+        """As `add`."""
         ...
 
     def add(self, erasure: int, suppressed: Sequence[Suppression]) -> None:
@@ -274,10 +307,10 @@ class Journal(Protocol):
         """Durable on return; in the place of the notes before."""
         ...
 
-    def notes(self) -> Notes | None:
-        """Those of the erasure that is under way."""
+    def notes(self) -> list[Notes]:
+        """Those of erasures that are under way, in order."""
         ...
 
-    def drop(self) -> None:
-        """The notes are gone."""
+    def drop(self, erasure: int) -> None:
+        """Its notes are gone."""
         ...

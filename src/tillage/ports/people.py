@@ -31,10 +31,11 @@ class People(Protocol):
         ...
 
     def suppressed(self, asked: Rows) -> Rows:
-        """`subject, is_alias, value, until` of those who were erased, and until when what happened is theirs.
+        """`subject, kind, value, until` of those who were erased, and until when what happened is theirs.
 
         Args:
-            asked: `subject, is_alias, ring, digest, value`; ring is the fingerprint of a key of the ring; in hex.
+            asked: `subject, kind, ring, digest, value`; kind as of a suppression, ring the fingerprint of a key of the
+                ring, in hex.
         """
         ...
 

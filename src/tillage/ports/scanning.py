@@ -10,6 +10,9 @@ from typing import Protocol
 OTHERS = "other files in the project"
 """The layer of what no layer names."""
 
+ENVIRONMENT = "environment "
+"""What the layers of other environments are called by, with their names."""
+
 
 class IdentifierKind(StrEnum):
     """What a text is to a person: an id, a further identifier such as an e-mail address, or a personal value."""

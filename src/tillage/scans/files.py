@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -25,29 +26,41 @@ _BETWEEN_VALUES = b"\0" * 600  # so that one value is not in the context of anot
 class FileScanner:
     """Searches below one folder."""
 
-    def __init__(self, root: Path, *, skipped: Iterable[Path] = (), block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(
+        self, root: Path, *, is_skipped: Callable[[Path], bool] = lambda _: False, block_bytes: int = BLOCK_BYTES
+    ) -> None:
         """Of the project at `root`.
 
         Args:
-            skipped: Exactly these files are not read, as the caller's own of what is searched.
+            is_skipped: Files for which that is so are not read, as the caller's own of what is searched.
             block_bytes: How much is searched at once.
         """
         self._root = root
-        # Each by its folder's real path: whoever names a link means the link.
-        self._skipped = {path.parent.resolve() / path.name for path in skipped}
+        self._is_skipped = is_skipped
         self._block_bytes = block_bytes
 
     def search(self, identifiers: Sequence[Identifier]) -> Search:
         return BytesSearch(identifiers)
 
     def files(self, search: Search, layers: Iterable[tuple[str, str]]) -> list[Searched]:
+        layers = list(layers)
         of = _Layers(layers)
-        for entry in entries(self._root, search, of.note_unread):
+        for entry in self._entries(search, layers, of):
             searched = of.layer(entry.relative)
             searched.hits += entry.in_name
-            if entry.is_file and entry.path.parent.resolve() / entry.path.name not in self._skipped:
+            if entry.is_file and not self._is_skipped(entry.path):
                 self._search_file(entry, search, of)
         return of.all()
+
+    def _entries(self, search: Search, layers: Iterable[tuple[str, str]], of: _Layers) -> Iterator[Entry]:
+        """Also of folders that layers name, where they are reached by a link: files arrive through it."""
+        yield from entries(self._root, search, of.note_unread)
+        root = self._root.resolve()
+        for folder in dict.fromkeys(folder for _, folder in layers):
+            real = (self._root / folder).resolve()
+            if real.is_dir() and not real.is_relative_to(root):
+                for entry in entries(real, search, of.note_unread):
+                    yield replace(entry, relative=f"{folder}/{entry.relative}", shown=f"{folder}/{entry.shown}")
 
     def _search_file(self, entry: Entry, search: Search, of: _Layers) -> None:
         searched = of.layer(entry.relative)

@@ -47,7 +47,7 @@ def grouped(steps: Steps, rows: str) -> str:
     return f"""
         select _load_seq, _source, min(_ordinal) as _ordinal, arg_min(_offset, _ordinal) as _offset,
             struct_insert(arg_min(r, _ordinal), {name(ROWS)} := list(r order by _ordinal)) as r,
-            any_value(f) as f, any_value(is_text) as is_text,
+            any_value(f) as f, any_value(is_text) as is_text, list(_ordinal order by _ordinal) as row_ordinals,
             if({torn}, {BIT[Code.KEY_CONFLICT]}, 0) | bit_or({bits} | {unknown} | {failed}) as row_bits
         from (
             select *, {columns(same)}, if({alone}, _ordinal, null) as _alone, {asked} as _answer

@@ -126,9 +126,7 @@ def rules_of_dataset(dataset: Dataset) -> list[tuple[str, str, str]]:
         found.append(("where", f"only what fits {dataset.where.sql}", "error"))
     found += [("reference", _referring(one), "error") for one in dataset.references]
     if dataset.erases:
-        found.append(
-            ("request", f"each asks that a {dataset.erases} be erased; it is kept, and erases nothing yet", "error")
-        )
+        found.append(("request", f"each asks that a {dataset.erases} be erased, which a run does at its end", "error"))
     found += [(rule.name, rule.sql, str(rule.severity)) for rule in dataset.row_rules]
     found += [(rule.name, _asked(rule), str(rule.severity)) for rule in dataset.dataset_rules]
     return found

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from tillage.domain.load import CommitPoint, Lease, Load
 from tillage.domain.people import spelt_alias
-from tillage.ports.erasing import Asked, Erasure, Known, Person, Suppression
+from tillage.ports.erasing import Erasure, Known, Person, Suppression, SuppressionKind
 from tillage.ports.lake import Rows
 from tillage.ports.scrubbing import Rewrite
 from tillage.stores.postgres.copying import copy_rows
@@ -64,18 +64,22 @@ class Erasures:
         if not self._vault.is_there:
             return []
         return [
-            Suppression(str(subject), bool(is_alias), bytes(ring), bytes(digest), until)
-            for subject, is_alias, ring, digest, until in self._database.rows("suppressions")
+            Suppression(str(subject), SuppressionKind(kind), bytes(ring), bytes(digest), until)
+            for subject, kind, ring, digest, until in self._database.rows("suppressions")
         ]
 
     def lift(self, digests: Collection[bytes], lease: Lease) -> int:
         with self._database.transaction(CommitPoint.ERASURE, lease) as transaction, self._as_eraser(transaction):
             return transaction.run("lift_suppressions", digests=list(digests))
 
-    def asked(self, datasets: Collection[str]) -> list[Asked]:
+    def named(self, subject_keys: Collection[str]) -> Mapping[str, str]:
         if not self._vault.is_there:
-            return []
-        return [Asked(*row) for row in self._database.rows("asked", datasets=list(datasets))]
+            return {}
+        return {str(key): str(one) for key, one in self._database.rows("asked", subject_keys=list(subject_keys))}
+
+    def settle(self, lease: Lease) -> None:
+        with self._database.transaction(CommitPoint.PROVE, lease) as transaction:
+            transaction.run("settle_restored")
 
     def known_by_id(self, subject: str, natural_id: str) -> Known | None:
         digest = self._vault.index_key().id_digest(subject, natural_id)

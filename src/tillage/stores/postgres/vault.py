@@ -40,7 +40,7 @@ _PERSONAL = pa.schema(
 _SUPPRESSED = pa.schema(
     [
         ("subject", pa.string()),
-        ("is_alias", pa.bool_()),
+        ("kind", pa.string()),
         ("value", pa.string()),
         ("until", pa.timestamp("us", "UTC")),
     ]
@@ -52,9 +52,9 @@ select a.subject, a.natural_id, coalesce(i.subject_key, replace(gen_random_uuid(
 from asked a left join vault.identities i on i.subject = a.subject and i.digest = decode(a.digest, 'hex')
 """
 _FOUND_SUPPRESSED = """
-select a.subject, a.is_alias::text, a.value, to_char(s.until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+select a.subject, a.kind, a.value, to_char(s.until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 from asked_suppressed a join vault.suppressed s
-on (s.subject, s.is_alias, s.ring, s.digest) = (a.subject, a.is_alias, decode(a.ring, 'hex'), decode(a.digest, 'hex'))
+on (s.subject, s.kind, s.ring, s.digest) = (a.subject, a.kind, decode(a.ring, 'hex'), decode(a.digest, 'hex'))
 where s.lifted_at is null
 """
 _KNOWN = """

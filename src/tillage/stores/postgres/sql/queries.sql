@@ -481,7 +481,7 @@ select pg_advisory_xact_lock(7409282)
 create temp table asked (subject text, digest text, natural_id text) on commit drop
 
 -- name: make_asked_suppressed
-create temp table asked_suppressed (subject text, is_alias boolean, ring text, digest text, value text) on commit drop
+create temp table asked_suppressed (subject text, kind text, ring text, digest text, value text) on commit drop
 
 -- name: suppression_ring
 select distinct ring from vault.suppressed where lifted_at is null
@@ -559,7 +559,11 @@ select erasure, state, people, begun_at, proved_at, receipt from tillage.erasure
 insert into tillage.erasures (erasure, people) values (%(erasure)s, %(people)s)
 
 -- name: remember_erasure
-insert into tillage.erasures (erasure, people, state, proved_at) values (%(erasure)s, %(people)s, 'proved', now())
+insert into tillage.erasures (erasure, people, state) values (%(erasure)s, %(people)s, 'restored')
+on conflict (erasure) do update set state = 'restored'
+
+-- name: settle_restored
+update tillage.erasures set state = 'proved', proved_at = now() where state = 'restored'
 
 -- name: raise_last_number
 select setval('tillage.load_seq', greatest(last_value, %(number)s)) from tillage.load_seq
@@ -568,21 +572,19 @@ select setval('tillage.load_seq', greatest(last_value, %(number)s)) from tillage
 update tillage.erasures set state = 'proved', proved_at = now(), receipt = %(receipt)s where erasure = %(erasure)s
 
 -- name: suppress
-insert into vault.suppressed as s (subject, is_alias, ring, digest, until, erasure)
-values (%(subject)s, %(is_alias)s, %(ring)s, %(digest)s, %(until)s, %(erasure)s)
-on conflict (subject, is_alias, ring, digest) do update
+insert into vault.suppressed as s (subject, kind, ring, digest, until, erasure)
+values (%(subject)s, %(kind)s, %(ring)s, %(digest)s, %(until)s, %(erasure)s)
+on conflict (subject, kind, ring, digest) do update
 set until = greatest(s.until, excluded.until), lifted_at = null
 
 -- name: suppressions
-select subject, is_alias, ring, digest, until from vault.suppressed where lifted_at is null order by erasure, digest
+select subject, kind, ring, digest, until from vault.suppressed where lifted_at is null order by erasure, digest
 
 -- name: lift_suppressions
 update vault.suppressed set lifted_at = now() where lifted_at is null and digest = any(%(digests)s)
 
 -- name: asked
-select u.dataset, u.load_seq, u.source, u.ordinal, i.natural_id, u.personal, l.planned_at
-from vault.units u join vault.identities i using (subject_key) join tillage.loads l on l.load_seq = u.load_seq
-where u.dataset = any(%(datasets)s) order by u.load_seq, u.source, u.ordinal, u.dataset, u.unit
+select i.subject_key, i.natural_id from vault.identities i where i.subject_key = any(%(subject_keys)s)
 
 -- name: known_by_id
 select natural_id, subject_key from vault.identities where subject = %(subject)s and digest = %(digest)s

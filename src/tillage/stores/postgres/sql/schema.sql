@@ -209,7 +209,7 @@ create index on tillage.tokens (client, expires_at);
 -- Sweeps in which people are erased. Who they are is in no table.
 create table tillage.erasures (
     erasure bigint primary key,       -- of the sequence of loads
-    state text not null default 'open' check (state in ('open', 'proved')),
+    state text not null default 'open' check (state in ('open', 'proved', 'restored')), -- restored: a journal tells of it
     people integer not null,
     begun_at timestamptz not null default now(),
     proved_at timestamptz,

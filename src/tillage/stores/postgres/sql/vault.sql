@@ -52,13 +52,13 @@ create index on vault.units (judged_load);
 -- Who is erased, and does not come back with data of then.
 create table vault.suppressed (
     subject text not null,            -- the kind of people
-    is_alias boolean not null,        -- of a further identifier, where no id was known
+    kind text not null check (kind in ('id', 'alias', 'alone')), -- alone: a further identifier, where no id stands
     ring bytea not null,              -- tells which key of the ring the digest is made with
     digest bytea not null,
     until timestamptz not null,       -- what happened later is of somebody new
     erasure bigint not null,          -- the first one that asked for it
     lifted_at timestamptz,            -- since then it holds no more
-    primary key (subject, is_alias, ring, digest)
+    primary key (subject, kind, ring, digest)
 );
 
 -- The subject key of a digest that was made with the key of that fingerprint; null: nobody is known by it.

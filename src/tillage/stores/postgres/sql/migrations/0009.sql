@@ -9,7 +9,7 @@ where state in ('open', 'failed');
 
 create table tillage.erasures (
     erasure bigint primary key,       -- of the sequence of loads
-    state text not null default 'open' check (state in ('open', 'proved')),
+    state text not null default 'open' check (state in ('open', 'proved', 'restored')), -- restored: a journal tells of it
     people integer not null,
     begun_at timestamptz not null default now(),
     proved_at timestamptz,
@@ -35,13 +35,13 @@ begin
     end if;
     create table vault.suppressed (
         subject text not null,
-        is_alias boolean not null,
+        kind text not null check (kind in ('id', 'alias', 'alone')),
         ring bytea not null,
         digest bytea not null,
         until timestamptz not null,
         erasure bigint not null,
         lifted_at timestamptz,
-        primary key (subject, is_alias, ring, digest)
+        primary key (subject, kind, ring, digest)
     );
     select writer, eraser into of_writer, of_eraser from vault.roles;
     execute format('grant select on vault.suppressed to %I', of_writer);
