@@ -24,7 +24,7 @@ from tillage.domain.conservation import Counts, added, is_zero, negated
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, SourceFile
 from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
 from tillage.pipelines.bounds import broken_bounds
-from tillage.pipelines.emptying import empty_of_load
+from tillage.pipelines.emptying import empty_of_load, empty_records
 from tillage.pipelines.failing import fail, what_is_wrong
 from tillage.pipelines.house import FeedContract, House
 from tillage.pipelines.mirror import digests_of, mirror_files, table_changes, with_foreign_keys
@@ -201,8 +201,11 @@ def _finished(house: House, load: Load, lease: Lease) -> dict[str, Counts] | Non
             return None
         bronze = house.lake.bronze(load.feed).snapshot()
     if house.ledger.is_published(load) and house.records.is_left(bronze, load.load_seq):
-        # All was proved before the bytes went, and nothing can be recalled from them any more.
-        scrub_files(house, house.feeds[load.feed], house.records.suppressed(bronze, load.load_seq), lease)
+        # All was proved before the bytes went, and nothing can be recalled from them any more. The files that held them
+        # may still lie there, in no version.
+        places = house.records.suppressed(bronze, load.load_seq)
+        empty_records(house, load.feed, places, house.ledger.next_fence())
+        scrub_files(house, house.feeds[load.feed], places, lease)
         house.ledger.seal(load, lease)
         return house.ledger.counts(load.load_seq)
     check = house.compile(load.feed, house.ledger.text(load.contract_digest))
