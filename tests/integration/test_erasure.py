@@ -141,7 +141,9 @@ def test_somebody_leaves_everything_and_the_others_stay(shop: Shop) -> None:
     assert codes(shop, "customers") == []
     with shop.open() as house:
         assert explain(house, "/spend/800456").adds_up()
-        assert explain(house, f"/spend/{key}").adds_up()
+        found = explain(house, f"/spend/{key}")
+        assert found.adds_up()
+        assert all(part.is_erased and part.forgotten_at for part in found.parts)
     landed = (shop.root / "landing/customers/a.jsonl").read_bytes().split(b"\n")
     assert [bool(line.strip()) for line in landed] == [False, True, False, False, False, True, False]
     assert (shop.root / "archive/landing/orders/b.jsonl").read_bytes().strip() == b""
@@ -529,6 +531,72 @@ def test_a_landing_folder_behind_a_link_is_searched_too(shop: Shop, tmp_path: Pa
     (real / "notes.txt").unlink()
     shop.run()
     assert b"700123" not in (real / "a.jsonl").read_bytes()
+
+
+def test_a_key_that_is_changed_meanwhile_changes_no_receipt(shop: Shop) -> None:
+    filled(shop)
+    ended = tillage(shop, "erase", "run", "--from", asked(shop, {"id": "700123"}), TILLAGE_CRASH="after:erasure")
+    assert ended.returncode == -signal.SIGKILL
+    assert tillage(shop, "keys", "rotate").returncode == 0
+    assert tillage(shop, "run").returncode == 0
+    with shop.open() as house:
+        (one,) = all_erasures(house)
+        assert verify(house, json.loads(json.dumps(one.receipt)), [Request("customer", "700123")]).is_good
+
+
+def test_a_file_that_came_back_is_scrubbed_by_whoever_comes_next(shop: Shop) -> None:
+    filled(shop)
+    landed = shop.root / "landing/customers/a.jsonl"
+    before = landed.read_bytes()
+    erased(shop)
+    landed.write_bytes(before)
+    assert tillage(shop, "run", TILLAGE_CRASH="before:scrub").returncode == -signal.SIGKILL
+    assert tillage(shop, "run").returncode == 0
+    assert searched(shop, TEXTS) == {}
+
+
+def test_somebody_new_under_the_same_id_stays_and_the_receipt_says_so(shop: Shop) -> None:
+    at = {
+        "name": "at",
+        "logicalType": "timestamp",
+        "customProperties": [{"property": "tillage.eventTime", "value": True}],
+    }
+    (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", [*ORDERS, at]))
+    land(shop, "orders/a.jsonl", sale("1", "700123", at="2020-01-01T00:00:00Z"))
+    shop.run()
+    ended = tillage(shop, "erase", "run", "--from", asked(shop, {"id": "700123"}), TILLAGE_CRASH="after:erasure")
+    assert ended.returncode == -signal.SIGKILL
+    land(shop, "orders/b.jsonl", sale("2", "700123", "3.00", at="2999-01-01T00:00:00Z"))
+    assert tillage(shop, "run").returncode == 0
+    with shop.open() as house:
+        (one,) = all_erasures(house)
+        assert explain(house, "/spend/700123").served["total_minor"] == 300
+    assert one.receipt is not None
+    assert "somebody of later" in one.receipt["people"][0]["searched"]
+    assert (shop.root / "archive/landing/orders/a.jsonl").read_bytes().strip() == b""
+    assert b"700123" in (shop.root / "archive/landing/orders/b.jsonl").read_bytes()
+
+
+def test_requests_without_an_address_and_ids_that_are_numbers_erase_too(tmp_path: Path, server: str) -> None:
+    root = tmp_path / "numbers"
+    for folder in ("contracts", "models", "landing/sales", "landing/requests"):
+        (root / folder).mkdir(parents=True)
+    feeds = {name: {"path": f"landing/{name}", "format": "jsonl"} for name in ("sales", "requests")}
+    (root / "tillage.yaml").write_text(json.dumps({"project": "numbers", "feeds": feeds}))
+    who = {"name": "customer_id", "logicalType": "integer", "required": True, "customProperties": [SUBJECT]}
+    asks = {"customProperties": [{"property": "tillage.erases", "value": "customer"}]}
+    (root / "contracts/sales.odcs.yaml").write_text(contract("sales", [who]))
+    (root / "contracts/requests.odcs.yaml").write_text(contract("requests", [who], **asks))
+    shop = Shop(root, make_database(server, f"erased_{next(_NUMBERS)}"))
+    land(shop, "sales/a.jsonl", *({"customer_id": number} for number in (700123, 800456, 900789)))
+    land(shop, "requests/a.jsonl", {"customer_id": 700123})
+    (one,) = shop.run().erased
+    assert one.people == 1
+    assert searched(shop, {"700123"}) == {}
+    (other,) = erased(shop, Request("customer", "0800456"))
+    assert other.receipt["people"][0]["was_known"]
+    assert searched(shop, {"800456"}) == {}
+    assert shop.run().erased == []
 
 
 # --- several people in a record

@@ -27,7 +27,8 @@ def show_explanation(found: Explanation, *, show_all: bool) -> None:
     for parts in records if show_all else records[:_FIRST]:
         first = parts[0]
         where = (f"{first.file}:{first.line}", f"{first.offset:,}")
-        gone = f"   (bytes forgotten {first.forgotten_at:%Y-%m-%d})" if first.forgotten_at else ""
+        how = "source erased on" if first.is_erased else "bytes forgotten"
+        gone = f"   ({how} {first.forgotten_at:%Y-%m-%d})" if first.forgotten_at else ""
         rows.append((*where, f"{first.dataset} unit {first.unit}{_adds(found, parts)}{gone}"))
         rows += [("", "", "  " + _element(part.element, found)) for part in parts if part.element_no is not None]
     put(out, grid(("file:line", "byte", ""), rows, figures=(1,)))

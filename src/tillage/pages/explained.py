@@ -43,6 +43,7 @@ class Line:
     details: tuple[tuple[str, Figure], ...]
     adds: tuple[Figure, ...]
     forgotten: str | None
+    is_erased: bool
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,7 @@ def _line(document: Document, found: Explanation, place: int) -> Line:
         details=tuple(_details(document, found, at, part)),
         adds=tuple(document.sum(*at, "adds", column, currency=found.currencies[column]) for column in found.currencies),
         forgotten=part["forgotten_at"] and part["forgotten_at"][:10],
+        is_erased=part["is_erased"],
     )
 
 

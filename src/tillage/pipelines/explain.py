@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from tillage.contracts.contract import Dataset
 from tillage.contracts.project import Route
+from tillage.domain.load import LoadKind
 from tillage.errors import NotExplainedError, TooManyLinesError, UnknownKeyError, UnknownRouteError
 from tillage.models.fold import Fold
 from tillage.models.output import currency_in
@@ -41,6 +42,8 @@ class Part:
     element_no: int | None
     forgotten_at: datetime | None
     """When the bytes of its record were taken away, since they were kept long enough; its place stays known."""
+    is_erased: bool
+    """They were taken away since the person was erased."""
     rate_bp: Mapping[str, int]
     """By amount, the VAT rate by which its net was made, in basis points: of the element, or of the row."""
 
@@ -202,7 +205,8 @@ def _explain(
             adds={name: _exact(row[name]) for name in sums},
             element=row["_line"],
             element_no=row["_line_no"],
-            forgotten_at=forgotten.get(_place(row)),
+            forgotten_at=forgotten.get(_place(row), (None, False))[0],
+            is_erased=forgotten.get(_place(row), (None, False))[1],
             rate_bp=_rates(house.dataset(row["_dataset"])[1], row),
         )
         for row in rows
@@ -223,8 +227,10 @@ def _place(row: Mapping[str, Any]) -> tuple[int, int, int]:
     return record["load"], record["source"], record["ordinal"]
 
 
-def _forgotten(house: House, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int, int], datetime | None]:
-    """By place of a record whose bytes are forgotten, when that was."""
+def _forgotten(
+    house: House, rows: Sequence[Mapping[str, Any]]
+) -> dict[tuple[int, int, int], tuple[datetime | None, bool]]:
+    """By place of a record whose bytes are forgotten, when that was, and whether somebody was erased by it."""
     by_feed: dict[str, set[tuple[int, int, int]]] = {}
     for row in rows:
         by_feed.setdefault(house.dataset(row["_dataset"])[0], set()).add(_place(row))
@@ -233,8 +239,13 @@ def _forgotten(house: House, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[in
         asked = pa.table(dict(zip(_PLACES.names, zip(*places, strict=True), strict=True)), schema=_PLACES)
         found += house.engine.without_bytes(house.lake.bronze(feed).snapshot(), asked).to_pylist()
     loads = {row["forgotten_by"] for row in found}
-    planned = {load: one.planned_at for load in loads for one in house.ledger.summaries(load)}
-    return {(row["load_seq"], row["source"], row["ordinal"]): planned.get(row["forgotten_by"]) for row in found}
+    planned = {
+        load: (one.planned_at, one.kind is LoadKind.ERASE) for load in loads for one in house.ledger.summaries(load)
+    }
+    nothing = (None, False)
+    return {
+        (row["load_seq"], row["source"], row["ordinal"]): planned.get(row["forgotten_by"], nothing) for row in found
+    }
 
 
 def _rates(dataset: Dataset, row: Mapping[str, Any]) -> dict[str, int]:
