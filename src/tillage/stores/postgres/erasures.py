@@ -50,6 +50,7 @@ class Erasures:
             transaction.run("raise_last_number", number=erasure)
             with self._as_eraser(transaction):
                 _suppress(transaction, erasure, suppressed)
+                transaction.run("let_leave", subject_keys=_keys(people))
                 transaction.run("forget_identities", subject_keys=_keys(people))
 
     def remember(self, erasure: int, suppressed: Sequence[Suppression]) -> None:
@@ -130,7 +131,7 @@ class Erasures:
 
     def forget_people(self, people: Sequence[Person], lease: Lease) -> int:
         keys = _keys(people)
-        names = ("forget_units", "forget_aliases", "forget_identities")
+        names = ("forget_units", "forget_aliases", "forget_identities", "forget_leaving")
         with (
             self._database.transaction(CommitPoint.FORGET_PEOPLE, lease) as transaction,
             self._as_eraser(transaction),

@@ -48,8 +48,13 @@ _SUPPRESSED = pa.schema(
 _KNOWN_ROWS = pa.schema([("subject", pa.string()), ("natural_id", pa.string())])
 _PERSONAL_COLUMNS = {"natural_id", "alias", "personal", "value"}
 _FOUND_KEYS = """
-select a.subject, a.natural_id, coalesce(i.subject_key, replace(gen_random_uuid()::text, '-', ''))
+select a.subject, a.natural_id, coalesce(i.subject_key, l.subject_key, replace(gen_random_uuid()::text, '-', ''))
 from asked a left join vault.identities i on i.subject = a.subject and i.digest = decode(a.digest, 'hex')
+left join lateral (
+    -- For who only looks: everybody else has a row of their own by now.
+    select subject_key from vault.leaving l where l.subject = a.subject and l.digest = decode(a.digest, 'hex')
+    order by subject_key limit 1
+) l on true
 """
 _FOUND_SUPPRESSED = """
 select a.subject, a.kind, a.value, to_char(s.until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
@@ -244,6 +249,7 @@ class Vault:
         with self._database.transaction(CommitPoint.KEYS) as transaction:
             transaction.run("change_key")
             people = transaction.run("rehash_identities", inner=inner, outer=outer)
+            transaction.run("rehash_leaving", inner=inner, outer=outer)
             transaction.run("rehash_aliases", inner=inner, outer=outer)
             transaction.run("set_fingerprint", fingerprint=fresh.fingerprint)
         return people

@@ -530,6 +530,10 @@ select vault.subject_key(%(subject)s, %(fingerprint)s, %(digest)s)
 update vault.identities set digest = sha256(%(outer)s || sha256(%(inner)s
     || convert_to('id:' || subject || ':' || natural_id, 'UTF8')))
 
+-- name: rehash_leaving
+update vault.leaving set digest = sha256(%(outer)s || sha256(%(inner)s
+    || convert_to('id:' || subject || ':' || natural_id, 'UTF8')))
+
 -- name: rehash_aliases
 update vault.aliases set digest = sha256(%(outer)s || sha256(%(inner)s
     || convert_to('alias:' || subject || ':' || alias, 'UTF8')))
@@ -588,6 +592,8 @@ select i.subject_key, i.natural_id from vault.identities i where i.subject_key =
 
 -- name: known_by_id
 select natural_id, subject_key from vault.identities where subject = %(subject)s and digest = %(digest)s
+union all
+select natural_id, subject_key from vault.leaving where subject = %(subject)s and digest = %(digest)s
 
 -- name: known_by_alias
 select i.natural_id, i.subject_key from vault.aliases a join vault.identities i using (subject, subject_key)
@@ -601,6 +607,7 @@ select personal from vault.units where subject_key = %(subject_key)s
 
 -- name: everybody
 select natural_id from vault.identities where subject = %(subject)s
+union select natural_id from vault.leaving where subject = %(subject)s
 
 -- name: feed_sources
 select s.load_seq, s.source, s.path, s.digest, s.form from tillage.sources s join tillage.loads l using (load_seq)
@@ -633,6 +640,14 @@ select load_seq from tillage.loads where feed = %(feed)s and kind = 'erase' orde
 
 -- name: forget_identities
 delete from vault.identities where subject_key = any(%(subject_keys)s)
+
+-- name: let_leave
+insert into vault.leaving (subject, digest, subject_key, natural_id)
+select subject, digest, subject_key, natural_id from vault.identities where subject_key = any(%(subject_keys)s)
+on conflict do nothing
+
+-- name: forget_leaving
+delete from vault.leaving where subject_key = any(%(subject_keys)s)
 
 -- name: forget_aliases
 delete from vault.aliases where subject_key = any(%(subject_keys)s)

@@ -22,6 +22,16 @@ create table vault.identities (
 );
 alter table vault.identities alter column natural_id set statistics 0, alter column natural_id set storage external;
 
+-- Who is being erased: whose ids lead to nobody any more, but from whose records all is not taken yet.
+create table vault.leaving (
+    subject text not null,
+    digest bytea not null,
+    subject_key text not null,
+    natural_id text not null,
+    primary key (subject, digest, subject_key)
+);
+alter table vault.leaving alter column natural_id set statistics 0, alter column natural_id set storage external;
+
 -- Whom a further identifier leads to: one person, or several.
 create table vault.aliases (
     subject text not null,
@@ -90,11 +100,11 @@ begin
         execute format('grant usage on schema vault to %I', role);
         execute format('grant execute on function vault.subject_key to %I', role);
     end loop;
-    execute format('grant select on vault.meta, vault.suppressed to %I', base || '_writer');
+    execute format('grant select on vault.meta, vault.suppressed, vault.leaving to %I', base || '_writer');
     execute format('grant select, insert on vault.identities, vault.aliases to %I', base || '_writer');
     execute format('grant select, insert, update, delete on vault.units to %I', base || '_writer');
     execute format('grant select, update, delete on all tables in schema vault to %I', base || '_eraser');
-    execute format('grant insert on vault.suppressed to %I', base || '_eraser');
+    execute format('grant insert on vault.suppressed, vault.leaving to %I', base || '_eraser');
     -- All that an answer is made of; of clients not their secrets.
     execute format('grant usage on schema tillage, gold to %I', base || '_reader');
     execute format('grant select on tillage.meta, tillage.models, tillage.loads, tillage.receipts to %I',

@@ -43,7 +43,15 @@ begin
         lifted_at timestamptz,
         primary key (subject, kind, ring, digest)
     );
+    create table vault.leaving (
+        subject text not null,
+        digest bytea not null,
+        subject_key text not null,
+        natural_id text not null,
+        primary key (subject, digest, subject_key)
+    );
+    alter table vault.leaving alter column natural_id set statistics 0, alter column natural_id set storage external;
     select writer, eraser into of_writer, of_eraser from vault.roles;
-    execute format('grant select on vault.suppressed to %I', of_writer);
-    execute format('grant select, insert, update, delete on vault.suppressed to %I', of_eraser);
+    execute format('grant select on vault.suppressed, vault.leaving to %I', of_writer);
+    execute format('grant select, insert, update, delete on vault.suppressed, vault.leaving to %I', of_eraser);
 end $do$;
