@@ -34,7 +34,10 @@ from tests.integration.searching import searched
 from tests.integration.shops import Shop, make_database
 from tests.integration.test_people import tables, tillage
 from tillage.domain.signature import is_signed
-from tillage.errors import ErasureOpenError, JournalAheadError, OperatorError
+from tillage.errors import ErasureOpenError, JournalAheadError, OperatorError, UnknownLoadError
+from tillage.pages.erasures import erasures
+from tillage.pages.looking import Asked, look
+from tillage.pages.rendering import render
 from tillage.pipelines.audit import audit
 from tillage.pipelines.erase import Erased, all_erasures, erase
 from tillage.pipelines.explain import explain
@@ -48,6 +51,7 @@ from tillage.pipelines.status import status
 from tillage.pipelines.subject import subject
 from tillage.pipelines.verify import verify
 from tillage.safe import Safe
+from tillage.settings import read_settings
 
 _NUMBERS = count(1)
 ZOE = person(
@@ -837,6 +841,41 @@ def test_a_receipt_is_held_against_the_house_and_the_search_done_again(shop: Sho
         found = verify(house, receipt, [Request("customer", "700123")])
     assert not found.is_good
     assert [hit.place for hit in found.hits] == ["notes.txt"]
+
+
+def test_a_page_says_whether_they_are_gone_and_what_proves_it(shop: Shop) -> None:
+    settings = read_settings({"TILLAGE_STORE_DSN": shop.dsn})
+    filled(shop)
+    page = look(shop.root, settings, erasures, Asked())
+    assert "Nobody was erased yet" in render(page.template, page.values).decode()
+    (one,) = erased(shop)
+    page = look(shop.root, settings, erasures, Asked())
+    assert f'href="/erasures/{one.erasure}"' in render(page.template, page.values).decode()
+    page = look(shop.root, settings, erasures, Asked((str(one.erasure),)))
+    shown = render(page.template, page.values).decode()
+    assert "Nothing of them was found anywhere, and the receipt is as it was signed." in shown
+    assert all(layer["layer"] in shown for layer in one.receipt["layers"])
+    assert page.document == json.loads(json.dumps(one.receipt))
+    with pytest.raises(UnknownLoadError, match="no erasure of that number"):
+        look(shop.root, settings, erasures, Asked(("99",)))
+    with psycopg.connect(shop.dsn) as store:
+        store.execute("update tillage.erasures set receipt = jsonb_set(receipt, '{erasure}', '7')")
+    page = look(shop.root, settings, erasures, Asked((str(one.erasure),)))
+    assert "not as this project signed it" in render(page.template, page.values).decode()
+
+
+def test_an_erasure_that_is_open_says_so_on_its_page(shop: Shop) -> None:
+    filled(shop)
+    (shop.root / "notes.txt").write_text("700123")
+    with pytest.raises(ErasureOpenError):
+        erased(shop)
+    settings = read_settings({"TILLAGE_STORE_DSN": shop.dsn})
+    with shop.open() as house:
+        (one,) = all_erasures(house)
+    for asked_for in (Asked(), Asked((str(one.erasure),))):
+        page = look(shop.root, settings, erasures, asked_for)
+        assert "under way" in render(page.template, page.values).decode()
+        assert not page.values["is_well"]
 
 
 def test_what_is_found_in_the_end_keeps_the_erasure_open_and_is_named(shop: Shop) -> None:

@@ -34,7 +34,7 @@ def erasures(house: House, asked: Asked) -> Page:
             answer = "It was done before this copy of the data was made, and its receipt is not in it."
         place = every.index(found)
         values = {"erasure": found, "people": listed.count(place, "people"), "receipt": None, "is_well": False}
-        return Page("erasure.html", {**values, "answer": answer, "begun_at": moment(found["begun_at"], now)})
+        return Page("erasure.html", {**values, "answer": answer, "begun_at": moment(listed.at(place, "begun_at"), now)})
     document = Document(f"erase receipt {text}", found["receipt"])
     receipt = document.at()
     is_ours = house.vault is not None and is_signed(receipt, public_key(house.vault.keys().signing))

@@ -134,7 +134,7 @@ def _erase(house: House, wait_s: float, report: RunReport) -> None:
         report.erased = erase_due(house, wait_s=wait_s)
     except LeaseHeldError as wrong:
         house.say(f"{wrong}; who asked to be erased is erased by the next run")
-    except ErasureOpenError as wrong:
+    except (ErasureOpenError, OperatorError) as wrong:
         report.unerased = wrong
         house.say(str(wrong))
 

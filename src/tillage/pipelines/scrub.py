@@ -50,8 +50,8 @@ def scrub_again(house: House, contract: FeedContract, files: Collection[SourceFi
     if not files:
         return
     erasures, feed = erasures_of(house), contract.feed.name
-    meant = {(source.path, source.digest) for source in files}
-    places = [place for place, (path, digest, _) in erasures.sources(feed).items() if (path, digest) in meant]
+    meant = {source.path for source in files}
+    places = [place for place, (path, _, _) in erasures.sources(feed).items() if path in meant]
     bronze = house.lake.bronze(feed).snapshot()
     scrub_files(house, contract, house.records.erased(bronze, places, erasures.erase_loads(feed)), lease)
 
