@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
+from sales_project import make_sales_project
 
 from tillage.pipelines.erase import erase
 from tillage.pipelines.requests import Request
@@ -24,37 +25,10 @@ from tillage.pipelines.run import run
 from tillage.settings import read_settings
 from tillage.wiring import open_house
 
-_PROJECT = "project: bench\nfeeds:\n  sales: {path: landing/sales, format: jsonl}\n"
-_CONTRACT = {
-    "apiVersion": "v3.2.0",
-    "kind": "DataContract",
-    "id": "sales",
-    "version": "1.0.0",
-    "status": "active",
-    "schema": [
-        {
-            "name": "sales",
-            "properties": [
-                {
-                    "name": "id",
-                    "logicalType": "string",
-                    "required": True,
-                    "customProperties": [{"property": "tillage.subject", "value": "customer"}],
-                },
-                {"name": "amount", "logicalType": "integer"},
-            ],
-        }
-    ],
-}
-
 
 def sweep(source: Path, asked: list[str], folder: Path) -> float:
     """Seconds of the erasure; the landed file without them is what is left."""
-    (folder / "contracts").mkdir()
-    landed = folder / "landing" / "sales" / "rows.jsonl"
-    landed.parent.mkdir(parents=True)
-    (folder / "tillage.yaml").write_text(_PROJECT)
-    (folder / "contracts" / "sales.odcs.yaml").write_text(json.dumps(_CONTRACT))
+    landed = make_sales_project(folder, {"name": "amount", "logicalType": "integer"}) / "rows.jsonl"
     landed.write_bytes(source.read_bytes())
     with open_house(folder, read_settings(), say=lambda _: None) as house:
         run(house, wait_s=1)

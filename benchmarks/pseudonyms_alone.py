@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from sales_project import make_sales_project
 
 from tillage.contracts.contract import Column, Dataset, FieldPath, Kind
 from tillage.contracts.sql_text import text
@@ -32,26 +33,6 @@ from tillage.wiring import open_house
 _ID = Column("id", (FieldPath(("id",)),), Kind.STRING, subject="customer")
 _AMOUNT = Column("amount", (FieldPath(("amount",)),), Kind.INTEGER)
 _SALES = Dataset("sales", (), (_ID, _AMOUNT), key=())
-_PROJECT = "project: bench\nfeeds:\n  sales: {path: landing/sales, format: jsonl}\n"
-_CONTRACT = {
-    "apiVersion": "v3.2.0",
-    "kind": "DataContract",
-    "id": "sales",
-    "version": "1.0.0",
-    "status": "active",
-    "schema": [
-        {
-            "name": "sales",
-            "properties": [
-                {
-                    "name": "id",
-                    "logicalType": "string",
-                    "customProperties": [{"property": "tillage.subject", "value": "customer"}],
-                }
-            ],
-        }
-    ],
-}
 
 
 class Digests:
@@ -76,10 +57,7 @@ def people(kind: str, folder: Path) -> Iterator[Any]:
     if kind == "digests":
         yield Digests()
         return
-    (folder / "contracts").mkdir()
-    (folder / "landing" / "sales").mkdir(parents=True)
-    (folder / "tillage.yaml").write_text(_PROJECT)
-    (folder / "contracts" / "sales.odcs.yaml").write_text(json.dumps(_CONTRACT))
+    make_sales_project(folder)
     with open_house(folder, read_settings(), say=lambda _: None) as house:
         if house.vault is None:
             raise ValueError("a project about people has a vault")

@@ -45,7 +45,7 @@ from tillage.lake.modes import read_by
 from tillage.lake.paths import check_folder
 from tillage.models.project import Models, read_models
 from tillage.pipelines.belonging import join
-from tillage.pipelines.house import FeedContract, House
+from tillage.pipelines.house import Erasing, FeedContract, House
 from tillage.pipelines.reapply import refuse_journal_ahead
 from tillage.pipelines.restore import Restored, proved, restore
 from tillage.ports.commit import Commits
@@ -292,9 +292,7 @@ def open_house(
         if any(feed.check.contract.has_people for feed in feeds.values()):
             vault = Vault(database, safe_of(root, project.environment).keys)
 
-        def digest_key(feed: Feed) -> bytes | None:
-            return vault.file_key() if vault and feeds[feed.name].check.contract.has_people else None
-
+        digest_key = partial(_digest_key, vault, feeds)
         lake = DeltaLake(lake_folder(root, settings), commits)
         ledger = Ledger(database, vault)
         join(lake, ledger, project.environment)
@@ -323,12 +321,7 @@ def open_house(
             mirror_source=DuckMirrors(engine.connect),
             mirrors=Mirrors(database, snapshots),
             processed=Processed(root, project.environment.processed, commits),
-            records=DuckErasing(engine.connect),
-            erasures=Erasures(database, vault) if vault else None,
-            journal=FolderJournal(safe_of(root, project.environment).folder, commits),
-            scrubbing=ScrubbedFiles(root, commits, digest_key),
-            scanner=FileScanner(root, is_skipped=partial(is_notes, safe_of(root, project.environment).folder)),
-            layers=lambda: layers(project),
+            erasing=_erasing(root, project, database, vault=vault, engine=engine, commits=commits) if vault else None,
             compile=compile_kept,
             say=say,
             now=ledger.now,
@@ -337,6 +330,25 @@ def open_house(
         if not is_behind:
             refuse_journal_ahead(house)
         yield house
+
+
+def _digest_key(vault: Vault | None, feeds: Mapping[str, FeedContract], feed: Feed) -> bytes | None:
+    return vault.file_key() if vault and feeds[feed.name].check.contract.has_people else None
+
+
+def _erasing(
+    root: Path, project: Project, database: Database, *, vault: Vault, engine: DuckEngine, commits: Commits
+) -> Erasing:
+    safe = safe_of(root, project.environment).folder
+    return Erasing(
+        vault=vault,
+        records=DuckErasing(engine.connect),
+        erasures=Erasures(database, vault),
+        journal=FolderJournal(safe, commits),
+        scrubbing=ScrubbedFiles(root, commits, lambda _: vault.file_key()),
+        scanner=FileScanner(root, is_skipped=partial(is_notes, safe)),
+        layers=layers(project),
+    )
 
 
 def safe_of(root: Path, of: Environment) -> Safe:

@@ -44,6 +44,16 @@ class Asked:
         return self.ids | self.emails | {text for texts in self.others.values() for text in texts}
 
 
+@dataclass
+class Before:
+    """What a house held before the requests came."""
+
+    loaded: dict[str, tuple[int, int, int, int]]
+    sums: list[dict[str, object]]
+    processed: dict[str, int]
+    guessed: set[str]
+
+
 @pytest.fixture(scope="module")
 def files(original: Path) -> Path:
     return original / "health_retail" / "raw_data"
@@ -84,20 +94,40 @@ def sums(shop: Shop) -> list[dict[str, object]]:
 
 
 @pytest.fixture(scope="module")
-def erased(files: Path, asked: Asked, server: str, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def everybody(files: Path) -> set[str]:
+    """Ids and addresses of all who are in the files: a dictionary of guesses."""
+    customers = list(records_of(files.rglob("customers.json*")))
+    bought = {one["customer_id"] for one in records_of(files.rglob("transactions.json*"))}
+    return {one["id"] for one in customers} | {one["email"] for one in customers if one["email"]} | bought
+
+
+@pytest.fixture(scope="module")
+def house(
+    files: Path, asked: Asked, everybody: set[str], server: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Shop, Before]:
     """All that came, with the numbers before; then the requests, and the search before and after."""
     shop = make_house(tmp_path_factory.mktemp("erased") / "shop", server, "retail_erased")
     for name in ("customers", "products", "transactions"):
         land(shop, files, f"{name}.json*")
     shop.run()
-    shop.before = {"loaded": loaded(shop), "sums": sums(shop), "processed": shape(shop)}  # type: ignore[attr-defined]
+    before = Before(loaded(shop), sums(shop), shape(shop), guessed(shop, everybody))
     found = searched(shop, asked.texts)
     assert asked.ids | asked.emails <= set().union(*found.values())
     land(shop, files, "erasure*")
-    with shop.open() as house:
-        report = run(house, wait_s=1)
+    with shop.open() as opened:
+        report = run(opened, wait_s=1)
     assert [one.people for one in report.erased] == [23]
-    return shop
+    return shop, before
+
+
+@pytest.fixture(scope="module")
+def erased(house: tuple[Shop, Before]) -> Shop:
+    return house[0]
+
+
+@pytest.fixture(scope="module")
+def before(house: tuple[Shop, Before]) -> Before:
+    return house[1]
 
 
 def land(shop: Shop, files: Path, pattern: str, *, year: str = "date=2020") -> None:
@@ -120,9 +150,8 @@ def test_nothing_of_them_is_anywhere(erased: Shop, asked: Asked) -> None:
     assert searched(erased, asked.texts) == {}
 
 
-def test_every_number_stays(erased: Shop) -> None:
-    before = erased.before  # type: ignore[attr-defined]
-    assert sums(erased) == before["sums"]
+def test_every_number_stays(erased: Shop, before: Before) -> None:
+    assert sums(erased) == before.sums
     now = loaded(erased)
     discarded = {}
     with erased.open() as house:
@@ -130,7 +159,7 @@ def test_every_number_stays(erased: Shop) -> None:
             discarded[name] = law.discarded_rows
         assert all(one.agrees() for one in reconcile(house))
         assert not audit(house).findings
-    for name, (read, accepted, waiting, duplicate) in before["loaded"].items():
+    for name, (read, accepted, waiting, duplicate) in before.loaded.items():
         if name != "erasure_requests":
             assert now[name] == (read, accepted, waiting - discarded[name], duplicate)
     assert discarded["customers"] == 1
@@ -138,10 +167,10 @@ def test_every_number_stays(erased: Shop) -> None:
     check_mirrors(erased)
 
 
-def test_mirrored_files_keep_their_names_and_lose_their_lines(erased: Shop) -> None:
-    before, now = erased.before["processed"], shape(erased)  # type: ignore[attr-defined]
-    assert before.keys() == now.keys()
-    assert sum(before.values()) - sum(now.values()) == 22
+def test_mirrored_files_keep_their_names_and_lose_their_lines(erased: Shop, before: Before) -> None:
+    now = shape(erased)
+    assert before.processed.keys() == now.keys()
+    assert sum(before.processed.values()) - sum(now.values()) == 22
 
 
 def test_positions_of_all_others_are_what_they_were(erased: Shop, files: Path, asked: Asked) -> None:
@@ -171,7 +200,7 @@ def test_the_receipt_is_signed_and_names_nobody(erased: Shop, asked: Asked) -> N
 
 def test_the_same_files_bring_nobody_back(erased: Shop, files: Path, asked: Asked) -> None:
     """Under new paths they are loaded again and count as suppressed; under the old ones they are scrubbed again."""
-    before, sums_before = loaded(erased), sums(erased)
+    rows_before, sums_before = loaded(erased), sums(erased)
     land(erased, files, "*.json*")
     with erased.open() as house:
         assert run(house, wait_s=1).loads == {}
@@ -185,23 +214,34 @@ def test_the_same_files_bring_nobody_back(erased: Shop, files: Path, asked: Aske
     assert sums(erased) == sums_before
     after = loaded(erased)
     for name in ("customers", "products", "transactions"):
-        assert after[name][1] == before[name][1]
+        assert after[name][1] == rows_before[name][1]
 
 
 @pytest.mark.accept("8.2")
-def test_a_dictionary_of_all_ids_finds_nobody(erased: Shop, asked: Asked, files: Path) -> None:
-    """Plain digests of everything that could be guessed: nothing that is left, but the keys, is one of them."""
-    guesses = asked.ids | asked.emails
+def test_a_dictionary_of_all_ids_finds_nobody(
+    erased: Shop, before: Before, asked: Asked, everybody: set[str], files: Path
+) -> None:
+    """Each id and address as it is, and its plain digests, held against all that is left but the keys."""
+    theirs = asked.ids | asked.emails
+    assert theirs <= before.guessed
+    now = guessed(erased, everybody)
+    assert not theirs & now
+    assert now >= before.guessed - theirs - {""}  # the others are found as before, so it does look
+    planted = erased.root / "landing" / "planted.txt"
+    planted.write_text("\n".join(hashlib.sha1(one.encode()).hexdigest() for one in asked.ids))
+    assert guessed(erased, asked.ids) == asked.ids
+    planted.unlink()
+
+
+def guessed(shop: Shop, guesses: set[str]) -> set[str]:
+    """Those that stand somewhere, themselves or as a plain digest."""
     digests = {
         hashlib.new(name, text.encode()).hexdigest(): text
         for text in guesses
         for name in ("md5", "sha1", "sha256", "sha512")
     }
-    planted = erased.root / "landing" / "planted.txt"
-    planted.write_text("\n".join(digests))
-    assert set(digests.values()) == {digests[one] for one in hex_in(erased) & digests.keys()}
-    planted.unlink()
-    assert not hex_in(erased) & digests.keys()
+    plain = set().union(*searched(shop, guesses).values())
+    return plain | {digests[one] for one in hex_in(shop) & digests.keys()}
 
 
 def hex_in(shop: Shop) -> set[str]:

@@ -47,14 +47,18 @@ def shop(tmp_path: Path, server: str) -> Shop:
 
 
 def test_feeds_come_side_by_side_and_after_what_they_refer_to(shop: Shop) -> None:
-    ended = tillage(shop, "run", "--jobs", "3", "--json")
-    assert ended.returncode == 0, ended.stderr
-    report = json.loads(ended.stdout)
+    run = tillage(shop, "run", "--jobs", "3", "--json")
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
     datasets = {name for load in report["loads"] for name in load["datasets"]}
     assert datasets == {"customers", "orders", "other", "requests"}
-    loads = vault(shop, "select feed, planned_at, sealed_at from tillage.loads where state = 'sealed'")
-    spans = {feed: (planned, sealed) for feed, planned, sealed in loads}
+    sealed = vault(shop, "select kind, feed, planned_at, sealed_at from tillage.loads where state = 'sealed'")
+    loads = [(feed, planned, ended) for kind, feed, planned, ended in sealed if kind == "read"]
+    spans = {feed: (planned, ended) for feed, planned, ended in loads}
     assert len(loads) == 4  # each feed once, and nothing of it by the process that ends the run
+    erased = [(feed, planned) for kind, feed, planned, _ in sealed if kind == "erase"]
+    assert ({feed for feed, _ in erased}, len(sealed)) == ({"customers", "orders", "requests"}, 7)
+    assert all(planned >= ended for _, planned in erased for _, ended in spans.values())
     assert spans["customers"][1] <= spans["orders"][0]
     assert all(spans["requests"][0] >= sealed for feed, (_, sealed) in spans.items() if feed != "requests")
     assert len(silver(shop, "orders")) == 100

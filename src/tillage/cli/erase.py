@@ -232,10 +232,10 @@ def _suppression() -> None:
 @on_project
 def list_suppressed(*, project: Project = HERE, as_json: Json = False) -> None:
     """Digests of who was erased, and until when what happened was theirs."""
-    from tillage.pipelines.requests import erasures_of
+    from tillage.pipelines.house import erasing_of
 
     with open_project(project) as house:
-        found = erasures_of(house).suppressions()
+        found = erasing_of(house).erasures.suppressions()
     plain = [
         {"subject": one.subject, "by": one.kind.value, "digest": one.digest.hex(), "until": one.until} for one in found
     ]

@@ -6,7 +6,6 @@ the ids first, and only what has one of them in it is parsed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -19,11 +18,10 @@ from ahocorasick_rs import BytesAhoCorasick
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset
 from tillage.contracts.sql_text import name, text
-from tillage.contracts.types import BRONZE_COLUMNS
 from tillage.domain.load import Spans
 from tillage.domain.verdict import Verdict
 from tillage.engines.digests import spelt
-from tillage.engines.forgetting import REPEATING
+from tillage.engines.forgetting import HOLDS_BYTES, taken_away
 from tillage.engines.people import add_personal, personal_text
 from tillage.engines.reader import RECORDS, Reader, checked
 from tillage.engines.recall import brought_records, patched_records
@@ -55,7 +53,6 @@ _PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal
 _SHORT = 3
 """Shorter ids are in so many records that looking for them first would only cost time."""
 _ESCAPE = b"\\"
-_WRITTEN_ROWS = 8_192
 
 
 class DuckErasing:
@@ -131,15 +128,9 @@ class DuckErasing:
 
     @contextmanager
     def emptied(self, bronze: Snapshot, places: Rows, spans: Spans, number: int) -> Iterator[Rows]:
-        taken = {column: f"if(is_due, null, {column})" for column in REPEATING}
-        taken["forgotten_by"] = f"if(is_due, {int(number)}, forgotten_by)"
-        columns = ", ".join(
-            f"{taken.get(column, name(column))}::{kind} as {name(column)}" for column, kind in BRONZE_COLUMNS
-        )
         with self._connect() as connection:
             _keep(connection, places)
-            rows = f"select *, {_IS_DUE} as is_due from ({spanned_bronze_relation(bronze, spans)})"
-            yield connection.sql(f"select {columns} from ({rows})").to_arrow_reader(_WRITTEN_ROWS)
+            yield taken_away(connection, bronze, spans, number, is_due=_IS_DUE)
 
     def erased(self, bronze: Snapshot, files: Collection[tuple[int, int]], erased_by: Collection[int]) -> Rows:
         loads = ", ".join(str(int(load)) for load in erased_by) or "null"
@@ -162,9 +153,6 @@ class DuckErasing:
                     and (load_seq, source, ordinal) in (select (load_seq, source, ordinal) from "#places")
             """).to_arrow_table()
 
-    def texts(self, personal: str) -> Sequence[str]:
-        return list(_leaves(personal))
-
     def is_left(self, bronze: Snapshot, load_seq: int) -> bool:
         others = f"list_filter(units, lambda u: u.verdict <> {text(Verdict.SUPPRESSED)})"
         with self._connect() as connection:
@@ -181,7 +169,7 @@ class DuckErasing:
 
 _IS_DUE = f"""
     (record_load, source, ordinal) in (select (load_seq, source, ordinal) from "#places")
-    and ({" or ".join(f"{column} is not null" for column in REPEATING)})
+    and {HOLDS_BYTES}
 """
 
 
@@ -205,8 +193,10 @@ def _found(
     if not loads or not people or not datasets or not bronze.files:
         return FoundRecords(_PLACES.empty_table(), _UNITS.empty_table())
     _keep_people(connection, people)
-    # Of rows that are one unit together those without the id are needed too.
-    looked = _Looked(people, is_all=any(dataset.group_by for dataset in datasets))
+    # Of rows that are one unit together those without the id are needed too, and a folder may say an id for all.
+    said = {member for members in folders.values() for member in members}
+    named = {path.steps[0] for dataset in datasets for one in identifying(dataset) for path in one.paths if path.steps}
+    looked = _Looked(people, is_all=bool(said & named) or any(dataset.group_by for dataset in datasets))
     connection.execute("""
         create or replace temp table "#found" (load_seq bigint, source integer, ordinal bigint, dataset varchar,
             unit bigint, person integer, personal varchar)
@@ -240,23 +230,6 @@ def _read(
         reader.read(batch for batch in map(wanted, gathered(rows)) if batch.num_rows)
         reader.finish()
         yield
-
-
-def _leaves(personal: str) -> Iterator[str]:
-    """The values in what the vault keeps of a unit; true and false say nothing of anybody."""
-
-    def walked(value: object) -> Iterator[str]:
-        if isinstance(value, dict):
-            value = list(value.values())
-        if isinstance(value, list):
-            for one in value:
-                yield from walked(one)
-        elif isinstance(value, str):
-            yield value
-        elif value is not None and not isinstance(value, bool):
-            yield json.dumps(value)
-
-    yield from walked(json.loads(personal))
 
 
 def _keep_people(connection: duckdb.DuckDBPyConnection, people: Sequence[Person]) -> None:

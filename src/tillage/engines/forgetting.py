@@ -15,11 +15,12 @@ from tillage.engines.relations import spanned_bronze_relation
 from tillage.ports.engine import Due, Holding
 from tillage.ports.lake import Rows, Snapshot
 
-REPEATING = ("raw", "text", "digest")
+_REPEATING = ("raw", "text", "digest")
 _WRITTEN_ROWS = 8_192  # more would only be held at once
 _MOST_SPANS = 50
+HOLDS_BYTES = f"({' or '.join(f'{column} is not null' for column in _REPEATING)})"
 _IS_DUE = f"""
-    forgotten_by is null and ({" or ".join(f"{column} is not null" for column in REPEATING)})
+    forgotten_by is null and {HOLDS_BYTES}
     and load_seq in (select load_seq from "#due")
     and (record_load, source, ordinal) not in (select (load_seq, source, ordinal) from "#kept_records")
     and (record_load, source) not in (select (load_seq, source) from "#kept_files")
@@ -44,12 +45,19 @@ def forgotten(
 ) -> pa.RecordBatchReader:
     """A stream that the connection is busy with until it is read."""
     _keep(connection, due)
-    taken = {column: f"if(is_due, null, {column})" for column in REPEATING}
+    return taken_away(connection, bronze, within, number, is_due=_IS_DUE)
+
+
+def taken_away(
+    connection: duckdb.DuckDBPyConnection, bronze: Snapshot, within: Spans, number: int, *, is_due: str
+) -> pa.RecordBatchReader:
+    """All bronze rows of the loads in `within`, those that are due, by a condition, without what repeats the record."""
+    taken = {column: f"if(is_due, null, {column})" for column in _REPEATING}
     taken["forgotten_by"] = f"if(is_due, {int(number)}, forgotten_by)"
     columns = ", ".join(
         f"{taken.get(column, name(column))}::{kind} as {name(column)}" for column, kind in BRONZE_COLUMNS
     )
-    rows = f"select *, {_IS_DUE} as is_due from ({spanned_bronze_relation(bronze, within)})"
+    rows = f"select *, {is_due} as is_due from ({spanned_bronze_relation(bronze, within)})"
     return connection.sql(f"select {columns} from ({rows})").to_arrow_reader(_WRITTEN_ROWS)
 
 

@@ -70,7 +70,11 @@ class FolderJournal:
             part.unlink(missing_ok=True)
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-                json.dump(asdict(notes) | {"suppressed": [_plain(one) for one in notes.suppressed]}, out, default=str)
+                json.dump(
+                    asdict(notes) | {"suppressed": [[_plain(one) for one in mine] for mine in notes.suppressed]},
+                    out,
+                    default=str,
+                )
                 out.flush()
                 os.fsync(out.fileno())
             part.rename(file)
@@ -89,7 +93,7 @@ class FolderJournal:
         return Notes(
             int(held["erasure"]),
             [_person(one) for one in held["people"]],
-            [_suppression(one) for one in held["suppressed"]],
+            [[_suppression(one) for one in mine] for mine in held["suppressed"]],
             [(int(number), str(one)) for number, one in held["personal"]],
             {feed: [(int(a), int(b), int(c)) for a, b, c in places] for feed, places in held["places"].items()},
             dict(held["accepted"]),

@@ -8,7 +8,7 @@ from tillage.pages.figures import Document, moment
 from tillage.pages.looking import Asked, Page
 from tillage.pages.words import words
 from tillage.pipelines.documents import erasure_documents
-from tillage.pipelines.house import House
+from tillage.pipelines.house import House, erasing_of
 
 _MOST_DIGITS = 18
 
@@ -37,7 +37,7 @@ def erasures(house: House, asked: Asked) -> Page:
         return Page("erasure.html", {**values, "answer": answer, "begun_at": moment(listed.at(place, "begun_at"), now)})
     document = Document(f"erase receipt {text}", found["receipt"])
     receipt = document.at()
-    is_ours = house.vault is not None and is_signed(receipt, public_key(house.vault.keys().signing))
+    is_ours = is_signed(receipt, public_key(erasing_of(house).vault.keys().signing))
     layers = [
         (
             layer["layer"],

@@ -93,4 +93,4 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
 
 def erasure_documents(house: House) -> list[dict[str, Any]]:
     """Of `tillage erase list`."""
-    return [asdict(one) for one in (house.erasures.all() if house.erasures else [])]
+    return [asdict(one) for one in (house.erasing.erasures.all() if house.erasing else [])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tillage.domain.load import spans
 from tillage.pipelines.backup import UPKEEP
-from tillage.pipelines.house import House
+from tillage.pipelines.house import House, erasing_of
 from tillage.ports.lake import Rows
 
 _MOST_SPANS = 50
@@ -12,13 +12,15 @@ _WAIT_S = 3600.0
 """For a backup that is reading the files; an erasure has no other time."""
 
 
-def empty_records(house: House, feed: str, places: Rows, number: int) -> None:
-    """Fences bronze with `number`, takes the bytes of the records away, and deletes every file that may hold them.
+def empty_records(house: House, feed: str, places: Rows, number: int, *, is_fenced: bool = False) -> None:
+    """Takes the bytes of the records away, and deletes every file that may hold them.
 
     Files that a reader is still at are deleted too; it opens the table again.
 
     Args:
         places: `load_seq, source, ordinal` by the load that brought each record.
+        number: The receipt that bronze gets with it.
+        is_fenced: It is the last receipt of bronze already, that of the load inside of which this is done.
 
     Raises:
         LeaseLostError: another process committed meanwhile.
@@ -26,22 +28,12 @@ def empty_records(house: House, feed: str, places: Rows, number: int) -> None:
     table = house.lake.bronze(feed)
     if table.snapshot().receipt == 0:
         return
-    unused = table.upkeep().fence(number, keep_h=0)
-    _take(house, feed, places, number, unused)
-
-
-def empty_of_load(house: House, feed: str, places: Rows, number: int) -> None:
-    """As `empty_records`, inside the load whose receipt is the last one of bronze."""
-    _take(house, feed, places, number, ())
-
-
-def _take(house: House, feed: str, places: Rows, number: int, unused: tuple[str, ...]) -> None:
-    table = house.lake.bronze(feed)
+    unused = () if is_fenced else table.upkeep().fence(number, keep_h=0)
     before = table.snapshot()
-    held = house.records.holding(before, places)
+    held = erasing_of(house).records.holding(before, places)
     if held:
         within = spans(held, most=_MOST_SPANS)
-        with house.records.emptied(before, places, within, number) as rows:
+        with erasing_of(house).records.emptied(before, places, within, number) as rows:
             table.upkeep().rewrite(number, version=before.version, spans=within, rows=rows)
     after = {*table.snapshot().files}
     dropped = [file.rpartition("/")[2] for file in before.files if file not in after]

@@ -20,27 +20,25 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
 from tillage.contracts.environments import Environment
 from tillage.domain.load import Lease, Load, LoadKind, LoadState
 from tillage.errors import ErasureOpenError, OperatorError
 from tillage.pipelines.belonging import refuse_torn_history
 from tillage.pipelines.emptying import empty_records
 from tillage.pipelines.history import refuse_renamed
-from tillage.pipelines.house import FeedContract, House
+from tillage.pipelines.house import FeedContract, House, erasing_of
 from tillage.pipelines.load import finish_open
 from tillage.pipelines.mirror import sync_mirrors
 from tillage.pipelines.models import sync_models
 from tillage.pipelines.proof import prove
-from tillage.pipelines.requests import Doubt, Request, Resolved, asked_by_feeds, erasures_of, resolve
+from tillage.pipelines.record_places import RecordPlace, places_in, rows_of
+from tillage.pipelines.requests import Doubt, Request, Resolved, asked_by_feeds, resolve
 from tillage.pipelines.scrub import scrub_files
 from tillage.ports.erasing import Erasure, Notes, Person, Suppression, SuppressionKind
 from tillage.ports.lake import Rows
 from tillage.ports.store import Waiting
 
 LEASE = "erasures"
-_PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def erase(
         LeaseHeldError: another process works on a feed for longer than `wait_s`.
         ErasureOpenError: something of them was found at the end; names the places. All others are erased.
     """
-    erasures = erasures_of(house)
+    erasures = erasing_of(house).erasures
     refuse_renamed(house)
     refuse_shared_folders(house)
     wanted = list(requests)
@@ -82,9 +80,10 @@ def erase(
                     house.say(said_of(house, doubt))
                 if found.people:
                     people = list(found.people)
-                    notes = Notes(erasures.number(), people, suppressions(house, people), list(found.personal))
-                    house.journal.keep(notes)
-                    erasures.begin(notes.erasure, notes.suppressed, people, held)
+                    kept_out = [suppressions(house, person) for person in people]
+                    notes = Notes(erasures.number(), people, kept_out, list(found.personal))
+                    erasing_of(house).journal.keep(notes)
+                    erasures.begin(notes.erasure, notes.every_suppression(), people, held)
                     under_way.append(notes)
         return _all(house, under_way, lease, wait_s=wait_s, accepted=accepted or {}, doubts=doubts)
 
@@ -113,8 +112,10 @@ def _all(
 
 
 def refuse_shared_folders(house: House) -> None:
-    """Raises:
-    OperatorError: another environment reads files of the same folders; scrubbed, they would be new to it.
+    """No file is scrubbed that another environment reads, to which it would be new.
+
+    Raises:
+        OperatorError: one reads the files of a feed about people from the same folder.
     """
     here = house.project.environment
     others = [one for one in (Environment(), *house.project.environments) if one.name != here.name]
@@ -131,11 +132,11 @@ def refuse_shared_folders(house: House) -> None:
 
 def erase_due(house: House, *, wait_s: float) -> list[Erased]:
     """Goes on with what is open, and does what feeds have brought requests for."""
-    if house.erasures is None:
+    if house.erasing is None:
         return []
     requests = asked_by_feeds(house)
-    is_left = bool(house.journal.notes())  # also of one that is proved: who proved it died
-    if not requests and not is_left and not any(one.state == "open" for one in house.erasures.all()):
+    is_left = bool(erasing_of(house).journal.notes())  # also of one that is proved: who proved it died
+    if not requests and not is_left and "open" not in house.erasing.erasures.states().values():
         return []
     return erase(house, requests, wait_s=wait_s)
 
@@ -145,23 +146,15 @@ def plan_erasure(house: House, requests: Iterable[Request]) -> Resolved:
     return resolve(house, requests)
 
 
-def suppressions(house: House, people: Sequence[Person]) -> list[Suppression]:
-    """How it is kept that they do not come back: by id, where there is one, and by what else is theirs alone."""
-    if house.vault is None:
-        return []
-    key = house.vault.keys().suppression[0]
-    found = []
-    for person in people:
-        until, subject = person.until or house.now(), person.subject
-        if person.natural_id:
-            digest = key.id_digest(subject, person.natural_id)
-            found.append(Suppression(subject, SuppressionKind.ID, key.fingerprint, digest, until))
-        kind = SuppressionKind.ALONE if person.natural_id else SuppressionKind.ALIAS
-        found += [
-            Suppression(subject, kind, key.fingerprint, key.alias_digest(subject, alias), until)
-            for alias in person.own_aliases
-        ]
-    return found
+def suppressions(house: House, person: Person) -> list[Suppression]:
+    """How it is kept that somebody does not come back: by id, where there is one, and by what else is theirs alone."""
+    key = erasing_of(house).vault.keys().suppression[0]
+    until, subject = person.until or house.now(), person.subject
+    kind = SuppressionKind.ALONE if person.natural_id else SuppressionKind.ALIAS
+    digests = [(kind, key.alias_digest(subject, alias)) for alias in person.own_aliases]
+    if person.natural_id:
+        digests.insert(0, (SuppressionKind.ID, key.id_digest(subject, person.natural_id)))
+    return [Suppression(subject, of_kind, key.fingerprint, digest, until) for of_kind, digest in digests]
 
 
 def said_of(house: House, doubt: Doubt) -> str:
@@ -201,14 +194,14 @@ def _under_way(house: House) -> list[Notes]:
     Raises:
         ErasureOpenError: the notes are not there.
     """
-    is_open = {one.erasure for one in erasures_of(house).all() if one.state == "open"}
+    is_open = {number for number, state in erasing_of(house).erasures.states().items() if state == "open"}
     found = []
-    for notes in house.journal.notes():
+    for notes in erasing_of(house).journal.notes():
         if notes.erasure in is_open:
             found.append(notes)
         else:
-            house.journal.add_proved(notes.erasure)
-            house.journal.drop(notes.erasure)
+            erasing_of(house).journal.add_proved(notes.erasure)
+            erasing_of(house).journal.drop(notes.erasure)
     if lost := is_open - {notes.erasure for notes in found}:
         raise ErasureOpenError(
             f"erasure {min(lost)} is not finished, and its notes are not in safe/: put erasure-{min(lost)}.json back "
@@ -218,9 +211,9 @@ def _under_way(house: House) -> list[Notes]:
 
 
 def _go_on(house: House, notes: Notes, lease: Lease, *, wait_s: float, doubts: tuple[Doubt, ...]) -> Erased:
-    erasures = erasures_of(house)
-    house.journal.keep(notes)
-    house.journal.add(notes.erasure, notes.suppressed)
+    erasures = erasing_of(house).erasures
+    erasing_of(house).journal.keep(notes)
+    erasing_of(house).journal.add(notes.erasure, notes.every_suppression())
     house.say(f"erasure {notes.erasure}: {len(notes.people):,} people")
     waiting: list[str] = []
     for contract in house.feeds.values():
@@ -237,8 +230,8 @@ def _go_on(house: House, notes: Notes, lease: Lease, *, wait_s: float, doubts: t
         )
     erasures.forget_people(notes.people, lease)
     receipt = prove(house, notes, lease)
-    house.journal.add_proved(notes.erasure)
-    house.journal.drop(notes.erasure)
+    erasing_of(house).journal.add_proved(notes.erasure)
+    erasing_of(house).journal.drop(notes.erasure)
     house.say(f"erasure {notes.erasure}: nothing was found of {len(notes.people):,} people; see: tillage erase receipt")
     return Erased(notes.erasure, len(notes.people), receipt, doubts)
 
@@ -261,7 +254,7 @@ def _erase_from(house: House, contract: FeedContract, notes: Notes, lease: Lease
     if shared:
         house.ledger.void(load, lease)
         return [f"{shared:,} records of feed {feed} also hold units of others, which wait in quarantine"]
-    erasures_of(house).give_up_waiting(load, lease, places)
+    erasing_of(house).erasures.give_up_waiting(load, lease, places)
     return []
 
 
@@ -274,7 +267,7 @@ def _find(house: House, contract: FeedContract, notes: Notes) -> tuple[Rows, int
     kept = found.places & others_waiting(house, feed, found.places, found.units)
     places = (found.places - kept) | {*notes.places.get(feed, [])}
     notes.places[feed], notes.personal = sorted(places), sorted({*notes.personal, *found.personal})
-    house.journal.keep(notes)
+    erasing_of(house).journal.keep(notes)
     return rows_of(places), len(kept)
 
 
@@ -282,7 +275,7 @@ def _find(house: House, contract: FeedContract, notes: Notes) -> tuple[Rows, int
 class Theirs:
     """Records about people: load, number of the file in it, ordinal."""
 
-    places: set[tuple[int, int, int]]
+    places: set[RecordPlace]
     units: set[tuple[int, int, int, str, int | None]]
     """With dataset and unit; None: the record as a whole is theirs."""
     personal: set[tuple[int, str]]
@@ -303,14 +296,14 @@ def find_records(
     for text, loads in loads_by_contract(house, feed):
         check = house.compile(feed, text)
         folders = {place: said for load in loads for place, said in house.folders(load).items()}
-        part = house.records.find(check, bronze, [load.load_seq for load in loads], people, folders)
-        found.places.update(_rows(part.places))
-        found.units.update(_rows(part.units, "dataset", "unit"))
+        part = erasing_of(house).records.find(check, bronze, [load.load_seq for load in loads], people, folders)
+        found.places.update(places_in(part.places))
+        found.units.update(places_in(part.units, "dataset", "unit"))
         found.personal.update(part.personal)
     published = house.ledger.published()
     datasets = {one.name: (one, house.silver(feed, one, published)) for one in contract.check.contract.datasets}
     keys = [person.subject_key for person in people if person.subject_key]
-    found.places.update(_rows(house.records.standing(datasets, keys)))
+    found.places.update(places_in(erasing_of(house).records.standing(datasets, keys)))
     if before is not None:
         found.places.difference_update({place for place in found.places if place[0] >= before})
     return found
@@ -329,30 +322,19 @@ def loads_by_contract(house: House, feed: str) -> Iterator[tuple[str, list[Load]
 def others_waiting(
     house: House,
     feed: str,
-    places: Collection[tuple[int, int, int]],
+    places: Collection[RecordPlace],
     theirs: Collection[tuple[int, int, int, str, int | None]],
-) -> set[tuple[int, int, int]]:
+) -> set[RecordPlace]:
     """Those of the records in which a unit waits that is not among `theirs`: it is judged from their bytes one day."""
     whole = {one[:3] for one in theirs if one[4] is None}
     units = {*theirs}
-    waiting = _rows(house.ledger.waiting(feed, Waiting()), "dataset", "unit")
+    waiting = places_in(house.ledger.waiting(feed, Waiting()), "dataset", "unit")
     return {one[:3] for one in waiting if one[:3] in places and one[:3] not in whole and one not in units}
 
 
 _WITH_RECORDS = (LoadKind.READ, LoadKind.REPLAY, LoadKind.RELEASE, LoadKind.REBUILD)
 
 
-def _rows(places: Rows, *more: str) -> set[Any]:
-    columns = (places.column(name).to_pylist() for name in (*_PLACES.names, *more))
-    return {*zip(*columns, strict=True)}
-
-
-def rows_of(places: Collection[tuple[int, int, int]]) -> Rows:
-    """`load_seq, source, ordinal`, sorted."""
-    columns = list(zip(*sorted(places), strict=True)) or [(), (), ()]
-    return pa.table([pa.array(column, field.type) for column, field in zip(columns, _PLACES, strict=True)], _PLACES)
-
-
 def all_erasures(house: House) -> list[Erasure]:
     """In order."""
-    return [] if house.erasures is None else house.erasures.all()
+    return house.erasing.erasures.all() if house.erasing else []

@@ -9,8 +9,6 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
-import pyarrow as pa
-
 from tillage.contracts.contract import Dataset
 from tillage.contracts.project import Route
 from tillage.domain.load import LoadKind
@@ -18,10 +16,9 @@ from tillage.errors import NotExplainedError, TooManyLinesError, UnknownKeyError
 from tillage.models.fold import Fold
 from tillage.models.output import currency_in
 from tillage.pipelines.house import House
+from tillage.pipelines.record_places import rows_of
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.engine import Figure
-
-_PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -236,8 +233,7 @@ def _forgotten(
         by_feed.setdefault(house.dataset(row["_dataset"])[0], set()).add(_place(row))
     found: list[Mapping[str, Any]] = []
     for feed, places in by_feed.items():
-        asked = pa.table(dict(zip(_PLACES.names, zip(*places, strict=True), strict=True)), schema=_PLACES)
-        found += house.engine.without_bytes(house.lake.bronze(feed).snapshot(), asked).to_pylist()
+        found += house.engine.without_bytes(house.lake.bronze(feed).snapshot(), rows_of(places)).to_pylist()
     loads = {row["forgotten_by"] for row in found}
     planned = {
         load: (one.planned_at, one.kind is LoadKind.ERASE) for load in loads for one in house.ledger.summaries(load)

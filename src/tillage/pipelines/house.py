@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from tillage.contracts.contract import Dataset
 from tillage.contracts.project import Feed, Project
 from tillage.contracts.types import silver_columns
 from tillage.domain.load import Load
+from tillage.errors import OperatorError
 from tillage.models.project import Models
 from tillage.ports.awaiting import Awaiting
 from tillage.ports.backup import StoreCopies
@@ -42,6 +43,20 @@ class FeedContract:
 
 
 @dataclass(frozen=True)
+class Erasing:
+    """What it takes to erase people."""
+
+    vault: Vault
+    records: PeopleRecords
+    erasures: Erasures
+    journal: Journal
+    scrubbing: Scrubbing
+    scanner: Scanner
+    layers: Sequence[tuple[str, str]]
+    """Name and folder of each place where something of people may lie."""
+
+
+@dataclass(frozen=True)
 class House:
     """One project, open."""
 
@@ -68,14 +83,8 @@ class House:
     mirror_source: MirrorSource
     mirrors: MirrorTables
     processed: MirrorFiles
-    records: PeopleRecords
-    erasures: Erasures | None
+    erasing: Erasing | None
     """None where no contract is about people."""
-    journal: Journal
-    scrubbing: Scrubbing
-    scanner: Scanner
-    layers: Callable[[], list[tuple[str, str]]]
-    """Name and folder of each place where something of people may lie."""
     compile: Callable[[str, str], Check]
     """(feed, contract text) to its check: for the texts that loads were decided under."""
     say: Callable[[str], None]
@@ -126,3 +135,14 @@ class House:
     def visible(self, name: str, published: Mapping[str, int]) -> Silver:
         """As `silver`, for the dataset of that name."""
         return self.silver(*self.dataset(name), published)
+
+
+def erasing_of(house: House) -> Erasing:
+    """What it takes to erase people in this house.
+
+    Raises:
+        OperatorError: no contract is about people.
+    """
+    if house.erasing is None:
+        raise OperatorError("no contract has people in it (tillage.subject), so there is nobody to erase")
+    return house.erasing

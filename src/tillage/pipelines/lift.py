@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tillage.pipelines.erase import LEASE
-from tillage.pipelines.house import House
-from tillage.pipelines.requests import Request, erasures_of
+from tillage.pipelines.house import House, erasing_of
+from tillage.pipelines.requests import Request
 
 
 def lift(house: House, people: Sequence[Request], *, wait_s: float) -> int:
@@ -15,13 +15,12 @@ def lift(house: House, people: Sequence[Request], *, wait_s: float) -> int:
     Raises:
         LeaseHeldError: an erasure is under way for longer than `wait_s`.
     """
-    if house.vault is None:
-        return 0
+    of = erasing_of(house)
     digests = []
-    for key in house.vault.keys().suppression:
+    for key in of.vault.keys().suppression:
         digests += [key.id_digest(one.subject, one.natural_id) for one in people if one.natural_id]
         digests += [key.alias_digest(one.subject, one.alias) for one in people if one.alias]
     with house.leases.hold(LEASE, wait_s=wait_s, on_wait=house.say) as lease:
         # The journal first: should this end in between, lifting again is harmless.
-        house.journal.add_lifted(digests)
-        return erasures_of(house).lift(digests, lease)
+        of.journal.add_lifted(digests)
+        return of.erasures.lift(digests, lease)

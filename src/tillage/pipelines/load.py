@@ -16,18 +16,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import pyarrow as pa
-
 from tillage.contracts.compiler.check import Check
 from tillage.contracts.contract import Dataset, Severity
 from tillage.domain.conservation import Counts, added, is_zero, negated
 from tillage.domain.load import CommitPoint, Lease, Load, LoadKind, SourceFile
 from tillage.errors import FileRejectedError, LawBrokenError, SourceChangedError
 from tillage.pipelines.bounds import broken_bounds
-from tillage.pipelines.emptying import empty_of_load, empty_records
+from tillage.pipelines.emptying import empty_records
 from tillage.pipelines.failing import fail, what_is_wrong
-from tillage.pipelines.house import FeedContract, House
+from tillage.pipelines.house import FeedContract, House, erasing_of
 from tillage.pipelines.mirror import digests_of, mirror_files, table_changes, with_foreign_keys
+from tillage.pipelines.record_places import places_in, rows_of
 from tillage.pipelines.refusing import read_members, refuse_misdescribed, refused_before, rejections
 from tillage.pipelines.scrub import came_back, scrub_files
 from tillage.ports.door import RecordBatch
@@ -200,10 +199,10 @@ def _finished(house: House, load: Load, lease: Lease) -> dict[str, Counts] | Non
         if void(house, load, lease):
             return None
         bronze = house.lake.bronze(load.feed).snapshot()
-    if house.ledger.is_published(load) and house.records.is_left(bronze, load.load_seq):
+    if house.ledger.is_published(load) and erasing_of(house).records.is_left(bronze, load.load_seq):
         # All was proved before the bytes went, and nothing can be recalled from them any more. The files that held them
         # may still lie there, in no version.
-        places = house.records.suppressed(bronze, load.load_seq)
+        places = erasing_of(house).records.suppressed(bronze, load.load_seq)
         empty_records(house, load.feed, places, house.ledger.next_fence())
         scrub_files(house, house.feeds[load.feed], places, lease)
         house.ledger.seal(load, lease)
@@ -261,22 +260,17 @@ def _leave_nothing(house: House, load: Load, workspace: Workspace, lease: Lease)
     """What came of people who were erased goes from bronze, where it had to stay until the load was published, and from
     the files that it came in. A record in which a unit of somebody else waits keeps its bytes, which that needs.
     """
-    found = house.records.suppressed(house.lake.bronze(load.feed).snapshot(), load.load_seq)
-    rows = pa.concat_tables([found, *workspace.suppressed_rows()], promote_options="permissive")
-    places = {(one["load_seq"], one["source"], one["ordinal"]) for one in rows.to_pylist()}
-    waiting = house.ledger.waiting(load.feed, Waiting()).select(["load_seq", "source", "ordinal"]).to_pylist()
-    if kept := places & {(one["load_seq"], one["source"], one["ordinal"]) for one in waiting}:
+    found = erasing_of(house).records.suppressed(house.lake.bronze(load.feed).snapshot(), load.load_seq)
+    places = places_in(found).union(*(places_in(rows) for rows in workspace.suppressed_rows()))
+    kept = places & places_in(house.ledger.waiting(load.feed, Waiting()))
+    if kept:
         house.say(
             f"load {load.load_seq}: {len(kept):,} records about people who were erased also hold units of others, "
             "which wait, so their bytes stay. Once these are replayed or discarded, erase the same people again"
         )
-    columns = list(zip(*sorted(places - kept), strict=True)) or [(), (), ()]
-    gone = pa.table(dict(zip(("load_seq", "source", "ordinal"), columns, strict=True)), _PLACES)
-    empty_of_load(house, load.feed, gone, load.load_seq)
+    gone = rows_of(places - kept)
+    empty_records(house, load.feed, gone, load.load_seq, is_fenced=True)
     scrub_files(house, house.feeds[load.feed], gone, lease)
-
-
-_PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())])
 
 
 def _publish(

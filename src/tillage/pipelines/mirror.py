@@ -144,7 +144,7 @@ def _files(
     datasets = contract.check.contract.datasets
     silver = {dataset.name: house.silver(feed.name, dataset, published) for dataset in datasets}
     bronze = house.lake.bronze(feed.name).snapshot()
-    erased_by = house.erasures.erase_loads(feed.name) if house.erasures else []
+    erased_by = house.erasing.erasures.erase_loads(feed.name) if house.erasing else []
     with house.mirror_source.records(bronze, silver, datasets, places, erased_by=erased_by) as records:
         yield names, records
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -12,14 +13,17 @@ from typing import Any
 from tillage.domain.load import Lease
 from tillage.domain.signature import public_key, sign
 from tillage.errors import ErasureOpenError
-from tillage.pipelines.house import House
-from tillage.pipelines.requests import erasures_of
+from tillage.pipelines.house import House, erasing_of
 from tillage.ports.erasing import Erasures, Notes, Person
 from tillage.ports.scanning import ENVIRONMENT, OTHERS, Hit, Identifier, IdentifierKind, Search, Searched
 
 _SHOWN = 5
 _LEAST_ID = 6
-_OF_OTHERS = ("vault.identities", "vault.aliases", "vault.units")
+_OF_OTHERS = {
+    IdentifierKind.ID: "vault.identities",
+    IdentifierKind.ALIAS: "vault.aliases",
+    IdentifierKind.VALUE: "vault.units",
+}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NOT_PERSONAL = ("silver", "gold", "tables of the store")
 """Where the columns are that contracts do not call personal."""
@@ -50,7 +54,7 @@ def prove(house: House, notes: Notes, lease: Lease) -> dict[str, Any]:
     Raises:
         ErasureOpenError: something was found; the erasure stays open.
     """
-    erasures = erasures_of(house)
+    erasures = erasing_of(house).erasures
     left = erasures.compact()
     back = {number for number, one in enumerate(notes.people) if _is_back(erasures, one)}
     searched = search_house(house, identifiers(house, notes.people, notes.personal, without=back))
@@ -125,7 +129,7 @@ def identifiers(
         for alias in person.aliases:
             found.setdefault((number, alias), Identifier(number, IdentifierKind.ALIAS, alias))
     for number, text in personal:
-        for one in house.records.texts(text):
+        for one in _values(json.loads(text)):
             found.setdefault((number, one), Identifier(number, IdentifierKind.VALUE, one, is_weak=_is_common(one)))
     wanted = [one for one in found.values() if one.person not in without]
     shared = _shared(house, wanted)
@@ -142,26 +146,46 @@ def _is_common(text: str) -> bool:
     return ("@" not in text and not any(letter.isdigit() for letter in text)) or bool(_DAY.match(text))
 
 
+def _values(personal: object) -> Iterator[str]:
+    """The values in what is personal of a unit; true and false say nothing of anybody."""
+    if isinstance(personal, dict):
+        personal = list(personal.values())
+    if isinstance(personal, list):
+        for one in personal:
+            yield from _values(one)
+    elif isinstance(personal, str):
+        yield personal
+    elif personal is not None and not isinstance(personal, bool):
+        yield json.dumps(personal)
+
+
 def _shared(house: House, wanted: Sequence[Identifier]) -> set[Identifier]:
-    """Those that the vault has of others, once it has forgotten whom they are of."""
-    search = house.scanner.search(
-        [Identifier(place, IdentifierKind.ALIAS, one.text) for place, one in enumerate(wanted)]
-    )
-    rows = [rows for name, rows in erasures_of(house).texts() if name in _OF_OTHERS]
-    return {wanted[hit.person] for one in rows for piece in one() for hit in search.found(piece, place="")}
+    """Those that others have too: an id that is somebody's of another kind, an address, or a value of another person.
+    The vault says so, once it has forgotten whom they are of; that others mention an id makes it nobody else's.
+    """
+    of, found = erasing_of(house), set[Identifier]()
+    tables = dict(of.erasures.texts())
+    for kind, table in _OF_OTHERS.items():
+        mine = [one for one in wanted if one.kind is kind]
+        search = of.scanner.search(
+            [Identifier(place, IdentifierKind.ALIAS, one.text) for place, one in enumerate(mine)]
+        )
+        found |= {mine[hit.person] for piece in tables[table]() for hit in search.found(piece, place="")}
+    return found
 
 
 def search_house(house: House, wanted: Sequence[Identifier]) -> list[Searched]:
     """By layer: every file of the project, as it is stored and decoded, and every table of the store."""
-    search = house.scanner.search(wanted)
-    searched = house.scanner.files(search, house.layers())
+    of = erasing_of(house)
+    search = of.scanner.search(wanted)
+    searched = of.scanner.files(search, of.layers)
     return [*searched, _tables(house, search)]
 
 
 def _tables(house: House, search: Search) -> Searched:
     """The rows of all tables, as text."""
     searched = Searched("tables of the store")
-    for name, rows in erasures_of(house).texts():
+    for name, rows in erasing_of(house).erasures.texts():
         searched.files += 1  # a table
         for piece in rows():
             searched.decoded_bytes += len(piece)
@@ -172,11 +196,9 @@ def _tables(house: House, search: Search) -> Searched:
 def _receipt(
     house: House, notes: Notes, searched: Sequence[Searched], left: Sequence[str], back: Collection[int]
 ) -> dict[str, Any]:
-    if house.vault is None:
-        raise ErasureOpenError("nobody is known here")
-    keys = house.vault.keys()
+    keys = erasing_of(house).vault.keys()
     records = {feed: len(places) for feed, places in notes.places.items()}
-    erasure = next(one for one in erasures_of(house).all() if one.erasure == notes.erasure)
+    erasure = next(one for one in erasing_of(house).erasures.all() if one.erasure == notes.erasure)
     body: dict[str, Any] = {
         "receipt": 1,
         "tillage": version("tillage"),
@@ -202,24 +224,24 @@ def _environments(searched: Iterable[Searched]) -> list[str]:
 def _described(notes: Notes, number: int, back: Collection[int]) -> dict[str, Any]:
     """A person, as only who has the keys and the id can tell."""
     person = notes.people[number]
-    first = sum(_digests_of(one) for one in notes.people[:number])
-    mine = notes.suppressed[first : first + _digests_of(person)]
     return {
         "subject": person.subject,
-        "digests": [{"kind": one.kind.value, "ring": one.ring.hex(), "digest": one.digest.hex()} for one in mine],
+        "digests": [
+            {"kind": one.kind.value, "ring": one.ring.hex(), "digest": one.digest.hex()}
+            for one in notes.suppressed[number]
+        ],
         "was_known": person.subject_key is not None,
         "until": person.until.isoformat() if person.until else None,
-        "searched": "not at all, since somebody of later is known by the same id"
-        if number in back
-        else "everywhere"
-        if is_searched(person) or not person.natural_id
-        else "near other texts of theirs, since the id is that short",
+        "searched": _how_searched(person, is_back=number in back),
     }
 
 
-def _digests_of(person: Person) -> int:
-    """How many suppressions a person has, one after the other."""
-    return bool(person.natural_id) + len(person.own_aliases)
+def _how_searched(person: Person, *, is_back: bool) -> str:
+    if is_back:
+        return "not at all, since somebody of later is known by the same id"
+    if person.natural_id and not is_searched(person):
+        return "near other texts of theirs, since the id is that short"
+    return "everywhere"
 
 
 def _layer(house: House, one: Searched) -> dict[str, Any]:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from tillage.contracts.contract import Dataset, Kind
 from tillage.domain.people import BLANKS, spelt_alias
 from tillage.errors import OperatorError
-from tillage.pipelines.house import House
+from tillage.pipelines.house import House, erasing_of
 from tillage.ports.erasing import Erasures, Known, Person
+from tillage.ports.lake import Silver
 
 
 @dataclass(frozen=True)
@@ -67,34 +67,23 @@ def subjects(house: House) -> list[str]:
     )
 
 
-def erasures_of(house: House) -> Erasures:
-    """What the store knows of erasures.
-
-    Raises:
-        OperatorError: no contract is about people.
-    """
-    if house.erasures is None:
-        raise OperatorError("no contract has people in it (tillage.subject), so there is nobody to erase")
-    return house.erasures
-
-
 def asked_by_feeds(house: House) -> list[Request]:
     """The requests that feeds have brought and that are not done: an id still leads to who asked."""
-    found: list[Request] = []
     published = house.ledger.published()
-    for feed, contract in house.feeds.items():
-        for dataset in contract.check.contract.datasets:
-            if dataset.erases and house.erasures is not None:
-                rows = house.records.units(dataset, house.silver(feed, dataset, published), house.vault)
-                found += _requests(house, house.erasures, dataset, rows)
-    return found
+    return [
+        request
+        for feed, contract in house.feeds.items()
+        for dataset in contract.check.contract.datasets
+        if dataset.erases
+        for request in _requests(house, dataset, house.silver(feed, dataset, published))
+    ]
 
 
-def _requests(
-    house: House, erasures: Erasures, dataset: Dataset, rows: Sequence[Mapping[str, Any]]
-) -> Iterator[Request]:
+def _requests(house: House, dataset: Dataset, silver: Silver) -> Iterator[Request]:
+    of = erasing_of(house)
+    rows = of.records.units(dataset, silver, of.vault)
     who = next(column.stored_name for column in dataset.subject_columns if column.subject == dataset.erases)
-    names = erasures.named({row[who] for row in rows})
+    names = of.erasures.named({row[who] for row in rows})
     asked_at: dict[int, datetime] = {}
     for row in rows:
         if row[who] not in names:
@@ -118,7 +107,7 @@ def resolve(house: House, requests: Iterable[Request]) -> Resolved:
     Raises:
         OperatorError: there is no such kind of people, or a request says nothing.
     """
-    erasures, now = erasures_of(house), house.now()
+    erasures, now = erasing_of(house).erasures, house.now()
     people: dict[tuple[str, str | None, tuple[str, ...]], Person] = {}
     personal: dict[tuple[str, str | None, tuple[str, ...]], Sequence[str]] = {}
     doubts = []
@@ -141,7 +130,11 @@ def resolve(house: House, requests: Iterable[Request]) -> Resolved:
         if key in people:
             other = people[key]
             untils = [one for one in (other.until, person.until) if one]
-            person = replace(other, until=max(untils), aliases=tuple(dict.fromkeys((*other.aliases, *person.aliases))))
+            aliases, own = (
+                tuple(dict.fromkeys((*one, *another)))
+                for one, another in ((other.aliases, person.aliases), (other.own_aliases, person.own_aliases))
+            )
+            person = replace(other, until=max(untils), aliases=aliases, own_aliases=own)
         people[key] = person
         personal[key] = found.personal if found else ()
     keys = [*people]

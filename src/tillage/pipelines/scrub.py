@@ -7,9 +7,9 @@ from functools import partial
 
 from tillage.contracts.project import Mirror
 from tillage.domain.load import Lease, SourceFile
-from tillage.pipelines.house import FeedContract, House
+from tillage.pipelines.house import FeedContract, House, erasing_of
 from tillage.pipelines.mirror import rewrite_mirrored
-from tillage.pipelines.requests import erasures_of
+from tillage.pipelines.record_places import places_in
 from tillage.ports.lake import Rows
 from tillage.ports.scrubbing import Rewrite, Wanted
 
@@ -22,13 +22,12 @@ def scrub_files(house: House, contract: FeedContract, places: Rows, lease: Lease
     """
     feed = contract.feed
     by_source: dict[tuple[int, int], list[int]] = {}
-    columns = (places.column(name).to_pylist() for name in ("load_seq", "source", "ordinal"))
-    for load_seq, source, ordinal in zip(*columns, strict=True):
+    for load_seq, source, ordinal in places_in(places):
         by_source.setdefault((load_seq, source), []).append(ordinal)
     if not by_source:
         return
     wanted = _wanted(house, feed.name, by_source, _spans(house, feed.name, places))
-    done = house.scrubbing.scrub(feed, wanted, partial(_note, house, feed.name, lease))
+    done = erasing_of(house).scrubbing.scrub(feed, wanted, partial(_note, house, feed.name, lease))
     if done.rewritten:
         house.say(f"feed {feed.name}: records taken out of {len(done.rewritten):,} files")
     for one in done.left:
@@ -39,9 +38,9 @@ def scrub_files(house: House, contract: FeedContract, places: Rows, lease: Lease
 
 def came_back(house: House, feed: str, known: Collection[SourceFile]) -> list[SourceFile]:
     """Those of some files at the door, known by path and digest, from which records were taken: as they were before."""
-    if house.erasures is None or not known:
+    if house.erasing is None or not known:
         return []
-    before = {(one.path, one.before) for one in house.erasures.rewrites(feed)}
+    before = {(one.path, one.before) for one in house.erasing.erasures.rewrites(feed)}
     return [source for source in known if (source.path, source.digest) in before]
 
 
@@ -49,23 +48,22 @@ def scrub_again(house: House, contract: FeedContract, files: Collection[SourceFi
     """Takes out of them what was taken out before."""
     if not files:
         return
-    erasures, feed = erasures_of(house), contract.feed.name
+    erasures, feed = erasing_of(house).erasures, contract.feed.name
     meant = {source.path for source in files}
     places = [place for place, (path, _, _) in erasures.sources(feed).items() if path in meant]
     bronze = house.lake.bronze(feed).snapshot()
-    scrub_files(house, contract, house.records.erased(bronze, places, erasures.erase_loads(feed)), lease)
+    scrub_files(house, contract, erasing_of(house).records.erased(bronze, places, erasures.erase_loads(feed)), lease)
 
 
 def _note(house: House, feed: str, lease: Lease, rewrites: Iterable[Rewrite]) -> None:
-    erasures_of(house).note_rewrites(feed, list(rewrites), lease)
+    erasing_of(house).erasures.note_rewrites(feed, list(rewrites), lease)
 
 
 def _spans(house: House, feed: str, places: Rows) -> dict[tuple[int, int], dict[int, tuple[int, int]]]:
     """By load and file offset and length of each record."""
-    rows = house.records.spans(house.lake.bronze(feed).snapshot(), places)
+    rows = erasing_of(house).records.spans(house.lake.bronze(feed).snapshot(), places)
     found: dict[tuple[int, int], dict[int, tuple[int, int]]] = {}
-    columns = (rows.column(name).to_pylist() for name in ("load_seq", "source", "ordinal", "offset", "size_bytes"))
-    for load_seq, source, ordinal, offset, size_bytes in zip(*columns, strict=True):
+    for load_seq, source, ordinal, offset, size_bytes in places_in(rows, "offset", "size_bytes"):
         found.setdefault((load_seq, source), {})[ordinal] = (offset, size_bytes)
     return found
 
@@ -76,7 +74,7 @@ def _wanted(
     by_source: Mapping[tuple[int, int], list[int]],
     spans: Mapping[tuple[int, int], Mapping[int, tuple[int, int]]],
 ) -> dict[str, list[Wanted]]:
-    erasures = erasures_of(house)
+    erasures = erasing_of(house).erasures
     became: dict[tuple[str, str], list[str]] = {}
     for one in erasures.rewrites(feed):
         became.setdefault((one.path, one.before), []).append(one.after)

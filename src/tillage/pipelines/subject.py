@@ -10,7 +10,7 @@ from typing import Any
 
 from tillage.errors import OperatorError
 from tillage.pipelines.erase import find_records
-from tillage.pipelines.house import House
+from tillage.pipelines.house import House, erasing_of
 from tillage.pipelines.requests import Request, resolve
 from tillage.pipelines.visible import at_one_moment
 from tillage.ports.erasing import Person
@@ -29,7 +29,7 @@ def subject(house: House, request: Request) -> dict[str, Any]:
 
 
 def _shown(house: House, person: Person) -> dict[str, Any]:
-    published = house.ledger.published()
+    of, published = erasing_of(house), house.ledger.published()
     units, records = {}, []
     for feed, contract in house.feeds.items():
         if not contract.check.contract.has_people:
@@ -37,7 +37,7 @@ def _shown(house: House, person: Person) -> dict[str, Any]:
         for dataset in contract.check.contract.datasets:
             silver = house.silver(feed, dataset, published)
             key = person.subject_key
-            rows = house.records.units(dataset, silver, house.vault, subject_key=key) if key else []
+            rows = of.records.units(dataset, silver, of.vault, subject_key=key) if key else []
             if rows:
                 units[dataset.name] = [_with_personal(row) for row in rows]
         records += _records(house, feed, person)

@@ -9,9 +9,9 @@ from typing import Any
 from tillage.domain.people import IndexKey, spelt_alias
 from tillage.domain.signature import is_signed, public_key
 from tillage.errors import KeysError, OperatorError
-from tillage.pipelines.house import House
+from tillage.pipelines.house import House, erasing_of
 from tillage.pipelines.proof import hits, identifiers, search_house
-from tillage.pipelines.requests import Request, erasures_of, resolve
+from tillage.pipelines.requests import Request, resolve
 from tillage.ports.erasing import Person
 from tillage.ports.scanning import Hit, Searched
 
@@ -31,7 +31,6 @@ class Verified:
     unmatched: int
     """Given identifiers that are of nobody in the receipt."""
     searched: tuple[Searched, ...] = ()
-
     hits: tuple[Hit, ...] = ()
     """Of the search, what is there of them."""
 
@@ -42,17 +41,19 @@ class Verified:
 
 
 def verify(house: House, receipt: Mapping[str, Any], given: Sequence[Request] = ()) -> Verified:
-    """Raises:
-    OperatorError: it is no receipt.
-    KeysError: the safe lacks a key of the ring.
+    """Holds a receipt against the house; searches for the people that are `given`, as far as it is about them.
+
+    Raises:
+        OperatorError: it is no receipt.
+        KeysError: the safe lacks a key of the ring.
     """
-    erasures = erasures_of(house)
+    of = erasing_of(house)
     people = receipt.get("people")
-    if receipt.get("receipt") != 1 or not isinstance(people, list) or house.vault is None:
+    if receipt.get("receipt") != 1 or not isinstance(people, list):
         raise OperatorError("that is no receipt of an erasure; print one: tillage erase receipt")
-    keys = house.vault.keys()
+    keys = of.vault.keys()
     ring = {key.fingerprint.hex(): key for key in keys.suppression}
-    held = {one.digest.hex() for one in erasures.suppressions()}
+    held = {one.digest.hex() for one in of.erasures.suppressions()}
     by_person = [{str(one["digest"]): one for one in person["digests"]} for person in people]
     matched = [request for request in given if any(_is_of(request, person, ring) for person in by_person)]
     found = resolve(house, matched).people if matched else ()
@@ -75,8 +76,10 @@ def _plain(request: Request) -> Person:
 
 
 def _is_of(request: Request, digests: Mapping[str, Any], ring: Mapping[str, IndexKey]) -> bool:
-    """Raises:
-    KeysError: the safe lacks a key of the ring.
+    """Whether a person of the receipt is meant.
+
+    Raises:
+        KeysError: the safe lacks a key of the ring.
     """
     for digest, one in digests.items():
         if one["ring"] not in ring:

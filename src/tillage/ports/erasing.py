@@ -46,7 +46,7 @@ class FoundRecords:
     units: Rows
     """`load_seq, source, ordinal, dataset, unit` of their units; of a record that is theirs as a whole `unit` is null.
     """
-    personal: tuple[tuple[int, str], ...] = ()
+    personal: tuple[tuple[int, str], ...] = field(default=(), repr=False)
     """Number of the person, and JSON text of the personal columns of a unit about them."""
 
 
@@ -88,10 +88,6 @@ class PeopleRecords(Protocol):
         """All bronze rows of the loads in `spans`, those of these records without bytes, and marked with `number`. They
         can be read until the block ends.
         """
-        ...
-
-    def texts(self, personal: str) -> Sequence[str]:
-        """The values in a text of personal columns."""
         ...
 
     def is_left(self, bronze: Snapshot, load_seq: int) -> bool:
@@ -169,6 +165,10 @@ class Erasures(Protocol):
 
     def all(self) -> list[Erasure]:
         """In order."""
+        ...
+
+    def states(self) -> Mapping[int, str]:
+        """Of all, without their receipts."""
         ...
 
     def number(self) -> int:
@@ -264,14 +264,18 @@ class Notes:
 
     erasure: int
     people: list[Person]
-    suppressed: list[Suppression]
-    """As it was begun with, whatever key is the newest by now."""
-    personal: list[tuple[int, str]] = field(default_factory=list)
+    suppressed: list[list[Suppression]]
+    """Of each person, as it was begun with, whatever key is the newest by now."""
+    personal: list[tuple[int, str]] = field(default_factory=list, repr=False)
     """As of `FoundRecords`."""
     places: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
     """By feed, load, number of the file in it and ordinal of the records about them."""
     accepted: dict[str, str] = field(default_factory=dict)
     """Places of hits that a person answers for, with the reason."""
+
+    def every_suppression(self) -> list[Suppression]:
+        """Of all people."""
+        return [one for of_person in self.suppressed for one in of_person]
 
 
 @dataclass(frozen=True)

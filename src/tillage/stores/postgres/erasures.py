@@ -36,6 +36,9 @@ class Erasures:
     def all(self) -> list[Erasure]:
         return [Erasure(*row) for row in self._database.rows("erasures")]
 
+    def states(self) -> Mapping[int, str]:
+        return {int(number): str(state) for number, state in self._database.rows("erasure_states")}
+
     def number(self) -> int:
         return self._database.next_seq()
 

@@ -559,6 +559,9 @@ where q.discarded_by = %(discarded_by)s
 -- name: erasures
 select erasure, state, people, begun_at, proved_at, receipt from tillage.erasures order by erasure
 
+-- name: erasure_states
+select erasure, state from tillage.erasures order by erasure
+
 -- name: insert_erasure
 insert into tillage.erasures (erasure, people) values (%(erasure)s, %(people)s)
 
