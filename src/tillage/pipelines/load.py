@@ -199,10 +199,10 @@ def _finished(house: House, load: Load, lease: Lease) -> dict[str, Counts] | Non
         if void(house, load, lease):
             return None
         bronze = house.lake.bronze(load.feed).snapshot()
-    if house.ledger.is_published(load) and erasing_of(house).records.is_left(bronze, load.load_seq):
+    if house.erasing and house.ledger.is_published(load) and house.erasing.records.is_left(bronze, load.load_seq):
         # All was proved before the bytes went, and nothing can be recalled from them any more. The files that held them
         # may still lie there, in no version.
-        places = erasing_of(house).records.suppressed(bronze, load.load_seq)
+        places = house.erasing.records.suppressed(bronze, load.load_seq)
         empty_records(house, load.feed, places, house.ledger.next_fence())
         scrub_files(house, house.feeds[load.feed], places, lease)
         house.ledger.seal(load, lease)
