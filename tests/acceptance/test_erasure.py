@@ -9,7 +9,9 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -50,7 +52,8 @@ class Before:
 
     loaded: dict[str, tuple[int, int, int, int]]
     sums: list[dict[str, object]]
-    processed: dict[str, int]
+    processed: dict[str, dict[str, list[dict[str, Any]]]]
+    """By feed and file the records that are mirrored."""
     guessed: set[str]
 
 
@@ -110,7 +113,8 @@ def house(
     for name in ("customers", "products", "transactions"):
         land(shop, files, f"{name}.json*")
     shop.run()
-    before = Before(loaded(shop), sums(shop), shape(shop), guessed(shop, everybody))
+    processed = {name: mirrored(shop, name) for name in ("customers", "transactions")}
+    before = Before(loaded(shop), sums(shop), processed, guessed(shop, everybody))
     found = searched(shop, asked.texts)
     assert asked.ids | asked.emails <= set().union(*found.values())
     land(shop, files, "erasure*")
@@ -137,13 +141,15 @@ def land(shop: Shop, files: Path, pattern: str, *, year: str = "date=2020") -> N
         shutil.copyfile(path, target)
 
 
-def shape(shop: Shop) -> dict[str, int]:
-    """Mirrored files of customers, and their lines."""
-    folder = shop.root / "processed/customers"
-    return {
-        path.relative_to(folder).as_posix(): len(gzip.decompress(path.read_bytes()).splitlines())
-        for path in folder.rglob("*.gz")
-    }
+def mirrored(shop: Shop, feed: str) -> dict[str, list[dict[str, Any]]]:
+    """By file, its records, with numbers as they are spelt."""
+    folder = shop.root / "processed" / feed
+    found = {}
+    for path in folder.rglob("*.json*"):
+        data = path.read_bytes()
+        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).splitlines()
+        found[path.relative_to(folder).as_posix()] = [json.loads(line, parse_float=str) for line in lines]
+    return found
 
 
 def test_nothing_of_them_is_anywhere(erased: Shop, asked: Asked) -> None:
@@ -167,10 +173,51 @@ def test_every_number_stays(erased: Shop, before: Before) -> None:
     check_mirrors(erased)
 
 
-def test_mirrored_files_keep_their_names_and_lose_their_lines(erased: Shop, before: Before) -> None:
-    now = shape(erased)
-    assert before.processed.keys() == now.keys()
-    assert sum(before.processed.values()) - sum(now.values()) == 22
+PERSONAL = ("first_name", "last_name", "date_of_birth", "email", "phone_number", "address", "city", "postcode")
+
+
+def test_mirrored_files_keep_their_shape(erased: Shop, before: Before, asked: Asked) -> None:
+    """Every record is at its place with all of its members, those of who was erased with hashes in them."""
+    keys: dict[str, str] = {}
+    for was, now in both(before, erased, "customers"):
+        if was["id"] not in asked.ids:
+            assert now == was
+            continue
+        assert list(now) == list(was)
+        keys[was["id"]] = now["id"]
+        for name, value in was.items():
+            if name in PERSONAL and value is not None:
+                assert re.fullmatch("[0-9a-f]{64}", now[name])
+            elif name != "id":
+                assert now[name] == value
+    assert len(keys) == len({*keys.values()}) == 22
+    bought = 0
+    for was, now in both(before, erased, "transactions"):
+        if was["customer_id"] not in asked.ids:
+            assert now == was
+            continue
+        bought += 1
+        assert list(now) == list(was)
+        assert (now["customer_id"], now["delivery_address"]) == (keys[was["customer_id"]], None)
+        assert amounts(now) == amounts(was)
+    assert bought > 100
+
+
+def both(before: Before, erased: Shop, feed: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each mirrored record as it was and as it is."""
+    now = mirrored(erased, feed)
+    assert now.keys() == before.processed[feed].keys()
+    for name, records in before.processed[feed].items():
+        yield from zip(records, now[name], strict=True)
+
+
+def amounts(transaction: dict[str, Any]) -> tuple[Decimal, list[tuple[Any, ...]]]:
+    bought = transaction["purchases"]
+    lines = [
+        (list(line), line["sku"], line["quanitity"], Decimal(line["price"]), Decimal(line["total"]))
+        for line in bought["products"]
+    ]
+    return Decimal(bought["total_cost"]), lines
 
 
 def test_positions_of_all_others_are_what_they_were(erased: Shop, files: Path, asked: Asked) -> None:

@@ -15,6 +15,7 @@ from tillage.pipelines.query import query
 
 SUBJECT = {"property": "tillage.subject", "value": "customer"}
 ALIAS = {"property": "tillage.aliasOf", "value": "customer"}
+HASHED = {"property": "tillage.erase", "value": "hash"}
 CUSTOMERS: list[dict[str, Any]] = [
     {"name": "customer_id", "logicalType": "string", "primaryKey": True, "customProperties": [SUBJECT]},
     {"name": "name", "logicalType": "string", "required": True, "classification": "personal"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import signal
 from collections.abc import Iterable
@@ -16,8 +17,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.integration.mirrored import processed
 from tests.integration.peopled import (
     CUSTOMERS,
+    HASHED,
     ORDERS,
     SUBJECT,
     codes,
@@ -74,7 +77,14 @@ def shop(tmp_path: Path, server: str) -> Shop:
         "customers": {"path": "landing/customers", "format": "jsonl", "mirror": ["files", "tables"]},
         "orders": {"path": "landing/orders", "format": "jsonl", "after": "archive"},
     }
-    return make_peopled(tmp_path / "shop", make_database(server, f"erased_{next(_NUMBERS)}"), project={"feeds": feeds})
+    shop = make_peopled(tmp_path / "shop", make_database(server, f"erased_{next(_NUMBERS)}"), project={"feeds": feeds})
+    left = {"customer_id", "email", "home", "phones"}
+    columns = [
+        one | {"customProperties": [*one.get("customProperties", ()), HASHED]} if one["name"] in left else one
+        for one in CUSTOMERS
+    ]
+    (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", columns))
+    return shop
 
 
 def filled(shop: Shop) -> Shop:
@@ -122,6 +132,14 @@ def others(shop: Shop) -> dict[str, Any]:
             if keys.get(row["customer_id"], "?") not in {"?", "700123"}
         ),
         "totals": sorted(row["total_minor"] for row in silver(shop, "orders")),
+        "mirrored": {name: len(lines) for name, lines in mirrored(shop).items()},
+    }
+
+
+def mirrored(shop: Shop) -> dict[str, list[dict[str, Any]]]:
+    """By file the customers that are mirrored in it."""
+    return {
+        name: [json.loads(line) for line in data.splitlines()] for name, data in processed(shop, "customers").items()
     }
 
 
@@ -153,6 +171,66 @@ def test_somebody_leaves_everything_and_the_others_stay(shop: Shop) -> None:
     landed = (shop.root / "landing/customers/a.jsonl").read_bytes().split(b"\n")
     assert [bool(line.strip()) for line in landed] == [False, True, False, False, False, True, False]
     assert (shop.root / "archive/landing/orders/b.jsonl").read_bytes().strip() == b""
+
+
+HEX = re.compile("[0-9a-f]{64}")
+
+
+def test_of_columns_that_a_contract_calls_so_a_hash_is_left(shop: Shop) -> None:
+    before = mirrored(filled(shop))
+    erased(shop)
+    after = mirrored(shop)
+    zoe, *rest = after["a.jsonl"]
+    assert (rest, after["b.jsonl.gz"]) == (before["a.jsonl"][1:], before["b.jsonl.gz"])
+    (key,) = {row["customer_id"] for row in silver(shop, "customers")} - {*subjects(shop).values()}
+    hashes = [zoe["email"], zoe["home"]["street"], zoe["home"]["floor"], zoe["phones"][0]["number"]]
+    assert all(HEX.fullmatch(one) for one in hashes)
+    assert len({*hashes}) == 4
+    assert zoe == {
+        "customer_id": key, "name": None, "born": None, "height": None, "email": hashes[0],
+        "home": {"street": hashes[1], "floor": hashes[2]}, "phones": [{"number": hashes[3]}], "country": "NL",
+    }  # fmt: skip
+    assert len(vault(shop, "select from vault.units where subject_key = ''")) == 1
+    assert tillage(shop, "rebuild", "--mirror").returncode == 0
+    assert mirrored(shop) == after
+    land(shop, "customers/c.jsonl", ZOE | {"email": None})  # suppressed: nothing is left of it
+    shop.run()
+    assert mirrored(shop) == after | {"c.jsonl": []}
+
+
+def test_two_people_have_no_hash_in_common(shop: Shop) -> None:
+    both = [person(number, home={"street": "Samenweg 12", "floor": None}) for number in ("700123", "700124")]
+    land(shop, "customers/a.jsonl", *both, person("700125", phones=[]))
+    shop.run()
+    erased(shop, *(Request("customer", number) for number in ("700123", "700124", "700125")))
+    one, other, third = mirrored(shop)["a.jsonl"]
+    assert one["home"]["street"] != other["home"]["street"]
+    assert one["customer_id"] != other["customer_id"]
+    assert (one["home"].get("floor"), one["phones"], third["home"], third["phones"]) == (None, None, None, [])
+
+
+def test_nothing_is_left_of_what_a_contract_calls_removed(shop: Shop) -> None:
+    (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", CUSTOMERS))
+    before = mirrored(filled(shop))
+    erased(shop)
+    assert vault(shop, "select from vault.units where subject_key = ''") == []
+    zoe, *rest = mirrored(shop)["a.jsonl"]
+    assert rest == before["a.jsonl"][1:]
+    assert zoe == dict.fromkeys(one["name"] for one in CUSTOMERS) | {"country": "NL"}
+
+
+def test_what_is_left_may_be_said_otherwise_at_any_time(shop: Shop) -> None:
+    """What is a hash already stays one; an id is shown as the contract of today says."""
+    filled(shop)
+    erased(shop)
+    (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", CUSTOMERS))
+    loads = len(vault(shop, "select from tillage.loads where kind <> 'erase'"))
+    shop.run()
+    assert len(vault(shop, "select from tillage.loads where kind <> 'erase'")) == loads  # nothing is judged again
+    zoe = mirrored(shop)["a.jsonl"][0]
+    assert zoe == dict.fromkeys(one["name"] for one in CUSTOMERS) | {"country": "NL"}
+    with shop.open() as house:
+        assert not audit(house).findings
 
 
 def test_who_asks_twice_changes_nothing(shop: Shop) -> None:
@@ -329,6 +407,7 @@ POINTS = [
     *(f"before:journal:{number}" for number in (1, 2, 3, 4, 5)),
     *(f"before:{point}:{number}" for point in ("fence", "vacuum", "checkpoint", "discard") for number in (1, 2)),
     *("before:scrub:2", "before:mirror:1", "after:fence:1", "after:vacuum:2"),
+    *("before:forget-people:2", "after:forget-people:2"),
     *(
         f"{when}:{point}"
         for point in ("erasure", "forget", "scrub", "forget-people", "prove")

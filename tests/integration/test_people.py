@@ -24,6 +24,7 @@ import pytest
 
 from tests.integration.peopled import (
     CUSTOMERS,
+    HASHED,
     ORDERS,
     codes,
     contract,
@@ -665,6 +666,9 @@ _LINT: list[tuple[Callable[[list[dict[str, Any]]], object], str]] = [
     (lambda c: c[0].update(logicalType="boolean"), "subject is for a string or integer"),
     (lambda c: c[0]["customProperties"][0].update(value="The Customer"), "names a kind of people"),
     (lambda c: c[1].update(primaryKey=True), "personal and part of the key"),
+    (lambda c: c[1].update(customProperties=[HASHED | {"value": "mask"}]), "tillage.erase is one of: remove, hash"),
+    (lambda c: c[1].update(customProperties=[HASHED | {"value": ["hash"]}]), "tillage.erase is one of: remove, hash"),
+    (lambda c: c[7].update(customProperties=[HASHED]), "this one is neither"),
     (lambda c: c[5]["properties"][0].update(classification="personal"), "inside a list or object"),
     (lambda c: c[6]["items"]["properties"][0].update(classification="personal"), "inside a list or object"),
     (lambda c: c[2].update(customProperties=[{"property": "tillage.eventTime", "value": True}]), "leaves them"),

@@ -70,6 +70,7 @@ COLUMN_EFFECTS: dict[str, tuple[str, Item, Any]] = {
     "tillage.numberFormat": ("number", {}, {"decimal": ","}),
     "tillage.subject": ("string", {}, "customer"),
     "tillage.aliasOf": ("string", {}, "customer"),
+    "tillage.erase": ("string", {"tillage.subject": "customer"}, "hash"),
     "classification": ("string", {}, "personal"),
     "relationships": ("string", {}, [{"to": "e.id"}]),
 }

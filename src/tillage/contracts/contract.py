@@ -170,6 +170,8 @@ class Column:
     """It is the natural id of a person, of this kind of people; tables hold the subject key in its place."""
     alias_of: str | None = None
     """It is personal, and a further identifier of such a person."""
+    is_hashed: bool = False
+    """Whether a hash stands in its place, and not nothing, once its person is erased; of no effect on verdicts."""
     amount: str | None = None
     """An exact arithmetic expression over other columns."""
     class_map: ClassMap | None = None
@@ -325,6 +327,11 @@ class Dataset:
         return tuple(column for column in self.columns if column.is_personal)
 
     @property
+    def hashed_columns(self) -> tuple[Column, ...]:
+        """Those of the personal ones of which a hash is left."""
+        return tuple(column for column in self.personal_columns if column.is_hashed)
+
+    @property
     def subject_columns(self) -> tuple[Column, ...]:
         """Those that say by their natural ids whom a unit is about."""
         return tuple(column for column in self.columns if column.subject)
@@ -419,7 +426,10 @@ class Contract:
 
     def judges_as(self, other: Contract) -> bool:
         """Whether every record has the same verdict and columns under both, whatever else their texts say."""
-        mine, theirs = (replace(one, digest="", retention=None, frequency=None, latencies=()) for one in (self, other))
+        mine, theirs = (
+            replace(one, digest="", retention=None, frequency=None, latencies=(), datasets=_judging(one.datasets))
+            for one in (self, other)
+        )
         return mine == theirs
 
     @property
@@ -439,3 +449,11 @@ class Contract:
     def dataset(self, name: str) -> Dataset:
         """The dataset of that name, which must exist."""
         return next(dataset for dataset in self.datasets if dataset.name == name)
+
+
+def _judging(datasets: tuple[Dataset, ...]) -> tuple[Dataset, ...]:
+    """Without what has no say in any verdict."""
+    return tuple(
+        replace(dataset, columns=tuple(replace(column, is_hashed=False) for column in dataset.columns))
+        for dataset in datasets
+    )

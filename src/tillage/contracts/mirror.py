@@ -101,7 +101,9 @@ def check_files(feed: Feed, contract: Contract) -> None:
 
 def files_digest(feed: Feed, contract: Contract) -> str:
     """Changes with anything that makes its files others."""
-    return _digest([feed.format, feed.folder, [dataset.name for dataset in contract.datasets]])
+    made_of = [feed.format, feed.folder, [dataset.name for dataset in contract.datasets]]
+    hashed = [column.name for dataset in contract.datasets for column in dataset.columns if column.is_hashed]
+    return _digest([*made_of, hashed] if hashed else made_of)
 
 
 def file_name(feed: Feed, path: str) -> str:

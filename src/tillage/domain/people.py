@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 BLANKS = " \t\n\r\f\v\u00a0"
 """What may stand around an id without being part of it."""
@@ -29,6 +31,18 @@ def alias_prefix(subject: str) -> str:
 def spelt_alias(alias: str) -> str:
     """A further identifier as it is compared; case is that of DuckDB and PostgreSQL, character by character."""
     return "".join(letter.lower()[0] for letter in unicodedata.normalize("NFC", alias.strip(BLANKS)))
+
+
+def hashed(value: Any, key: bytes) -> Any:
+    """A JSON value with HMAC-SHA256 in hex for each text, number, true and false in it; null stays null."""
+    if isinstance(value, dict):
+        return {name: hashed(member, key) for name, member in value.items()}
+    if isinstance(value, list):
+        return [hashed(member, key) for member in value]
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value)
+    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,16 @@ from tillage.contracts.contract import Dataset
 from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.sql_text import name, text
 from tillage.engines.relations import current_relation, grown, literal_path, silver_relation, visible_bronze_relation
+from tillage.engines.remaining import find_remaining
 from tillage.errors import MirrorError
 from tillage.ports.lake import Rows, Silver, Snapshot
+from tillage.ports.people import People
 
 _TOUCHED = '"#touched"'
 _PLACES = '"#mirrored_places"'
 _STANDING, _BYTES, _ORDERED = '"#mirrored_records"', '"#mirrored_bytes"', '"#mirrored_order"'
 _RECORDS = pa.schema([("file", pa.int64()), ("raw", pa.large_binary()), ("is_whole", pa.bool_())])
+_ERASED, _REMAINING = '"#mirrored_erased"', '"#mirrored_remaining"'
 _SLICE_BYTES = 32 * 1024 * 1024
 _SLICE_ROWS = 65_536
 _WRITTEN_ROWS = 8_192
@@ -51,10 +54,11 @@ class DuckMirrors:
         places: Rows,
         *,
         erased_by: Collection[int],
+        people: People | None,
     ) -> Iterator[Rows]:
         try:
             with self._connect() as connection:
-                yield _records_of(connection, bronze, silver, datasets, places, erased_by=erased_by)
+                yield _records_of(connection, bronze, silver, datasets, places, erased_by=erased_by, people=people)
         except (duckdb.OutOfMemoryException, pa.ArrowInvalid) as wrong:  # the second is what a stream makes of it
             if isinstance(wrong, pa.ArrowInvalid) and "OutOfMemoryException" not in str(wrong):
                 raise
@@ -117,14 +121,16 @@ def _records_of(
     places: Rows,
     *,
     erased_by: Collection[int],
+    people: People | None,
 ) -> pa.RecordBatchReader:
     """`file, raw, is_whole` of each record with a unit that stands, in order.
 
-    The bytes are those by which it stands: that the load which opened it has patched, else those that came.
+    The bytes are those by which it stands: that the load which opened it has patched, else those that came. Of one
+    whose bytes were erased it is what remains of it.
 
     Args:
         places: `file, load_seq, source`: which files, in the order that their records are wanted in.
-        erased_by: Loads that took bytes away for good; what they took is in no file.
+        erased_by: Loads that took bytes away with people.
 
     Raises:
         MirrorError: records that stand have no bytes any more.
@@ -145,11 +151,16 @@ def _records_of(
         where record_load in (select load_seq from {_PLACES}) and (record_load, source) in ({wanted})
     """
     gone = f"judged = load_seq and (forgotten_by in ({_numbers(erased_by)}) or forgotten_by = load_seq)"
-    erased = f"select load_seq, source, ordinal from ({rows}) where {gone}"
+    connection.execute(f"""
+        create or replace temp table {_ERASED} as select load_seq, source, ordinal from ({rows}) where {gone}
+    """)
+    erased = f'(_record."load", _record.source, _record.ordinal) in (select (load_seq, source, ordinal) from {_ERASED})'
+    placed = ((one, _placed(one, silver[one.name], wanted)) for one in datasets)
+    left = [(dataset, f"select * from ({units}) where {erased}") for dataset, units in placed]
+    find_remaining(connection, left, people, table=_REMAINING)
     connection.execute(f"""
         create or replace temp table {_STANDING} as
         select load_seq, source, ordinal, max(_load) as opened from ({standing})
-        anti join ({erased}) using (load_seq, source, ordinal)
         group by all;
         create or replace temp table {_BYTES} as
         select load_seq, source, ordinal, coalesce(max(judged) filter (where judged = opened), load_seq) as judged
@@ -158,6 +169,8 @@ def _records_of(
             union all
             select judged, load_seq, source, ordinal from ({rows}) where judged <> load_seq
                 and (raw is not null or text is not null)
+            union all
+            select load_seq, load_seq, source, ordinal from {_REMAINING}
         ) using (load_seq, source, ordinal)
         group by load_seq, source, ordinal, opened having bool_or(judged in (opened, load_seq))
     """)
@@ -212,8 +225,9 @@ def _sliced(connection: duckdb.DuckDBPyConnection, rows: str, slice_rows: int) -
         )
         mine = f"select * from {_ORDERED} where slice = {int(number)}"
         batches = connection.sql(f"""
-            select file, coalesce(raw, encode(text)) as raw, is_whole
+            select file, coalesce(encode(line), raw, encode(text)) as raw, is_whole
             from (select * from ({rows}) where {within}) join ({mine}) using (load_seq, source, ordinal, judged)
+            left join {_REMAINING} using (load_seq, source, ordinal)
             order by file, load_seq, source, ordinal
         """).to_arrow_reader(_WRITTEN_ROWS)
         yield from (batch.cast(_RECORDS) for batch in batches)

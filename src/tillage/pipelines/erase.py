@@ -250,6 +250,9 @@ def _erase_from(house: House, contract: FeedContract, notes: Notes, lease: Lease
     )
     house.say(f"load {load.load_seq}: {places.num_rows:,} records leave feed {feed}")
     empty_records(house, feed, places, load.load_seq)
+    hashed = {one.name: [column.stored_name for column in one.hashed_columns] for one in now.datasets}
+    if any(hashed.values()):
+        erasing_of(house).erasures.keep_hashes(hashed, notes.people, lease)
     scrub_files(house, contract, places, lease)
     if shared:
         house.ledger.void(load, lease)

@@ -145,7 +145,9 @@ def _files(
     silver = {dataset.name: house.silver(feed.name, dataset, published) for dataset in datasets}
     bronze = house.lake.bronze(feed.name).snapshot()
     erased_by = house.erasing.erasures.erase_loads(feed.name) if house.erasing else []
-    with house.mirror_source.records(bronze, silver, datasets, places, erased_by=erased_by) as records:
+    with house.mirror_source.records(
+        bronze, silver, datasets, places, erased_by=erased_by, people=house.vault
+    ) as records:
         yield names, records
 
 

@@ -35,6 +35,7 @@ _OUTSIDE = (
 )
 _REMAINS = (
     "rows without personal columns under a random key that nothing leads to any more, in silver, tables and sums",
+    "of columns that a contract calls so a hash under a key that was thrown away, in the vault and mirrored files",
     "of each record its place, verdict and amount, in bronze and in the store",
     "a keyed digest of the id, so that old data does not come back; for ever, or until it is lifted",
     "a keyed digest of each file before and after it was scrubbed",
@@ -43,7 +44,7 @@ _METHODS = {
     "bronze": "bytes taken out in one commit, files deleted, log cut",
     "landing": "overwritten by blanks, all positions kept",
     "archive": "overwritten by blanks, all positions kept",
-    "processed": "made anew without the records",
+    "processed": "made anew, without what is personal in the records",
     "store": "rows deleted, tables rewritten in full, write-ahead log cut",
 }
 

@@ -241,6 +241,12 @@ class Erasures(Protocol):
         """Numbers of all loads of kind erase of a feed."""
         ...
 
+    def keep_hashes(self, columns: Mapping[str, Collection[str]], people: Sequence[Person], lease: Lease) -> None:
+        """Of the units about them, by dataset, these personal columns are hashes from now on, under a key of each
+        person that nobody keeps, and the others are gone; the units are nobody's any more.
+        """
+        ...
+
     def forget_people(self, people: Sequence[Person], lease: Lease) -> int:
         """Takes them out of the vault, in one commit; how many rows that were."""
         ...

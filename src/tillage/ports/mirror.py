@@ -12,6 +12,7 @@ from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.project import Feed, Mirror
 from tillage.domain.load import Lease
 from tillage.ports.lake import Rows, Silver, Snapshot
+from tillage.ports.people import People
 
 Digests = Mapping[tuple[str, Mirror], str]
 """By feed and kind, what is kept equal, as `contracts.mirror` says it."""
@@ -58,13 +59,14 @@ class MirrorSource(Protocol):
         places: Rows,
         *,
         erased_by: Collection[int],
+        people: People | None,
     ) -> AbstractContextManager[Rows]:
         """`file, raw, is_whole` of each record of some files with a unit that stands, by file and place, until the
         block ends.
 
         Args:
             places: `file, load_seq, source`; several may be of one `file`.
-            erased_by: Loads of kind erase: what they took is in no file.
+            erased_by: Loads of kind erase: of what they took it is what remains.
 
         Raises:
             MirrorError: the bytes of some are gone, or they do not fit into memory.

@@ -28,6 +28,7 @@ ITEMS_KEYS |= {"customProperties"}
 COLUMN_TERMS = {
     *("tillage.aliases", "tillage.nullValues", "tillage.money", "tillage.vat", "tillage.control", "tillage.amount"),
     *("tillage.map", "tillage.eventTime", "tillage.numberFormat", "tillage.subject", "tillage.aliasOf"),
+    "tillage.erase",
 }
 MAP_NAMES = {"column", "values", "default"}
 KINDS = {kind.value: kind for kind in Kind}
@@ -86,6 +87,7 @@ def read_column(
         is_personal=person.is_personal,
         subject=person.subject,
         alias_of=person.alias_of,
+        is_hashed=person.is_hashed,
         is_control=yes_or_no(document, terms, "tillage.control") and money is not None,
         amount=_amount(document, money, terms),
         class_map=_class_map(document, kind, terms),

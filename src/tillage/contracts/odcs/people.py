@@ -1,9 +1,9 @@
-"""Whom the data is about: `classification`, `tillage.subject`, `tillage.aliasOf`."""
+"""Whom the data is about: `classification`, `tillage.subject`, `tillage.aliasOf`, `tillage.erase`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlglot
@@ -19,6 +19,9 @@ PERSONAL = "personal"
 CLASSIFICATIONS = (PERSONAL, "confidential", "internal", "public", "restricted")
 """Only the first says who may see a column here; the others are words for people."""
 _ID_KINDS = (Kind.STRING, Kind.INTEGER)
+HASH = "hash"
+ERASE = ("remove", HASH)
+"""What is left of a column once its person is erased: nothing, or a hash under a key that is thrown away."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Person:
     is_personal: bool = False
     subject: str | None = None
     alias_of: str | None = None
+    is_hashed: bool = False
 
 
 def read_person(
@@ -47,6 +51,7 @@ def read_person(
             terms.at("tillage.aliasOf"), "a column is the id of a person (tillage.subject) or a further identifier"
         )
     person = Person(bool(alias_of or (classification == PERSONAL and not subject)), subject, alias_of)
+    person = replace(person, is_hashed=_is_hashed(document, terms, is_about_people=person != Person()))
     if person == Person():
         return person
     if is_inside:
@@ -63,6 +68,21 @@ def read_person(
     if alias_of and kind is not Kind.STRING:
         raise document.wrong(terms.at("tillage.aliasOf"), "tillage.aliasOf is for a string, like an e-mail address")
     return person
+
+
+def _is_hashed(document: Document, terms: Terms, *, is_about_people: bool) -> bool:
+    left = terms.get("tillage.erase")
+    if left is None:
+        return False
+    if left not in ERASE:
+        raise document.wrong(terms.at("tillage.erase"), f"tillage.erase is one of: {', '.join(ERASE)}")
+    if not is_about_people:
+        raise document.wrong(
+            terms.at("tillage.erase"),
+            "tillage.erase says what is left of a personal column or of an id of people, and this one is neither: "
+            "leave it out, or mark the column with `classification: personal`",
+        )
+    return bool(left == HASH)
 
 
 def _kind_of_people(document: Document, terms: Terms, name: str) -> str | None:

@@ -197,6 +197,8 @@ def _marks(where: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(where, f"is {'the' if new.is_event_time else 'no more the'} time of the event", Breaks.READERS)
     if (old.is_personal, old.subject, old.alias_of) != (new.is_personal, new.subject, new.alias_of):
         yield Change(where, "what it is to the people in the data is another thing now", Breaks.READERS)
+    if old.is_hashed != new.is_hashed:
+        yield Change(where, f"{'a hash' if new.is_hashed else 'nothing'} is left of it after an erasure", Breaks.NOBODY)
 
 
 def _sources(where: str, old: Column, new: Column) -> Iterator[Change]:

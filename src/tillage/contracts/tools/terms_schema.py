@@ -11,6 +11,7 @@ from tillage.contracts.odcs.contract_file import CONTRACT_TERMS, LIMITS, UNKNOWN
 from tillage.contracts.odcs.dataset import DATASET_TERMS, UNIT_NAMES, UNIT_PATH
 from tillage.contracts.odcs.money import INPUTS, MONEY_NAMES, VAT_NAMES
 from tillage.contracts.odcs.number_format import DECIMALS, GROUPS, NO_SYMBOL, NUMBER_FORMAT_NAMES
+from tillage.contracts.odcs.people import ERASE
 from tillage.contracts.odcs.terms import NAME
 from tillage.contracts.tools.project_schema import Schema, closed
 from tillage.domain.money import by_exponent
@@ -89,6 +90,7 @@ _VALUES: Mapping[str, Schema] = {
     "tillage.eventTime": _YES_OR_NO,
     "tillage.subject": _KIND_OF_PEOPLE,
     "tillage.aliasOf": _KIND_OF_PEOPLE,
+    "tillage.erase": {"enum": list(ERASE)},
     "tillage.erases": _KIND_OF_PEOPLE,
 }
 

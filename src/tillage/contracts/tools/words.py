@@ -96,6 +96,8 @@ def _people(column: Column) -> Iterator[str]:
         yield f"a further identifier of a {column.alias_of}"
     if column.is_personal:
         yield "personal: in the vault alone, and in no table"
+    if column.is_hashed:
+        yield "once the person is erased a hash stands in its place"
 
 
 def _money(column: Column) -> str:

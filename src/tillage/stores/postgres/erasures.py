@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict
 from functools import partial
+from secrets import token_bytes
 from typing import Any
 
 import psycopg
@@ -13,7 +16,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from tillage.domain.load import CommitPoint, Lease, Load
-from tillage.domain.people import spelt_alias
+from tillage.domain.people import hashed, spelt_alias
 from tillage.ports.erasing import Erasure, Known, Person, Suppression, SuppressionKind
 from tillage.ports.lake import Rows
 from tillage.ports.scrubbing import Rewrite
@@ -131,6 +134,26 @@ class Erasures:
 
     def erase_loads(self, feed: str) -> list[int]:
         return [int(load) for (load,) in self._database.rows("erase_loads", feed=feed)]
+
+    def keep_hashes(self, columns: Mapping[str, Collection[str]], people: Sequence[Person], lease: Lease) -> None:
+        keys: dict[str, bytes] = defaultdict(lambda: token_bytes(32))
+        with (
+            self._database.transaction(CommitPoint.FORGET_PEOPLE, lease) as transaction,
+            self._as_eraser(transaction),
+        ):
+            for dataset, kept in columns.items():
+                for *place, key, text in transaction.rows("units_of", dataset=dataset, subject_keys=_keys(people)):
+                    load_seq, source, ordinal, unit = place
+                    personal = {name: value for name, value in json.loads(text).items() if name in kept}
+                    transaction.run(
+                        "keep_hashes",
+                        dataset=dataset,
+                        load_seq=load_seq,
+                        source=source,
+                        ordinal=ordinal,
+                        unit=unit,
+                        personal=json.dumps(hashed(personal, keys[key])),
+                    )
 
     def forget_people(self, people: Sequence[Person], lease: Lease) -> int:
         keys = _keys(people)

@@ -608,6 +608,14 @@ select alias from vault.aliases where subject_key = %(subject_key)s order by ali
 -- name: personal_of
 select personal from vault.units where subject_key = %(subject_key)s
 
+-- name: units_of
+select load_seq, source, ordinal, unit, subject_key, personal from vault.units
+where dataset = %(dataset)s and subject_key = any(%(subject_keys)s)
+
+-- name: keep_hashes
+update vault.units set subject_key = '', personal = %(personal)s
+where (dataset, load_seq, source, ordinal, unit) = (%(dataset)s, %(load_seq)s, %(source)s, %(ordinal)s, %(unit)s)
+
 -- name: everybody
 select natural_id from vault.identities where subject = %(subject)s
 union select natural_id from vault.leaving where subject = %(subject)s

@@ -51,7 +51,7 @@ create table vault.units (
     ordinal bigint not null,
     unit bigint not null,
     judged_load bigint not null,      -- the load that accepted it
-    subject_key text not null,
+    subject_key text not null,        -- empty: of somebody who was erased
     personal text not null,           -- JSON object, without nulls
     primary key (dataset, load_seq, source, ordinal, unit)
 );

@@ -1,0 +1,120 @@
+"""What is left of a record once its person is erased reads as the record did: all that silver keeps of it."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.mirrored import processed
+from tests.integration.peopled import contract, make_peopled, silver
+from tests.integration.shops import Shop, make_database
+from tillage.pipelines.erase import erase
+from tillage.pipelines.requests import Request
+
+_NUMBERS = count(1)
+MONEY = {"property": "tillage.money"}
+HASHED = {"property": "tillage.erase", "value": "hash"}
+COLUMNS: list[dict[str, Any]] = [
+    {"name": "number", "physicalName": "$.head.number", "logicalType": "string", "primaryKey": True},
+    {
+        "name": "who", "physicalName": "$.head.who", "logicalType": "string", "required": True,
+        "customProperties": [{"property": "tillage.subject", "value": "customer"}, HASHED],
+    },
+    {"name": "note", "physicalName": "$.head.note", "logicalType": "string", "classification": "personal"},
+    {"name": "currency", "logicalType": "string", "required": True},
+    {"name": "total", "logicalType": "number", "customProperties": [
+        MONEY | {"value": {"currencyBy": "currency"}}, {"property": "tillage.control", "value": True}]},
+    {"name": "cents", "logicalType": "integer", "customProperties": [
+        MONEY | {"value": {"currency": "EUR", "input": "minor"}}]},
+    {"name": "fee", "logicalType": "number", "customProperties": [MONEY | {"value": "KWD"}]},
+    {"name": "share", "logicalType": "number"},
+    {"name": "is_new", "logicalType": "boolean"},
+    {"name": "day", "logicalType": "date"},
+    {"name": "at", "logicalType": "timestamp"},
+    {"name": "hour", "logicalType": "time"},
+    {"name": "tags", "logicalType": "array", "items": {"logicalType": "string"}},
+    {"name": "lines", "logicalType": "array", "items": {"logicalType": "object", "properties": [
+        {"name": "sku", "physicalName": "article", "logicalType": "string"},
+        {"name": "price", "physicalName": "cost", "logicalType": "number", "customProperties": [
+            MONEY | {"value": {"currencyBy": "currency"}}]},
+        {"name": "currency", "logicalType": "string"},
+    ]}},
+    {"name": "place", "logicalType": "object", "properties": [
+        {"name": "town", "physicalName": "city", "logicalType": "string"}, {"name": "x", "logicalType": "number"},
+        {"name": "count", "physicalName": "$.head.more.count", "logicalType": "integer"}]},
+]  # fmt: skip
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+
+
+def amount(decimals: int) -> st.SearchStrategy[str]:
+    return st.decimals(-(10**12), 10**12, places=decimals).map(str)
+
+
+def perhaps(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | values
+
+
+COUNT = st.integers(0, 9)
+LINE = st.fixed_dictionaries({"article": TEXTS, "cost": amount(2), "currency": st.sampled_from(["EUR", "USD"])})
+RECORD = st.fixed_dictionaries(
+    {
+        "head": st.fixed_dictionaries({"note": perhaps(TEXTS), "more": st.fixed_dictionaries({"count": COUNT})}),
+        "currency": st.sampled_from(["EUR", "USD", "BHD"]),
+        "total": perhaps(amount(2)),
+        "cents": perhaps(st.integers(-(10**9), 10**9)),
+        "fee": perhaps(amount(3)),
+        "share": perhaps(st.decimals(-(10**9), 10**9, places=6).map(str)),
+        "is_new": perhaps(st.booleans()),
+        "day": perhaps(st.dates().map(str)),
+        "at": perhaps(st.datetimes().map(lambda at: at.isoformat(timespec="microseconds") + "Z")),
+        "hour": perhaps(st.times().map(lambda at: at.isoformat(timespec="microseconds"))),
+        "tags": perhaps(st.lists(perhaps(TEXTS), max_size=3)),
+        "lines": perhaps(st.lists(LINE, max_size=3)),
+        "place": perhaps(st.fixed_dictionaries({"city": perhaps(TEXTS), "x": perhaps(st.integers(-5, 5))})),
+    }
+)  # fmt: skip
+
+
+def made(root: Path, dsn: str) -> Shop:
+    feeds = {"orders": {"path": "landing/orders", "format": "jsonl", "mirror": ["files"]}}
+    shop = make_peopled(root, dsn, project={"feeds": feeds, "serve": {}})
+    (shop.root / "contracts/customers.odcs.yaml").unlink()
+    (shop.root / "models/spend.sql").unlink()
+    (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", COLUMNS))
+    return shop
+
+
+def rows(shop: Shop) -> list[dict[str, Any]]:
+    return sorted(silver(shop, "orders"), key=lambda row: int(row["number"]))
+
+
+@settings(max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(records=st.lists(RECORD, min_size=40, max_size=60))
+def test_it_is_read_as_the_record_was(
+    records: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory, server: str
+) -> None:
+    for number, record in enumerate(records):
+        record["head"] |= {"number": str(number), "who": f"70012{number % 7}"}
+    root = tmp_path_factory.mktemp("remaining")
+    first = made(root / "first", make_database(server, f"remaining_{next(_NUMBERS)}"))
+    (first.root / "landing/orders/a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
+    first.run()
+    before = rows(first)
+    assert len(before) == len(records)
+    with first.open() as house:
+        erase(house, [Request("customer", f"70012{number}") for number in range(7)], wait_s=1)
+    assert rows(first) == before
+    left = processed(first, "orders")["a.jsonl"]
+    assert all(json.loads(line)["head"]["note"] is None for line in left.splitlines())
+    second = made(root / "second", make_database(server, f"remaining_{next(_NUMBERS)}"))
+    (second.root / "landing/orders/a.jsonl").write_bytes(left)
+    second.run()
+    again = rows(second)
+    keys = {one["who"]: other["who"] for one, other in zip(before, again, strict=True)}
+    assert [one | {"who": keys[one["who"]]} for one in before] == again
