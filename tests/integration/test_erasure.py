@@ -894,6 +894,23 @@ def test_every_file_that_tillage_makes_lies_in_a_place_that_has_a_name(shop: Sho
     assert {file.partition("/")[0] for file in named} == {"landing", "archive", "processed", "data", "safe"}
 
 
+def test_a_store_of_others_says_what_only_its_operator_can_cut(shop: Shop, server: str) -> None:
+    """An account that may make roles and its own database, and nothing else."""
+    name = f"others_{next(_NUMBERS)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"create role {name} login createrole")
+        connection.execute(f"create database {name} owner {name}")
+    dsn = psycopg.conninfo.make_conninfo(server, dbname=name, user=name)
+    shop = Shop(shop.root, dsn)
+    before = others(filled(shop))
+    erased(shop)
+    check_gone(shop, before)
+    with shop.open() as house:
+        (one,) = all_erasures(house)
+    (log,) = [left for left in dict(one.receipt or {})["remains"] if "write-ahead log" in left["what"]]
+    assert log["until"] == "its operator has cut or deleted them"
+
+
 def test_every_table_of_the_store_is_searched(shop: Shop) -> None:
     filled(shop)
     tables_there = {

@@ -33,13 +33,22 @@ _OUTSIDE = (
     "the systems that the files came from",
     "free blocks of the disk",
 )
+_FOR_EVER = "for ever"
 _REMAINS = (
-    "rows without personal columns under a random key that nothing leads to any more, in silver, tables and sums",
-    "of columns that a contract calls so a hash under a key that was thrown away, in the vault and mirrored files",
-    "of each record its place, verdict and amount, in bronze and in the store",
-    "a keyed digest of the id, so that old data does not come back; for ever, or until it is lifted",
-    "a keyed digest of each file before and after it was scrubbed",
+    (
+        "rows without personal columns under a random key that nothing leads to any more, in silver, tables and sums",
+        _FOR_EVER,
+    ),
+    (
+        "of columns that a contract calls so a hash under a key that was thrown away, in the vault and mirrored files",
+        _FOR_EVER,
+    ),
+    ("of each record its place, verdict and amount, in bronze and in the store", _FOR_EVER),
+    ("a keyed digest of the id, so that old data does not come back", "it is lifted"),
+    ("a keyed digest of each file before and after it was scrubbed", _FOR_EVER),
 )
+"""What of the people is kept, and until when."""
+_LOG_UNTIL = "its operator has cut or deleted them"
 _METHODS = {
     "bronze": "bytes taken out in one commit, files deleted, log cut",
     "landing": "overwritten by blanks, all positions kept",
@@ -212,7 +221,9 @@ def _receipt(
         "records": records,
         "layers": [_layer(house, one) for one in searched if not one.layer.startswith(ENVIRONMENT)],
         "accepted": [{"place": place, "reason": reason} for place, reason in sorted(notes.accepted.items())],
-        "remains": [*_REMAINS, *left],
+        "remains": [
+            {"what": what, "until": until} for what, until in (*_REMAINS, *((one, _LOG_UNTIL) for one in left))
+        ],
         "outside": [*_OUTSIDE, *(f"{name}: erase there too" for name in _environments(searched))],
     }
     return body | {"public_key": public_key(keys.signing), "signature": sign(keys.signing, body)}

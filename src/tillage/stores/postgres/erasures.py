@@ -24,8 +24,7 @@ from tillage.stores.postgres.copying import copy_rows
 from tillage.stores.postgres.database import Database, Transaction, translated
 from tillage.stores.postgres.vault import Vault
 
-_LOG_LEFT = """the write-ahead log of this PostgreSQL, its archives and its backups are its operator's to cut: until \
-then they hold what was there before"""
+_LOG_LEFT = "what was there before, in the write-ahead log of this PostgreSQL, its archives and its backups"
 _PIECE_BYTES = 4 * 1024 * 1024  # of whole rows
 _PLACES = pa.schema([("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64())])
 
