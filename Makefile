@@ -56,8 +56,8 @@ docs: setup  ## the documents as a site that needs no server and no network: bui
 accept: setup $(OUTSIDE)/.installed  ## one line for each numbered claim: number, claim, seconds, result
 	$(PY) -m pytest -m accept -q
 
-torture: setup  ## random houses, killed and stopped at random, beside a model in plain Python; SEED=7 ROUNDS=50
-	$(PY) -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KILLS),--kills $(KILLS)) \
+torture: setup  ## random houses, killed and stopped at random, beside a model in plain Python; SEED=7 ROUNDS=50 PEOPLE=1
+	$(PY) -m tests.torture$(if $(PEOPLE),.people) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KILLS),--kills $(KILLS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 bench: setup $(BENCH)/.installed  ## our time by that of others on one file, into BENCHMARKS.md; SCALE=1 takes 1 GB

@@ -47,7 +47,9 @@ CLAIMS = {
     "7.4": "the month that a benchmark loads beside a pandas loop: the same bytes again, and what is right of it",
     "8.1": "people who ask to be erased are in no byte that is left, and every number and position stays",
     "8.2": "a dictionary of all ids and addresses finds all of them before, and nobody after",
+    "8.3": "erased while everything is killed, restored, replayed or loaded again, people leave nothing and stay away",
     "8.4": "each leak that is known of lake and store is named by the search when it is planted",
+    "8.5": "people are erased in one sweep, and pseudonymised in columns, beside peers that do it one by one",
 }
 """Number of the point, and what it claims; each has at least one test marked `accept(number)`."""
 

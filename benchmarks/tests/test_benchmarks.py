@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import retail
+from benchmarks import erasing, pseudonyms, retail
 from benchmarks.canonical import Digest, of_copy, of_lines
 from benchmarks.history import days
 from benchmarks.jobs import Bench
@@ -283,6 +283,40 @@ def test_a_month_of_retail_is_the_same_bytes_again_and_all_that_is_right_of_it_i
     assert {one["id"] for one in lines["customers"]} == people
     assert {one["sku"] for one in lines["products"]} == goods
     assert ours.digest(folder).records == len(right) + len(people) + len(goods)
+
+
+@pytest.mark.accept("8.5")
+def test_who_is_erased_is_left_out_as_by_a_delete_for_each(tmp_path: Path) -> None:
+    rows = erasing.rows_file(tmp_path, 0.002)
+    asked = {*rows.with_suffix(".asked").read_text().split()}
+    digests = digests_of(erasing.compared(Bench(tmp_path, tmp_path, timeout_s=300), rows), tmp_path)
+    left = [one for one in map(json.loads, rows.read_text().splitlines()) if one["id"] not in asked]
+    assert len(asked) == 2
+    assert digests[0] == digests[1]
+    kept = len({one["id"] for one in left})
+    assert (digests[0].people or ())[:3] == (len(left), kept, sum(one["amount"] for one in left))
+    assert len(left) < 20_000
+
+
+@pytest.mark.accept("8.5")
+def test_people_become_as_many_keys_as_they_are(tmp_path: Path) -> None:
+    ids = pseudonyms.ids_file(tmp_path, 0.002)
+    ours = pseudonyms.compared(Bench(tmp_path, tmp_path, timeout_s=300), ids)[:2]
+    digests = digests_of(ours, tmp_path)
+    assert digests[0] == digests[1]
+    people = len(set(pq.read_table(ids).column("id").to_pylist()))
+    assert (digests[0].people or ())[:2] == (20_000, people)
+
+
+def digests_of(jobs: list[Job], folder: Path) -> list[Digest]:
+    """What each of them made, once."""
+    found = []
+    for number, job in enumerate(jobs):
+        own = folder / f"job-{number}"
+        own.mkdir()
+        job.run(own)
+        found.append(job.digest(own))
+    return found
 
 
 def unpacked(path: Path) -> list[bytes]:

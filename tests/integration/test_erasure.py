@@ -279,6 +279,7 @@ def test_the_same_file_again_is_scrubbed_again(shop: Shop) -> None:
     assert searched(shop, TEXTS) == {}
 
 
+@pytest.mark.accept("8.3")
 def test_who_asks_before_the_data_comes_is_remembered(shop: Shop) -> None:
     land(shop, "customers/a.jsonl", ANN)
     shop.run()
@@ -331,6 +332,7 @@ def test_safe_without_the_ring_lets_nobody_in(shop: Shop) -> None:
     assert (ended.returncode, json.loads(ended.stderr.splitlines()[-1])["error"]) == (14, "keys")
 
 
+@pytest.mark.accept("8.3")
 def test_what_happens_later_is_of_somebody_new(shop: Shop) -> None:
     (shop.root / "contracts/orders.odcs.yaml").write_text(contract("orders", [*ORDERS, AT]))
     land(shop, "orders/a.jsonl", sale("1", "700123", at="2020-01-01T00:00:00Z"))
@@ -351,6 +353,7 @@ def test_what_happens_later_is_of_somebody_new(shop: Shop) -> None:
     assert len((shop.root / "archive/landing/orders/b.jsonl").read_bytes().split()) > 1
 
 
+@pytest.mark.accept("8.3")
 def test_who_waits_in_quarantine_is_not_taken_up_again(shop: Shop) -> None:
     filled(shop)
     erased(shop)
@@ -416,6 +419,7 @@ POINTS = [
 ]
 
 
+@pytest.mark.accept("8.3")
 @pytest.mark.parametrize("crash", POINTS)
 def test_a_kill_at_any_point_leaves_nobody_in_the_end(shop: Shop, crash: str) -> None:
     before = others(filled(shop))
@@ -432,6 +436,7 @@ def test_a_kill_at_any_point_leaves_nobody_in_the_end(shop: Shop, crash: str) ->
     check_gone(shop, before)
 
 
+@pytest.mark.accept("8.3")
 def test_a_load_that_was_open_before_the_request_is_finished_and_erased_from(shop: Shop) -> None:
     filled(shop)
     land(shop, "orders/c.jsonl", sale("7", "700123", "0.70"), sale("8", "800456", "0.80"))
@@ -443,6 +448,7 @@ def test_a_load_that_was_open_before_the_request_is_finished_and_erased_from(sho
         assert not audit(house).findings
 
 
+@pytest.mark.accept("8.3")
 def test_an_erasure_while_loads_run_leaves_nobody(shop: Shop) -> None:
     """Old data of the person lands all the time; a sweep that sees it at the door stays open, until the next run."""
     filled(shop)
@@ -470,6 +476,7 @@ def test_an_erasure_while_loads_run_leaves_nobody(shop: Shop) -> None:
         assert [one.state for one in all_erasures(house)] == ["proved"]
 
 
+@pytest.mark.accept("8.3")
 @pytest.mark.parametrize(
     "crash",
     [f"{when}:{point}" for point in ("bronze", "silver", "publish", "scrub", "seal") for when in ("before", "after")],
@@ -827,6 +834,7 @@ def check_reapplied(shop: Shop, texts: set[str] = TEXTS) -> None:
         assert {one.state for one in all_erasures(house)} == {"proved"}
 
 
+@pytest.mark.accept("8.3")
 @pytest.mark.parametrize(
     "crash", ["", "after:erasure:1", "after:erasure:2", "before:forget", "before:prove:1", "before:prove:2"]
 )
