@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import shutil
 import signal
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from tests.integration.mirrored import processed
 from tests.integration.peopled import (
@@ -37,7 +35,7 @@ from tests.integration.searching import searched
 from tests.integration.shops import Shop, make_database
 from tests.integration.test_people import tables, tillage
 from tillage.domain.signature import is_signed
-from tillage.errors import ErasureOpenError, JournalAheadError, OperatorError, UnknownLoadError
+from tillage.errors import ErasureOpenError, OperatorError, UnknownLoadError
 from tillage.pages.erasures import erasures
 from tillage.pages.looking import Asked, look
 from tillage.pages.rendering import render
@@ -790,98 +788,6 @@ def test_rows_of_who_was_erased_leave_with_the_load(invoices: Shop) -> None:
     with invoices.open() as house:
         assert status(house).datasets["sales"].suppressed_rows == 2
         assert not audit(house).findings
-
-
-# --- copies
-
-
-def kept_copy(shop: Shop, name: str = "kept") -> Path:
-    folder = shop.root.parent / name
-    ended = tillage(shop, "backup", str(folder))
-    assert ended.returncode == 0, ended.stderr
-    return folder
-
-
-def restored(shop: Shop, copy: Path, server: str) -> Shop:
-    """The project with the data of the copy, and the safe of today."""
-    with psycopg.connect(server, autocommit=True) as connection:
-        name = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(shop.dsn)["dbname"]))
-        connection.execute(sql.SQL("drop database {} with (force)").format(name))
-    shutil.rmtree(shop.root / "data")
-    again = Shop(shop.root, make_database(server, f"erased_{next(_NUMBERS)}"))
-    ended = tillage(again, "restore", str(copy))
-    assert ended.returncode == 0, ended.stderr
-    shutil.rmtree(copy)
-    return again
-
-
-def check_refused(shop: Shop) -> None:
-    for command in (["run"], ["status"], ["erase", "list"]):
-        refused = tillage(shop, *command, "--json")
-        assert (refused.returncode, json.loads(refused.stderr.splitlines()[-1])["error"]) == (14, "journal-ahead")
-    with pytest.raises(JournalAheadError, match="tillage erase reapply"), shop.open():
-        pass
-
-
-def check_reapplied(shop: Shop, texts: set[str] = TEXTS) -> None:
-    ended = tillage(shop, "erase", "reapply")
-    assert ended.returncode == 0, ended.stderr
-    assert searched(shop, texts) == {}
-    ended = tillage(shop, "run")
-    assert ended.returncode == 0, ended.stderr
-    with shop.open() as house:
-        assert not audit(house).findings
-        assert {one.state for one in all_erasures(house)} == {"proved"}
-
-
-@pytest.mark.accept("8.3")
-@pytest.mark.parametrize(
-    "crash", ["", "after:erasure:1", "after:erasure:2", "before:forget", "before:prove:1", "before:prove:2"]
-)
-def test_a_copy_of_before_is_refused_until_people_have_left_it_again(shop: Shop, server: str, crash: str) -> None:
-    copy = kept_copy(filled(shop))
-    erased(shop)
-    again = restored(shop, copy, server)
-    check_refused(again)
-    if crash:
-        assert tillage(again, "erase", "reapply", TILLAGE_CRASH=crash).returncode == -signal.SIGKILL
-        check_refused(again)
-    check_reapplied(again)
-
-
-def test_a_copy_that_was_made_while_an_erasure_was_open_is_refused_too(shop: Shop, server: str) -> None:
-    filled(shop)
-    ended = tillage(shop, "erase", "run", "--from", asked(shop, {"id": "700123"}), TILLAGE_CRASH="after:erasure")
-    assert ended.returncode == -signal.SIGKILL
-    copy = kept_copy(shop)
-    assert tillage(shop, "run").returncode == 0
-    again = restored(shop, copy, server)
-    check_refused(again)
-    check_reapplied(again)
-
-
-def test_who_was_lifted_and_erased_again_leaves_a_copy_again(shop: Shop, server: str) -> None:
-    filled(shop)
-    erased(shop)
-    with shop.open() as house:
-        lift(house, [Request("customer", "700123", "Zenobia@Quagge.example")], wait_s=1)
-    land(shop, "orders/again.jsonl", sale("60", "700123", "5.00"))
-    shop.run()
-    copy = kept_copy(shop)
-    erased(shop)
-    again = restored(shop, copy, server)
-    check_refused(again)
-    check_reapplied(again, {"700123"})
-
-
-def test_who_is_in_no_index_leaves_a_copy_again(shop: Shop, server: str) -> None:
-    (shop.root / "landing/customers/a.jsonl").write_bytes(BROKEN + b"\n" + json.dumps(ANN).encode() + b"\n")
-    shop.run()
-    assert "700123" not in subjects(shop)
-    copy = kept_copy(shop)
-    erased(shop)
-    again = restored(shop, copy, server)
-    check_reapplied(again)
 
 
 # --- the places

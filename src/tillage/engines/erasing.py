@@ -112,7 +112,7 @@ class DuckErasing:
             for _ in _read(connection, reader, bronze, sorted(loads), lambda batch: batch):
                 find_nameless(connection, datasets)
                 find_erased(connection, datasets, people)
-                found |= {*erased(connection)}
+                found |= {*erased(connection, datasets)}
         return found
 
     def holding(self, bronze: Snapshot, places: Rows) -> Mapping[int, int]:

@@ -39,6 +39,15 @@ _ALL_TOKENS = f"list_concat({', '.join(f'regexp_extract_all({_READABLE}, {text(o
 TOKENS_SQL = f"list_filter({_ALL_TOKENS}, lambda t: len(t) >= {LEAST_TOKEN})"
 
 
+_NAMING = f"""
+    select e.subject, e.kind, e.value, {_RECORD} from (
+        select {_RECORD}, unnest({TOKENS_SQL}) as token from {RECORDS}
+        where ({_RECORD}) in (select ({_RECORD}) from {NAMELESS})
+    ) join {_ERASED} as e on if(e.kind = 'id', e.value = token, e.value = lower(token))
+"""
+"""SELECT of who is named in a record of nobody, and of its place."""
+
+
 def start_suppressing(connection: duckdb.DuckDBPyConnection) -> None:
     """Empty tables."""
     connection.execute(f"""
@@ -125,27 +134,39 @@ def find_erased(connection: duckdb.DuckDBPyConnection, concerned: Sequence[Datas
         connection.unregister("#given")
 
 
-def erased(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
-    """Kind of people, kind of suppression and text of those that `find_erased` has found."""
-    return connection.execute(f"select distinct subject, kind, value from {_ERASED}").fetchall()
+def erased(connection: duckdb.DuckDBPyConnection, datasets: Iterable[Dataset]) -> list[tuple[str, str, str]]:
+    """Kind of people, kind of suppression and text of those whose units or records there are, of all that
+    `find_erased` has found.
+    """
+    units = [_of_erased(dataset, column) for dataset in datasets for column in identifying(dataset)]
+    each = " union ".join(f"select subject, kind, value from ({one})" for one in (*units, _NAMING))
+    return connection.execute(each).fetchall()
 
 
 def _take_units(connection: duckdb.DuckDBPyConnection, dataset: Dataset, people: People) -> None:
     """A request to be erased is one of somebody who came back, if there is such a person."""
-    event = dataset.event_time()
-    happened = f"c.{name(*(one.name for one in event))}::timestamptz" if event else "null::timestamptz"
-    by_alias = f"(e.kind = 'alias' or e.kind = 'alone' and not {has_id(dataset)})"
     each = " union ".join(
-        f"""
-        select {_PLACES} from {checked(dataset)} as c join {_ERASED} as e
-        on e.subject = {text(kind_of(column))} and e.value = {spelt(column)}
-            and {by_alias if column.alias_of else "e.kind = 'id'"}
-        where coalesce({happened} <= e.until, true) {_unless_back(connection, dataset, column, people)}
-        """
+        f"select {_PLACES} from ({_of_erased(dataset, column)}) {_unless_back(connection, dataset, column, people)}"
         for column in identifying(dataset)
     )
     connection.execute(f'create or replace temp table "#theirs" as {each}')
     _move(connection, dataset, f'({_PLACES}) in (select ({_PLACES}) from "#theirs")')
+
+
+def _of_erased(dataset: Dataset, column: Column) -> str:
+    """SELECT of `subject, kind, value` of who does not come back, and the place of each unit that a column says is
+    theirs.
+    """
+    event = dataset.event_time()
+    happened = f"c.{name(*(one.name for one in event))}::timestamptz" if event else "null::timestamptz"
+    by_alias = f"(e.kind = 'alias' or e.kind = 'alone' and not {has_id(dataset)})"
+    return f"""
+        select e.subject, e.kind, e.value, {", ".join(f"c.{one}" for one in PLACE)}
+        from {checked(dataset)} as c join {_ERASED} as e
+        on e.subject = {text(kind_of(column))} and e.value = {spelt(column)}
+            and {by_alias if column.alias_of else "e.kind = 'id'"}
+        where coalesce({happened} <= e.until, true)
+    """
 
 
 def _move(connection: duckdb.DuckDBPyConnection, dataset: Dataset, condition: str) -> None:
@@ -171,17 +192,13 @@ def _unless_back(connection: duckdb.DuckDBPyConnection, dataset: Dataset, column
     connection.register("#given", people.known(asked))
     connection.execute('create or replace temp table "#back" as select natural_id from "#given"')
     connection.unregister("#given")
-    return 'and e.value not in (select natural_id from "#back")'
+    return 'where value not in (select natural_id from "#back")'
 
 
 def _take_nameless(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset]) -> None:
     """Records of nobody else in which somebody is named, whatever is wrong with them."""
     connection.execute(f"""
-        create or replace temp table "#naming" as
-        select distinct {_RECORD} from (
-            select {_RECORD}, unnest({TOKENS_SQL}) as token from {RECORDS} where ({_RECORD}) in (
-                select ({_RECORD}) from {NAMELESS})
-        ) join {_ERASED} as e on if(e.kind = 'id', e.value = token, e.value = lower(token));
+        create or replace temp table "#naming" as select distinct {_RECORD} from ({_NAMING});
         insert into {SUPPRESSED} by name
         select {text(datasets[0].name)} as dataset, {_RECORD}, 0 as _unit, _offset from {RECORDS}
         where code is not null and ({_RECORD}) in (select ({_RECORD}) from "#naming");

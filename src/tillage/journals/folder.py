@@ -51,6 +51,13 @@ class FolderJournal:
                     found[one] = replace(told, suppressed=kept)
         return list(found.values())
 
+    def lifted(self) -> set[bytes]:
+        found: set[bytes] = set()
+        for line in self._lines():
+            found |= {bytes.fromhex(one) for one in line.get("lifted", ())}
+            found -= {bytes.fromhex(one["digest"]) for one in line.get("suppressed", ())}
+        return found
+
     def add(self, erasure: int, suppressed: Sequence[Suppression]) -> None:
         if all(told.erasure != erasure for told in self.erasures()):
             self._append({"erasure": erasure, "suppressed": [_plain(one) for one in suppressed]})

@@ -1,16 +1,19 @@
 """`tillage erase reapply`: what a restored copy brought back is erased again, from the journal.
 
 The journal lies apart from the data. When it knows of an erasure that the store does not, the data is older than that,
-and nothing may be done with it until the same people have left it again.
+and nothing may be done with it until the same people have left it again. Nobody else does: who was erased before the
+copy was made, and came back, stays.
 """
 
 from __future__ import annotations
 
-from tillage.errors import JournalAheadError, KeysError
+from collections.abc import Iterable
+
+from tillage.errors import ErasureOpenError, JournalAheadError, KeysError
 from tillage.pipelines.erase import LEASE, Erased, erase, loads_by_contract
 from tillage.pipelines.house import House, erasing_of
 from tillage.pipelines.requests import Request, subjects
-from tillage.ports.erasing import Suppression, SuppressionKind, Told
+from tillage.ports.erasing import SuppressionKind, Told
 from tillage.ports.people import People
 
 
@@ -29,7 +32,7 @@ def _is_seen(told: Told, state: str | None, *, is_noted: bool) -> bool:
 
 
 def refuse_journal_ahead(house: House) -> None:
-    """Nothing is done with data that was restored from before an erasure.
+    """Nothing is done with data that was restored from before an erasure, or from before somebody was let back in.
 
     Raises:
         JournalAheadError: it was.
@@ -39,43 +42,81 @@ def refuse_journal_ahead(house: House) -> None:
             f"this data is from before erasure {ahead[0].erasure}, of which the journal in safe/ tells: people who "
             "were erased are in it again. Erase them once more: tillage erase reapply"
         )
+    if lifted_since(house):
+        raise JournalAheadError(
+            "this data is from before people were let back in, of which the journal in safe/ tells: they would be kept "
+            "out of it. Let them in once more: tillage erase reapply"
+        )
+
+
+def lifted_since(house: House) -> list[bytes]:
+    """Digests of suppressions that hold here, and no more by the journal."""
+    lifted = house.erasing.journal.lifted() if house.erasing else set()
+    if house.erasing is None or not lifted:
+        return []
+    # Who is being erased once more is not in the journal yet.
+    noted = {one.digest for notes in house.erasing.journal.notes() for one in notes.every_suppression()}
+    return [one.digest for one in house.erasing.erasures.suppressions() if one.digest in lifted - noted]
 
 
 def reapply(house: House, *, wait_s: float) -> list[Erased]:
-    """Finds everybody in the data whom the journal suppresses, and erases them; only then is it no longer refused.
+    """Finds everybody in the data who left it in an erasure that it does not know of, and erases them; only then is it
+    no longer refused. Whoever was let back in since is so again.
 
     Raises:
         LeaseHeldError, ErasureOpenError: as `erase`.
         KeysError: the safe lacks a key that the journal names people by.
     """
     erasures = erasing_of(house).erasures
-    for told in missing(house):
-        erasures.remember(told.erasure, told.suppressed)
-    done = erase(house, _known_again(house), wait_s=wait_s)
     with house.leases.hold(LEASE, wait_s=wait_s, on_wait=house.say) as lease:
-        erasures.settle(lease)
+        if lifted := lifted_since(house):
+            house.say(f"{erasures.lift(lifted, lease):,} suppressions hold no more, as the journal says")
+    ahead = missing(house)
+    if not ahead:
+        return []
+    for told in ahead:
+        erasures.remember(told.erasure, told.suppressed)
+    try:
+        done = erase(house, _known_again(house, ahead), wait_s=wait_s)
+    except ErasureOpenError:
+        # Who has left, and is found where no load has looked yet, as in a file at a door, is kept out by the next run.
+        if _have_left(house):
+            _settle(house, wait_s)
+        raise
+    _settle(house, wait_s)
     return done
 
 
-def _known_again(house: House) -> list[Request]:
-    """Requests for all in the data who do not come back, by the ids in the index and those in the records."""
+def _settle(house: House, wait_s: float) -> None:
+    with house.leases.hold(LEASE, wait_s=wait_s, on_wait=house.say) as lease:
+        erasing_of(house).erasures.settle(lease)
+
+
+def _have_left(house: House) -> bool:
+    """Whether all that are being erased are out of every feed and the vault."""
+    of = erasing_of(house)
+    feeds = {name for name, contract in house.feeds.items() if contract.check.contract.has_people}
+    return all(of.erasures.done_feeds(notes.erasure) >= feeds for notes in of.journal.notes())
+
+
+def _known_again(house: House, ahead: Iterable[Told]) -> list[Request]:
+    """Requests for all in the data who left in these erasures, by the ids in the index and those in the records, each
+    as of the time up to which what happened was theirs.
+    """
     of = erasing_of(house)
     ring = {key.fingerprint: key for key in of.vault.keys().suppression}
-    held: dict[str, dict[bytes, dict[bytes, Suppression]]] = {}
-    for one in of.erasures.suppressions():
-        if one.ring not in ring:
-            raise KeysError("safe/keys.json lacks a key that the journal names people by; put it back")
-        if one.kind is SuppressionKind.ID:
-            held.setdefault(one.subject, {}).setdefault(one.ring, {})[one.digest] = one
+    held = {(one.subject, one.kind, one.ring, one.digest): one for told in ahead for one in told.suppressed}
+    if any(one.ring not in ring for one in held.values()):
+        raise KeysError("safe/keys.json lacks a key that the journal names people by; put it back")
     found: dict[tuple[str, str | None, str | None], Request] = {}
-    for subject in subjects(house):
-        for natural_id in of.erasures.everybody(subject):
-            for name, digests in held.get(subject, {}).items():
-                if one_of := digests.get(ring[name].id_digest(subject, natural_id)):
-                    found[subject, natural_id, None] = Request(subject, natural_id, None, one_of.until)
-    for subject, kind, value in _in_records(house, of.vault):
-        who = (value, None) if kind == SuppressionKind.ID else (None, value)
-        found.setdefault((subject, *who), Request(subject, *who))
+    index = ((one, SuppressionKind.ID, known) for one in subjects(house) for known in of.erasures.everybody(one))
+    for subject, kind, value in (*index, *_in_records(house, of.vault)):
+        is_id = kind == SuppressionKind.ID
+        natural_id, alias = (value, None) if is_id else (None, value)
+        for fingerprint, key in ring.items():
+            digest = key.id_digest(subject, value) if is_id else key.alias_digest(subject, value)
+            if one := held.get((subject, SuppressionKind(kind), fingerprint, digest)):
+                found.setdefault((subject, natural_id, alias), Request(subject, natural_id, alias, one.until))
     return list(found.values())
 
 

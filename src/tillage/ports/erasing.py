@@ -77,7 +77,9 @@ class PeopleRecords(Protocol):
     def named_again(
         self, check: Check, bronze: Snapshot, loads: Collection[int], folders: Folders, people: People
     ) -> set[tuple[str, str, str]]:
-        """Kind of people, kind of suppression and text of everybody in these loads who does not come back."""
+        """Kind of people, kind of suppression and text of everybody who does not come back and whose records, by what
+        would be suppressed in them today, are in these loads.
+        """
         ...
 
     def holding(self, bronze: Snapshot, places: Rows) -> Mapping[int, int]:
@@ -299,6 +301,10 @@ class Journal(Protocol):
 
     def erasures(self) -> list[Told]:
         """In order."""
+        ...
+
+    def lifted(self) -> set[bytes]:
+        """Digests of suppressions that were lifted, and not told of again since."""
         ...
 
     def add_proved(self, erasure: int) -> None:
