@@ -196,6 +196,28 @@ def test_of_columns_that_a_contract_calls_so_a_hash_is_left(shop: Shop) -> None:
     assert mirrored(shop) == after | {"c.jsonl": []}
 
 
+def test_mirrored_files_are_made_anew_when_a_column_is_added(shop: Shop) -> None:
+    filled(shop)
+    erased(shop)
+    columns = [*CUSTOMERS, {"name": "points", "logicalType": "integer"}]
+    (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", columns))
+    shop.run()
+    assert mirrored(shop)["a.jsonl"][0]["points"] is None
+    with shop.open() as house:
+        assert not audit(house).findings
+
+
+def test_what_no_contract_calls_personal_stays_whatever_stands_in_it(shop: Shop) -> None:
+    """As in silver; an id in it would keep the erasure open."""
+    columns = [*CUSTOMERS, {"name": "note", "logicalType": "string"}]
+    (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", columns))
+    land(shop, "customers/a.jsonl", ZOE | {"note": "rings 020-7313311"})
+    shop.run()
+    (done,) = erased(shop)
+    assert any("not personal by its contract" in one for layer in done.receipt["layers"] for one in layer["explained"])
+    assert mirrored(shop)["a.jsonl"][0]["note"] == "rings 020-7313311"
+
+
 def test_two_people_have_no_hash_in_common(shop: Shop) -> None:
     both = [person(number, home={"street": "Samenweg 12", "floor": None}) for number in ("700123", "700124")]
     land(shop, "customers/a.jsonl", *both, person("700125", phones=[]))
@@ -218,7 +240,8 @@ def test_nothing_is_left_of_what_a_contract_calls_removed(shop: Shop) -> None:
 
 
 def test_what_is_left_may_be_said_otherwise_at_any_time(shop: Shop) -> None:
-    """What is a hash already stays one; an id is shown as the contract of today says."""
+    """Lines are made as the contract of today says, of what there is: a hash that was made may be shown again."""
+    hashed = (shop.root / "contracts/customers.odcs.yaml").read_text()
     filled(shop)
     erased(shop)
     (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", CUSTOMERS))
@@ -227,6 +250,9 @@ def test_what_is_left_may_be_said_otherwise_at_any_time(shop: Shop) -> None:
     assert len(vault(shop, "select from tillage.loads where kind <> 'erase'")) == loads  # nothing is judged again
     zoe = mirrored(shop)["a.jsonl"][0]
     assert zoe == dict.fromkeys(one["name"] for one in CUSTOMERS) | {"country": "NL"}
+    (shop.root / "contracts/customers.odcs.yaml").write_text(hashed)
+    shop.run()
+    assert HEX.fullmatch(mirrored(shop)["a.jsonl"][0]["home"]["street"])
     with shop.open() as house:
         assert not audit(house).findings
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from tillage.contracts.contract import Column, Contract, Dataset, Kind
 from tillage.contracts.project import Feed, Mirror
@@ -102,8 +103,16 @@ def check_files(feed: Feed, contract: Contract) -> None:
 def files_digest(feed: Feed, contract: Contract) -> str:
     """Changes with anything that makes its files others."""
     made_of = [feed.format, feed.folder, [dataset.name for dataset in contract.datasets]]
-    hashed = [column.name for dataset in contract.datasets for column in dataset.columns if column.is_hashed]
-    return _digest([*made_of, hashed] if hashed else made_of)
+    # What is left of records that people have left is made of columns.
+    shapes = [_shape(column) for dataset in contract.datasets for column in dataset.columns]
+    return _digest([*made_of, shapes] if contract.has_people else made_of)
+
+
+def _shape(column: Column) -> list[Any]:
+    """What a value of it looks like in a record."""
+    path = [*column.paths[0].steps, column.is_from_record] if column.paths else []
+    about = [column.is_personal, column.subject is not None, column.is_hashed]
+    return [column.name, path, column.kind, about, repr(column.money), [_shape(item) for item in column.items]]
 
 
 def file_name(feed: Feed, path: str) -> str:

@@ -16,7 +16,7 @@ from tillage.engines.relations import current_relation, grown, literal_path, sil
 from tillage.engines.remaining import find_remaining
 from tillage.errors import MirrorError
 from tillage.ports.lake import Rows, Silver, Snapshot
-from tillage.ports.people import People
+from tillage.ports.people import Vault
 
 _TOUCHED = '"#touched"'
 _PLACES = '"#mirrored_places"'
@@ -54,7 +54,7 @@ class DuckMirrors:
         places: Rows,
         *,
         erased_by: Collection[int],
-        people: People | None,
+        people: Vault | None,
     ) -> Iterator[Rows]:
         try:
             with self._connect() as connection:
@@ -121,7 +121,7 @@ def _records_of(
     places: Rows,
     *,
     erased_by: Collection[int],
-    people: People | None,
+    people: Vault | None,
 ) -> pa.RecordBatchReader:
     """`file, raw, is_whole` of each record with a unit that stands, in order.
 
@@ -155,7 +155,8 @@ def _records_of(
         create or replace temp table {_ERASED} as select load_seq, source, ordinal from ({rows}) where {gone}
     """)
     erased = f'(_record."load", _record.source, _record.ordinal) in (select (load_seq, source, ordinal) from {_ERASED})'
-    placed = ((one, _placed(one, silver[one.name], wanted)) for one in datasets)
+    ((is_any,),) = connection.execute(f"select count(*) > 0 from {_ERASED}").fetchall()
+    placed = ((one, _placed(one, silver[one.name], wanted)) for one in datasets if is_any)
     left = [(dataset, f"select * from ({units}) where {erased}") for dataset, units in placed]
     find_remaining(connection, left, people, table=_REMAINING)
     connection.execute(f"""

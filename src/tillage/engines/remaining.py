@@ -1,14 +1,14 @@
 """What is left of records whose bytes were taken away with a person: a JSON object of the shape that they came in.
 
-It has what silver keeps of the unit, under the names by which the contract reads it. A personal column is null in it,
+It has what silver keeps of its units, under the names by which the contract reads it. A personal column is null in it,
 or a hash where its contract says `tillage.erase: hash`; so is the id of a person, with the subject key of the tables as
-its hash. What a contract does not name is in no such record.
+its hash. What is personal of others in the same record is null. What a contract does not name is in no such record.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,79 +19,149 @@ import pyarrow as pa
 from tillage.contracts.cases.yaml_rows import Number, json_text
 from tillage.contracts.contract import Column, Dataset, Kind
 from tillage.domain.money import to_major
-from tillage.engines.people import PERSONAL, add_personal
-from tillage.ports.people import People
+from tillage.ports.people import Vault
 
 _ROWS = 8_192
-_SCHEMA = pa.schema(
+_LINES = pa.schema(
     [("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64()), ("line", pa.large_string())]
 )
 Row = Mapping[str, Any]
+Place = tuple[int, int, int]
 
 
 def find_remaining(
     connection: duckdb.DuckDBPyConnection,
-    units: Iterable[tuple[Dataset, str]],
-    people: People | None,
+    units: Sequence[tuple[Dataset, str]],
+    people: Vault | None,
     *,
     table: str,
 ) -> None:
     """Fills `table` with `load_seq, source, ordinal, line`, a row for each record.
 
     Args:
-        units: By dataset SELECT of the units that stand of such records, each a whole record; of one that stands in
-            several datasets the first counts.
+        units: By dataset SELECT of the units that stand of such records, each a whole record.
     """
-    connection.register("#none", _SCHEMA.empty_table())
+    connection.register("#none", _LINES.empty_table())
     connection.execute(f'create or replace temp table {table} as from "#none"')
-    for dataset, rows in units:
-        connection.execute(f"""
-            create or replace table "#units_left" as select * from ({rows})
-            where (_record."load", _record.source, _record.ordinal) not in (select (load_seq, source, ordinal)
-                from {table})
+    for number, (_, rows) in enumerate(units):
+        connection.execute(f'create or replace table "#left_{number}" as {rows}')
+    each = " union ".join(
+        f'select _record."load" as load_seq, _record.source, _record.ordinal from "#left_{number}"'
+        for number in range(len(units))
+    )
+    if not each:
+        return
+    connection.execute(f"""
+        create or replace table "#left" as
+        select *, (row_number() over (order by load_seq, source, ordinal) - 1) // {_ROWS} as part from ({each})
+    """)
+    ((parts,),) = connection.execute('select coalesce(max(part) + 1, 0) from "#left"').fetchall()
+    for part in range(parts):
+        records: dict[Place, dict[str, Any]] = {}
+        for number, (dataset, _) in enumerate(units):
+            _add_units(records, dataset, _rows_of(connection, f'"#left_{number}"', part), people)
+        lines = [(*place, json_text(record)) for place, record in records.items()]
+        columns = list(zip(*lines, strict=True))
+        connection.register("#lines", pa.table(dict(zip(_LINES.names, columns, strict=True)), _LINES))
+        connection.execute(f'insert into {table} from "#lines"')
+        connection.unregister("#lines")
+
+
+def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, part: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = (
+        connection.sql(f"""
+            select u.* from {table} as u join "#left" as l
+            on (l.load_seq, l.source, l.ordinal) = (u._record."load", u._record.source, u._record.ordinal)
+            where l.part = {int(part)}
         """)
-        add_personal(connection, dataset, people, '"#units_left"')
-        reader = connection.cursor().sql('from "#units_left"').to_arrow_reader(_ROWS)
-        for batch in reader:
-            connection.register("#lines", _lines(dataset, batch))
-            connection.execute(f'insert into {table} from "#lines"')
-            connection.unregister("#lines")
+        .to_arrow_table()
+        .to_pylist()
+    )
+    return rows
 
 
-def _lines(dataset: Dataset, units: pa.RecordBatch) -> pa.Table:
-    places = units.column("_record").flatten()
-    names = [field.name for field in units.column("_record").type]
-    load, source, ordinal = (places[names.index(name)] for name in ("load", "source", "ordinal"))
-    lines = [json_text(remaining(dataset, row)) for row in units.to_pylist()]
-    return pa.table([load, source, ordinal, pa.array(lines, pa.large_string())], schema=_SCHEMA)
+def _add_units(
+    records: dict[Place, dict[str, Any]], dataset: Dataset, rows: Sequence[Row], people: Vault | None
+) -> None:
+    """Adds the units of one dataset to the records of a part."""
+    hashes, nobodys = _what_is_left(dataset, rows, people)
+    for row in rows:
+        place = _place_of(row)
+        add_remaining(records.setdefault(place, {}), dataset, row, hashes.get(place), nobodys)
 
 
-def remaining(dataset: Dataset, unit: Row) -> dict[str, Any]:
-    """The record of one unit, by a row of silver with `_personal` beside it: JSON values, numbers by their digits."""
-    record: dict[str, Any] = {}
-    personal = json.loads(unit.get(PERSONAL) or "{}")
+def _place_of(row: Row) -> Place:
+    record = row["_record"]
+    return record["load"], record["source"], record["ordinal"]
+
+
+def _what_is_left(
+    dataset: Dataset, rows: Sequence[Row], people: Vault | None
+) -> tuple[Mapping[Place, Row], Collection[str]]:
+    """Of the personal columns by place, where they are hashes; and the keys that are of nobody any more."""
+    if people is None:
+        return {}, ()
+    keys = {row[column.stored_name] for row in rows for column in dataset.subject_columns}
+    places = pa.table(
+        {
+            "load_seq": pa.array([row["_record"]["load"] for row in rows], pa.int64()),
+            "source": pa.array([row["_record"]["source"] for row in rows], pa.int32()),
+            "ordinal": pa.array([row["_record"]["ordinal"] for row in rows], pa.int64()),
+            "unit": pa.array([row["_record"]["unit"] for row in rows], pa.int64()),
+        }
+    )
+    held = people.personal(dataset.name, places).to_pylist() if dataset.hashed_columns else []
+    hashes = {
+        (one["load_seq"], one["source"], one["ordinal"]): json.loads(one["personal"])
+        for one in held
+        if one["is_nobodys"]
+    }
+    return hashes, people.nobodys({key for key in keys if key})
+
+
+def add_remaining(
+    record: dict[str, Any], dataset: Dataset, unit: Row, hashes: Row | None, nobodys: Collection[str]
+) -> None:
+    """Adds to a record what is left of one unit of it, a row of silver: JSON values, numbers by their digits.
+
+    Args:
+        hashes: What is left of its personal columns; None: nothing.
+        nobodys: Subject keys of who was erased.
+    """
     for column in dataset.columns:
         if column.is_personal:
-            value = _shaped(column, personal.get(column.stored_name), record) if column.is_hashed else None
+            value = _shaped(column, hashes.get(column.stored_name), record) if hashes and column.is_hashed else None
+            _place(column, value, record, record)
         elif column.subject:
-            value = unit[column.stored_name] if column.is_hashed else None
-        else:
+            key = unit[column.stored_name]
+            _place(column, key if column.is_hashed and key in nobodys else None, record, record)
+    # Afterwards: what is not personal may stand inside of what is.
+    for column in dataset.columns:
+        if not column.is_personal and not column.subject:
             value = _value(column, unit[column.stored_name], record, (unit,))
-        _place(column, value, record, record)
-    return record
+            _place(column, value, record, record, is_over=True)
 
 
-def _place(column: Column, value: Any, inside: dict[str, Any], record: dict[str, Any]) -> None:
-    """Puts the value where the column is read first; a column that is made of others is read nowhere."""
+def _place(
+    column: Column, value: Any, inside: dict[str, Any], record: dict[str, Any], *, is_over: bool = False
+) -> None:
+    """Puts the value where the column is read first; a column that is made of others is read nowhere.
+
+    Args:
+        is_over: In the place of what is there.
+    """
     if not column.paths:
         return
     *steps, last = column.paths[0].steps
     inner: Any = record if column.is_from_record else inside
     for step in steps:
-        inner = inner.setdefault(step, {})
-        if not isinstance(inner, dict):
-            return  # another column is read from the whole, and has it already
-    inner.setdefault(last, value)
+        if not isinstance(inner.get(step), dict):
+            if inner.get(step) is not None and not is_over:
+                return  # another column is read from the whole, and has it already
+            inner[step] = {}
+        inner = inner[step]
+    if inner.get(last) is None or (is_over and value is not None):
+        inner[last] = value
 
 
 def _value(column: Column, value: Any, record: dict[str, Any], around: Sequence[Row]) -> Any:
@@ -105,7 +175,7 @@ def _value(column: Column, value: Any, record: dict[str, Any], around: Sequence[
     if column.kind is Kind.OBJECT:
         return _object(column.items, value, record, around)
     if column.money:
-        currency = column.currency or next(_codes(column, around))
+        currency = column.currency or _code(column.currency_by, around)
         return Number(f"{value if column.money.is_minor else to_major(value, currency):f}")
     if isinstance(value, Decimal):
         return Number(f"{value:f}".rstrip("0").rstrip("."))
@@ -121,9 +191,15 @@ def _object(items: Iterable[Column], value: Row, record: dict[str, Any], around:
     return found
 
 
-def _codes(column: Column, around: Sequence[Row]) -> Iterator[str]:
-    """Of an amount, by the nearest column of that name."""
-    return (str(one[column.currency_by]) for one in reversed(around) if one.get(column.currency_by))
+def _code(path: str, around: Sequence[Row]) -> str:
+    """What a column names as the currency, that of the nearest of such a name; it may be a member of an object."""
+    for one in reversed(around):
+        found: Any = one
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, Mapping) else None
+        if found is not None:
+            return str(found)
+    raise AssertionError("an amount without its currency was accepted")
 
 
 def _shaped(column: Column, value: Any, record: dict[str, Any]) -> Any:

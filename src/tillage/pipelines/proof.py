@@ -25,8 +25,8 @@ _OF_OTHERS = {
     IdentifierKind.VALUE: "vault.units",
 }
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_NOT_PERSONAL = ("silver", "gold", "tables of the store")
-"""Where the columns are that contracts do not call personal."""
+_NOT_PERSONAL = ("silver", "gold", "processed", "tables of the store")
+"""Where the columns are that contracts do not call personal: a record that is about them has an id of theirs, too."""
 _OUTSIDE = (
     "copies made before: backups of this project, of the machine and of its file system",
     "what was exported or sent, and whoever read it",

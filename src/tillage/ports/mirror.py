@@ -12,7 +12,7 @@ from tillage.contracts.mirror import MirrorTable
 from tillage.contracts.project import Feed, Mirror
 from tillage.domain.load import Lease
 from tillage.ports.lake import Rows, Silver, Snapshot
-from tillage.ports.people import People
+from tillage.ports.people import Vault
 
 Digests = Mapping[tuple[str, Mirror], str]
 """By feed and kind, what is kept equal, as `contracts.mirror` says it."""
@@ -59,7 +59,7 @@ class MirrorSource(Protocol):
         places: Rows,
         *,
         erased_by: Collection[int],
-        people: People | None,
+        people: Vault | None,
     ) -> AbstractContextManager[Rows]:
         """`file, raw, is_whole` of each record of some files with a unit that stands, by file and place, until the
         block ends.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -48,7 +48,8 @@ class People(Protocol):
         ...
 
     def personal(self, dataset: str, places: Rows) -> Rows:
-        """`load_seq, source, ordinal, unit, personal` of those units that the vault has.
+        """`load_seq, source, ordinal, unit, personal, is_nobodys` of those units that the vault has; the last says
+        that the person was erased, and all that is personal are hashes.
 
         Args:
             places: `load_seq, source, ordinal, unit`.
@@ -70,6 +71,10 @@ class PeopleRows:
 
 class Vault(People, Protocol):
     """All who are in a store."""
+
+    def nobodys(self, subject_keys: Collection[str]) -> set[str]:
+        """Those that no id leads to."""
+        ...
 
     def keys(self) -> Keys:
         """All that lie in the safe."""

@@ -7,7 +7,7 @@ while they are used: whoever changes it waits for that.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import resources
@@ -35,6 +35,7 @@ _PERSONAL = pa.schema(
         ("ordinal", pa.int64()),
         ("unit", pa.int64()),
         ("personal", pa.string()),
+        ("is_nobodys", pa.bool_()),
     ]
 )
 _SUPPRESSED = pa.schema(
@@ -67,7 +68,7 @@ select a.subject, a.natural_id from asked a
 join vault.identities i on i.subject = a.subject and i.digest = decode(a.digest, 'hex')
 """
 _FOUND_PERSONAL = """
-select p.load_seq, p.source, p.ordinal, p.unit, u.personal from places p
+select p.load_seq, p.source, p.ordinal, p.unit, u.personal, (u.subject_key = '')::int from places p
 join vault.units u on (u.load_seq, u.source, u.ordinal, u.unit) = (p.load_seq, p.source, p.ordinal, p.unit)
 where u.dataset = {}
 """
@@ -170,6 +171,11 @@ class Vault:
             return _PERSONAL.empty_table()
         with self._asking("make_places", "places", places) as transaction:
             return copied_rows(transaction.connection, sql.SQL(_FOUND_PERSONAL).format(sql.Literal(dataset)), _PERSONAL)
+
+    def nobodys(self, subject_keys: Collection[str]) -> set[str]:
+        if self._fingerprint is None:
+            return set()
+        return {str(key) for (key,) in self._database.rows("nobodys", subject_keys=list(subject_keys))}
 
     def subject_key(self, subject: str, natural_id: str) -> str | None:
         if self._fingerprint is None:

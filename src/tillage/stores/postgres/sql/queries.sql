@@ -593,6 +593,9 @@ update vault.suppressed set lifted_at = now() where lifted_at is null and digest
 -- name: asked
 select i.subject_key, i.natural_id from vault.identities i where i.subject_key = any(%(subject_keys)s)
 
+-- name: nobodys
+select k from unnest(%(subject_keys)s::text[]) as k where k not in (select subject_key from vault.identities)
+
 -- name: known_by_id
 select natural_id, subject_key from vault.identities where subject = %(subject)s and digest = %(digest)s
 union all
