@@ -135,6 +135,8 @@ def add_remaining(
         elif column.subject:
             key = unit[column.stored_name]
             _place(column, key if column.is_hashed and key in nobodys else None, record, record)
+        else:
+            _place(column, None, record, record)  # members are in the order of the contract
     # Afterwards: what is not personal may stand inside of what is.
     for column in dataset.columns:
         if not column.is_personal and not column.subject:
