@@ -41,7 +41,7 @@ demo: setup  ## a shop's files in, totals to the cent out, in the folder demo/
 	$(PY) -m tillage.cli.demo demo
 
 test: setup  ## every test that needs no server of its own, acceptance included; TESTS=path takes a part
-	$(PY) -m pytest $(SHARED) -m "not services and not clone" $(TESTS)
+	$(PY) -m pytest $(SHARED) --durations=25 --durations-min=15 -m "not services and not clone" $(TESTS)
 
 test-services: setup $(SPARK)/.installed $(OUTSIDE)/.installed  ## the tests that need other engines, servers and browsers; TESTS=path takes a part
 	$(PY) -m pytest -m services $(TESTS)
