@@ -14,7 +14,7 @@ from psycopg import sql
 from tests.integration.peopled import ORDERS, contract, land, person, sale, silver, subjects, vault
 from tests.integration.searching import searched
 from tests.integration.shops import Shop, make_database
-from tests.integration.test_erasure import ANN, AT, BROKEN, TEXTS, asked, erased, filled, shop
+from tests.integration.test_erasure import ANN, AT, BROKEN, TEXTS, ZOE, asked, erased, families, filled, shop
 from tests.integration.test_people import tillage
 from tillage.errors import JournalAheadError
 from tillage.pipelines.audit import audit
@@ -22,7 +22,7 @@ from tillage.pipelines.erase import all_erasures
 from tillage.pipelines.lift import lift
 from tillage.pipelines.requests import Request
 
-__all__ = ["shop"]
+__all__ = ["families", "shop"]
 _NUMBERS = iter(range(1, 1_000))
 
 
@@ -192,3 +192,38 @@ def test_data_that_is_behind_nothing_is_left_alone(shop: Shop) -> None:
     ended = tillage(shop, "erase", "reapply", "--json")
     assert (ended.returncode, json.loads(ended.stdout)) == (0, [])
     assert (subjects(shop), vault(shop, "select count(*) from tillage.loads")) == (known, loads)
+
+
+def test_what_waits_of_others_in_the_same_record_can_be_given_up_after_it(families: Shop, server: str) -> None:
+    """The record keeps its bytes until then, so the people cannot leave before; but the house can be worked with."""
+    (families.root / "landing/people/a.jsonl").write_text(json.dumps({"members": [ZOE, person("800456", None)]}) + "\n")
+    families.run()
+    copy = kept_copy(families)
+    assert tillage(families, "erase", "run", "--from", asked(families, {"id": "700123"})).returncode == 14
+    assert tillage(families, "quarantine", "discard", "--reason", "torn").returncode == 0
+    assert tillage(families, "run").returncode == 0
+    again = restored(families, copy, server)
+    check_refused(again)
+    ended = tillage(again, "erase", "reapply")
+    assert (ended.returncode, "which wait in quarantine" in ended.stderr) == (14, True)
+    assert tillage(again, "quarantine", "discard", "--reason", "torn").returncode == 0
+    assert tillage(again, "run").returncode == 0
+    assert searched(again, TEXTS) == {}
+
+
+def test_an_address_alone_keeps_nobody_else_out(shop: Shop, server: str) -> None:
+    """In the copy the address stands in a record that nobody can read, and of its owner nothing else is there yet."""
+    (shop.root / "landing/customers/a.jsonl").write_bytes(
+        b'{"customer_id": , "email": "zenobia@quagge.example"}\n' + json.dumps(ANN).encode() + b"\n"
+    )
+    shop.run()
+    copy = kept_copy(shop)
+    land(shop, "customers/b.jsonl", ZOE)
+    shop.run()
+    erased(shop)
+    (shop.root / "landing/customers/b.jsonl").unlink()
+    again = restored(shop, copy, server)
+    check_reapplied(again, {"zenobia@quagge.example"})
+    land(again, "customers/c.jsonl", person("900111", "Somebody Else", email="Zenobia@Quagge.example"))
+    again.run()
+    assert "900111" in subjects(again)

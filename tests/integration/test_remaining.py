@@ -28,11 +28,14 @@ COLUMNS: list[dict[str, Any]] = [
         "name": "who", "physicalName": "$.head.who", "logicalType": "string", "required": True,
         "customProperties": [{"property": "tillage.subject", "value": "customer"}, HASHED],
     },
+    {"name": "country", "physicalName": "$.home.country", "logicalType": "string"},
+    {"name": "town", "physicalName": "$.home.town", "logicalType": "string"},
+    {"name": "of_price", "physicalName": "$.price.currency", "logicalType": "string"},
+    {"name": "price", "logicalType": "object", "properties": [{"name": "amount", "logicalType": "integer"}]},
     {
         "name": "home", "logicalType": "object", "classification": "personal", "customProperties": [HASHED],
         "properties": [{"name": "street", "logicalType": "string"}, {"name": "country", "logicalType": "string"}],
     },
-    {"name": "country", "physicalName": "$.home.country", "logicalType": "string"},
     {"name": "note", "physicalName": "$.head.note", "logicalType": "string", "classification": "personal"},
     {"name": "currency", "logicalType": "string", "required": True},
     {"name": "total", "logicalType": "number", "customProperties": [
@@ -77,8 +80,9 @@ RECORD = st.fixed_dictionaries(
         "home": perhaps(st.fixed_dictionaries({"street": TEXTS, "country": st.sampled_from(["NL", "BE"])})),
         "currency": st.sampled_from(["EUR", "USD", "BHD"]),
         "offer": perhaps(amount(0)),
+        "price": st.fixed_dictionaries({"currency": perhaps(TEXTS), "amount": perhaps(st.integers(0, 2**53 + 9))}),
         "total": perhaps(amount(2)),
-        "cents": perhaps(st.integers(-(10**9), 10**9)),
+        "cents": perhaps(st.integers(-(2**60), 2**60)),
         "fee": perhaps(amount(3)),
         "share": perhaps(st.decimals(-(10**9), 10**9, places=6).map(str)),
         "is_new": perhaps(st.booleans()),
@@ -126,6 +130,7 @@ def test_it_is_read_as_the_record_was(
     left = processed(first, "orders")["a.jsonl"]
     for record, line in zip(records, map(json.loads, left.splitlines()), strict=True):
         assert line["head"]["note"] is None
+        assert (line["cents"], line["price"]["amount"]) == (record["cents"], record["price"]["amount"])
         assert record["home"] is None or re.fullmatch("[0-9a-f]{64}", line["home"]["street"])
     second = made(root / "second", make_database(server, f"remaining_{next(_NUMBERS)}"))
     (second.root / "landing/orders/a.jsonl").write_bytes(left)

@@ -238,7 +238,7 @@ def _keep_people(connection: duckdb.DuckDBPyConnection, people: Sequence[Person]
         for number, person in enumerate(people)
         for kind, values in (
             ("id", [person.natural_id] if person.natural_id else []),
-            ("alone" if person.natural_id else "alias", person.own_aliases),
+            ("alone" if person.natural_id or person.is_alone else "alias", person.own_aliases),
         )
         for value in values
     ]

@@ -146,19 +146,20 @@ def _records_of(
     )
     rows = f"""
         select load_seq as judged, record_load as load_seq, source, ordinal, "offset" = 0 as is_whole,
-            raw, text, forgotten_by
+            raw, text, forgotten_by, size_bytes
         from ({visible_bronze_relation(bronze, 2**62)})
         where record_load in (select load_seq from {_PLACES}) and (record_load, source) in ({wanted})
     """
     gone = f"judged = load_seq and (forgotten_by in ({_numbers(erased_by)}) or forgotten_by = load_seq)"
     connection.execute(f"""
-        create or replace temp table {_ERASED} as select load_seq, source, ordinal from ({rows}) where {gone}
+        create or replace temp table {_ERASED} as
+        select load_seq, source, ordinal, max(size_bytes) as size_bytes from ({rows}) where {gone} group by all
     """)
     erased = f'(_record."load", _record.source, _record.ordinal) in (select (load_seq, source, ordinal) from {_ERASED})'
     ((is_any,),) = connection.execute(f"select count(*) > 0 from {_ERASED}").fetchall()
     placed = ((one, _placed(one, silver[one.name], wanted)) for one in datasets if is_any)
     left = [(dataset, f"select * from ({units}) where {erased}") for dataset, units in placed]
-    find_remaining(connection, left, people, table=_REMAINING)
+    find_remaining(connection, left, people, sizes=_ERASED, table=_REMAINING)
     connection.execute(f"""
         create or replace temp table {_STANDING} as
         select load_seq, source, ordinal, max(_load) as opened from ({standing})

@@ -21,7 +21,8 @@ from tillage.contracts.contract import Column, Dataset, Kind
 from tillage.domain.money import to_major
 from tillage.ports.people import Vault
 
-_ROWS = 8_192
+_PART_BYTES = 4 * 1024 * 1024
+_LEAST_BYTES = 512  # which a record takes at least
 _LINES = pa.schema(
     [("load_seq", pa.int64()), ("source", pa.int32()), ("ordinal", pa.int64()), ("line", pa.large_string())]
 )
@@ -34,12 +35,15 @@ def find_remaining(
     units: Sequence[tuple[Dataset, str]],
     people: Vault | None,
     *,
+    sizes: str,
     table: str,
 ) -> None:
     """Fills `table` with `load_seq, source, ordinal, line`, a row for each record.
 
     Args:
         units: By dataset SELECT of the units that stand of such records, each a whole record.
+        sizes: A table with `load_seq, source, ordinal, size_bytes` of the records, as they came; so many at a time are
+            made anew that these are few.
     """
     connection.register("#none", _LINES.empty_table())
     connection.execute(f'create or replace temp table {table} as from "#none"')
@@ -53,7 +57,9 @@ def find_remaining(
         return
     connection.execute(f"""
         create or replace table "#left" as
-        select *, (row_number() over (order by load_seq, source, ordinal) - 1) // {_ROWS} as part from ({each})
+        select load_seq, source, ordinal, (sum(size_bytes + {_LEAST_BYTES}) over (
+            order by load_seq, source, ordinal) // {_PART_BYTES})::bigint as part
+        from ({each}) join {sizes} using (load_seq, source, ordinal)
     """)
     ((parts,),) = connection.execute('select coalesce(max(part) + 1, 0) from "#left"').fetchall()
     for part in range(parts):
@@ -150,20 +156,25 @@ def _place(
     """Puts the value where the column is read first; a column that is made of others is read nowhere.
 
     Args:
-        is_over: In the place of what is there.
+        is_over: In the place of what is there, and not only where nothing is.
     """
     if not column.paths:
         return
-    *steps, last = column.paths[0].steps
-    inner: Any = record if column.is_from_record else inside
-    for step in steps:
-        if not isinstance(inner.get(step), dict):
-            if inner.get(step) is not None and not is_over:
-                return  # another column is read from the whole, and has it already
-            inner[step] = {}
-        inner = inner[step]
-    if inner.get(last) is None or (is_over and value is not None):
-        inner[last] = value
+    first, *steps = column.paths[0].steps
+    for step in reversed(steps):
+        value = {step: value}
+    into = record if column.is_from_record else inside
+    there = into.get(first)
+    into[first] = _merged(there, value) if is_over else _merged(value, there)
+
+
+def _merged(under: Any, over: Any) -> Any:
+    """Both, members and elements one by one; where both say something, what is over the other."""
+    if isinstance(under, dict) and isinstance(over, dict):
+        return {name: _merged(under.get(name), over.get(name)) for name in {**under, **over}}
+    if isinstance(under, list) and isinstance(over, list) and len(under) == len(over):
+        return [_merged(*both) for both in zip(under, over, strict=True)]
+    return under if over is None else over
 
 
 def _value(column: Column, value: Any, record: dict[str, Any], around: Sequence[Row]) -> Any:
@@ -178,7 +189,7 @@ def _value(column: Column, value: Any, record: dict[str, Any], around: Sequence[
         return _object(column.items, value, record, around)
     if column.money:
         currency = column.currency or _code(column.currency_by, around)
-        return Number(f"{value if column.money.is_minor else to_major(value, currency):f}")
+        return Number(str(value) if column.money.is_minor else f"{to_major(value, currency):f}")
     if isinstance(value, Decimal):
         return Number(f"{value:f}".rstrip("0").rstrip("."))
     if isinstance(value, datetime):

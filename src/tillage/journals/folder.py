@@ -198,4 +198,5 @@ def _person(held: dict[str, Any]) -> Person:
         tuple(held["own_aliases"]),
         held["subject_key"],
         None if until is None else datetime.fromisoformat(until),
+        bool(held.get("is_alone")),
     )

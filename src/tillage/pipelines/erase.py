@@ -84,6 +84,7 @@ def erase(
                     notes = Notes(erasures.number(), people, kept_out, list(found.personal))
                     erasing_of(house).journal.keep(notes)
                     erasures.begin(notes.erasure, notes.every_suppression(), people, held)
+                    erasing_of(house).journal.add(notes.erasure, notes.every_suppression())
                     under_way.append(notes)
         return _all(house, under_way, lease, wait_s=wait_s, accepted=accepted or {}, doubts=doubts)
 
@@ -150,7 +151,7 @@ def suppressions(house: House, person: Person) -> list[Suppression]:
     """How it is kept that somebody does not come back: by id, where there is one, and by what else is theirs alone."""
     key = erasing_of(house).vault.keys().suppression[0]
     until, subject = person.until or house.now(), person.subject
-    kind = SuppressionKind.ALONE if person.natural_id else SuppressionKind.ALIAS
+    kind = SuppressionKind.ALONE if person.natural_id or person.is_alone else SuppressionKind.ALIAS
     digests = [(kind, key.alias_digest(subject, alias)) for alias in person.own_aliases]
     if person.natural_id:
         digests.insert(0, (SuppressionKind.ID, key.id_digest(subject, person.natural_id)))

@@ -21,6 +21,6 @@ def lift(house: House, people: Sequence[Request], *, wait_s: float) -> int:
         digests += [key.id_digest(one.subject, one.natural_id) for one in people if one.natural_id]
         digests += [key.alias_digest(one.subject, one.alias) for one in people if one.alias]
     with house.leases.hold(LEASE, wait_s=wait_s, on_wait=house.say) as lease:
-        lifted = of.erasures.lift(digests, lease)
-        of.journal.add_lifted(digests)  # afterwards: data that the journal is ahead of is refused
-        return lifted
+        # The journal first: should this end in between, `erase reapply` goes on with it.
+        of.journal.add_lifted(digests)
+        return of.erasures.lift(digests, lease)

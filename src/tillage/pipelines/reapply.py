@@ -79,8 +79,9 @@ def reapply(house: House, *, wait_s: float) -> list[Erased]:
     try:
         done = erase(house, _known_again(house, ahead), wait_s=wait_s)
     except ErasureOpenError:
-        # Who has left, and is found where no load has looked yet, as in a file at a door, is kept out by the next run.
-        if _have_left(house):
+        # From here on it is an erasure as any that is open: a run takes in what no load has looked at yet, such as a
+        # file at a door, and what waits of others in the same records can be taken up or given up.
+        if _is_under_way(house):
             _settle(house, wait_s)
         raise
     _settle(house, wait_s)
@@ -92,11 +93,10 @@ def _settle(house: House, wait_s: float) -> None:
         erasing_of(house).erasures.settle(lease)
 
 
-def _have_left(house: House) -> bool:
-    """Whether all that are being erased are out of every feed and the vault."""
-    of = erasing_of(house)
-    feeds = {name for name, contract in house.feeds.items() if contract.check.contract.has_people}
-    return all(of.erasures.done_feeds(notes.erasure) >= feeds for notes in of.journal.notes())
+def _is_under_way(house: House) -> bool:
+    """Whether the people are being erased, and kept out meanwhile."""
+    states, notes = erasing_of(house).erasures.states(), erasing_of(house).journal.notes()
+    return bool(notes) and all(states.get(one.erasure) == "open" for one in notes)
 
 
 def _known_again(house: House, ahead: Iterable[Told]) -> list[Request]:
@@ -108,7 +108,7 @@ def _known_again(house: House, ahead: Iterable[Told]) -> list[Request]:
     held = {(one.subject, one.kind, one.ring, one.digest): one for told in ahead for one in told.suppressed}
     if any(one.ring not in ring for one in held.values()):
         raise KeysError("safe/keys.json lacks a key that the journal names people by; put it back")
-    found: dict[tuple[str, str | None, str | None], Request] = {}
+    found: dict[tuple[str, str, str], Request] = {}
     index = ((one, SuppressionKind.ID, known) for one in subjects(house) for known in of.erasures.everybody(one))
     for subject, kind, value in (*index, *_in_records(house, of.vault)):
         is_id = kind == SuppressionKind.ID
@@ -116,7 +116,9 @@ def _known_again(house: House, ahead: Iterable[Told]) -> list[Request]:
         for fingerprint, key in ring.items():
             digest = key.id_digest(subject, value) if is_id else key.alias_digest(subject, value)
             if one := held.get((subject, SuppressionKind(kind), fingerprint, digest)):
-                found.setdefault((subject, natural_id, alias), Request(subject, natural_id, alias, one.until))
+                is_alone = one.kind is SuppressionKind.ALONE
+                request = Request(subject, natural_id, alias, one.until, is_alone=is_alone)
+                found.setdefault((subject, kind, value), request)
     return list(found.values())
 
 

@@ -30,6 +30,8 @@ class Request:
     """None: now."""
     place: tuple[str, int, int, int] | None = None
     """Dataset, load, file in it and line of a request that a feed has brought."""
+    is_alone: bool = False
+    """Of the alias in records without an id, whoever else has it."""
 
     def __repr__(self) -> str:
         return f"Request({self.subject}, ..)"
@@ -108,8 +110,8 @@ def resolve(house: House, requests: Iterable[Request]) -> Resolved:
         OperatorError: there is no such kind of people, or a request says nothing.
     """
     erasures, now = erasing_of(house).erasures, house.now()
-    people: dict[tuple[str, str | None, tuple[str, ...]], Person] = {}
-    personal: dict[tuple[str, str | None, tuple[str, ...]], Sequence[str]] = {}
+    people: dict[tuple[str, str | None, tuple[str, ...], bool], Person] = {}
+    personal: dict[tuple[str, str | None, tuple[str, ...], bool], Sequence[str]] = {}
     doubts = []
     for request in requests:
         if request.subject not in subjects(house):
@@ -120,13 +122,15 @@ def resolve(house: House, requests: Iterable[Request]) -> Resolved:
             raise OperatorError("a request holds half a character (a lone surrogate), which no id has; correct it")
         if natural_id is None and alias is None:
             raise OperatorError("a request needs an id, or a further identifier such as an e-mail address")
-        found = _meant(erasures, request.subject, natural_id, alias)
+        found = None if request.is_alone else _meant(erasures, request.subject, natural_id, alias)
         if isinstance(found, str):
             doubts.append(Doubt(found, request.place))
             continue
         person = _person(erasures, request.subject, natural_id, alias, found)
+        if request.is_alone:
+            person = replace(person, own_aliases=person.aliases, is_alone=True)
         person = replace(person, until=request.asked_at or now)
-        key = (person.subject, person.natural_id, () if person.natural_id else person.aliases)
+        key = (person.subject, person.natural_id, () if person.natural_id else person.aliases, person.is_alone)
         if key in people:
             other = people[key]
             untils = [one for one in (other.until, person.until) if one]

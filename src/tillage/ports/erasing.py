@@ -32,6 +32,8 @@ class Person:
     subject_key: str | None = None
     until: datetime | None = None
     """When it was asked for: what happened later is of somebody new."""
+    is_alone: bool = False
+    """Only what says nothing of an id is theirs."""
 
     def __repr__(self) -> str:
         return f"Person({self.subject}, ..)"
