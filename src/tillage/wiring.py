@@ -288,10 +288,8 @@ def open_house(
     with ExitStack() as stack:
         dsn = stack.enter_context(store_dsn(root, settings))
         database, renewals, snapshots = (_database(stack, dsn, project, settings, commits) for _ in range(3))
-        vault = None
-        if any(feed.check.contract.has_people for feed in feeds.values()):
-            vault = Vault(database, safe_of(root, project.environment).keys)
-
+        has_people = any(feed.check.contract.has_people for feed in feeds.values())
+        vault = Vault(database, safe_of(root, project.environment).keys) if has_people else None
         digest_key = partial(_digest_key, vault, feeds)
         lake = DeltaLake(lake_folder(root, settings), commits)
         ledger = Ledger(database, vault)

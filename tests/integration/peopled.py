@@ -50,6 +50,14 @@ ORDERS: list[dict[str, Any]] = [
 SPEND = "select customer_id, count(*) as orders, sum(total_minor) as total_minor from orders group by customer_id"
 
 
+def hashed_customers(*names: str) -> list[dict[str, Any]]:
+    """`CUSTOMERS`, of whom a hash is left in these columns once they are erased."""
+    return [
+        one | {"customProperties": [*one.get("customProperties", ()), HASHED]} if one["name"] in names else one
+        for one in CUSTOMERS
+    ]
+
+
 def contract(dataset: str, columns: list[dict[str, Any]], **more: Any) -> str:
     """The text of a contract with one dataset; `more` are its other members."""
     head = {"apiVersion": "v3.2.0", "kind": "DataContract", "id": dataset, "version": "1.0.0", "status": "active"}

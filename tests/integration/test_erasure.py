@@ -20,11 +20,11 @@ from psycopg import sql
 from tests.integration.mirrored import processed
 from tests.integration.peopled import (
     CUSTOMERS,
-    HASHED,
     ORDERS,
     SUBJECT,
     codes,
     contract,
+    hashed_customers,
     land,
     make_peopled,
     person,
@@ -78,11 +78,7 @@ def shop(tmp_path: Path, server: str) -> Shop:
         "orders": {"path": "landing/orders", "format": "jsonl", "after": "archive"},
     }
     shop = make_peopled(tmp_path / "shop", make_database(server, f"erased_{next(_NUMBERS)}"), project={"feeds": feeds})
-    left = {"customer_id", "email", "home", "phones"}
-    columns = [
-        one | {"customProperties": [*one.get("customProperties", ()), HASHED]} if one["name"] in left else one
-        for one in CUSTOMERS
-    ]
+    columns = hashed_customers("customer_id", "email", "home", "phones")
     (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", columns))
     return shop
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -23,7 +24,7 @@ from tillage.pipelines.lift import lift
 from tillage.pipelines.requests import Request
 
 __all__ = ["families", "shop"]
-_NUMBERS = iter(range(1, 1_000))
+_NUMBERS = count(1)
 
 
 def kept_copy(shop: Shop, name: str = "kept") -> Path:

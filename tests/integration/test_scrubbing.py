@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import random
 import resource
 import stat
@@ -15,12 +14,14 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.integration.unprivileged import unprivileged
 from tillage.contracts.project import Csv, Feed
 from tillage.domain.load import CommitPoint, SourceFile
 from tillage.doors.files import FilesDoor
@@ -770,21 +771,20 @@ def test_full_disk_loses_no_parquet_file(tmp_path: Path) -> None:
     assert house.stored() == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="about root")
-def test_folder_that_may_not_be_written_or_read_is_named(tmp_path: Path) -> None:
-    house = lines(tmp_path)
-    house.land("a.jsonl", b'{"a":"ann"}\n')
-    (source,) = house.sources()
-    before = house.stored()
-    house.folder.chmod(0o500)
-    try:
-        assert house.take(source, 1).left == ("landing/shop/a.jsonl cannot be scrubbed (Permission denied)",)
-        house.folder.chmod(0o100)
-        with pytest.raises(OperatorError, match="folder landing/shop cannot be read"):
-            house.take(source, 1)
-    finally:
-        house.folder.chmod(0o700)
-    assert house.stored() == before
+def test_folder_that_may_not_be_written_or_read_is_named() -> None:
+    with TemporaryDirectory(prefix="tillage-") as name:
+        house = lines(Path(name))
+        house.land("a.jsonl", b'{"a":"ann"}\n')
+        (source,) = house.sources()
+        before = house.stored()
+        with unprivileged(Path(name)):
+            house.folder.chmod(0o500)
+            assert house.take(source, 1).left == ("landing/shop/a.jsonl cannot be scrubbed (Permission denied)",)
+            house.folder.chmod(0o100)
+            with pytest.raises(OperatorError, match="folder landing/shop cannot be read"):
+                house.take(source, 1)
+            house.folder.chmod(0o700)
+        assert house.stored() == before
 
 
 def test_file_that_cannot_be_read_as_the_feed_says_is_left(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import psycopg
 
 from tests.integration.mirrored import check_files
-from tests.integration.peopled import CUSTOMERS, HASHED, contract, make_peopled, vault
+from tests.integration.peopled import contract, hashed_customers, make_peopled, vault
 from tests.integration.searching import searched
 from tests.integration.shops import Shop
 from tillage.domain.load import CommitPoint
@@ -279,11 +279,7 @@ def made(root: Path, dsn: str) -> Shop:
         "orders": {"path": "landing/orders", "format": "jsonl", "after": "archive"},
     }
     shop = make_peopled(root, dsn, project={"feeds": feeds})
-    left = {"customer_id", "email", "home"}
-    columns = [
-        one | {"customProperties": [*one.get("customProperties", ()), HASHED]} if one["name"] in left else one
-        for one in CUSTOMERS
-    ]
+    columns = hashed_customers("customer_id", "email", "home")
     merging = {"customProperties": [{"property": "tillage.merge", "value": "upsert"}]}
     (shop.root / "contracts/customers.odcs.yaml").write_text(contract("customers", columns, **merging))
     return shop

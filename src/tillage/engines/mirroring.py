@@ -139,27 +139,20 @@ def _records_of(
     connection.execute(f'create or replace temp table {_PLACES} as from "#wanted"')
     connection.unregister("#wanted")
     wanted = f"select (load_seq, source) from {_PLACES}"
-    standing = " union all ".join(
-        f"""select _load, _record."load" as load_seq, _record.source as source, _record.ordinal as ordinal
-        from ({_placed(dataset, silver[dataset.name], wanted)})"""
-        for dataset in datasets
-    )
     rows = f"""
         select load_seq as judged, record_load as load_seq, source, ordinal, "offset" = 0 as is_whole,
             raw, text, forgotten_by, size_bytes
         from ({visible_bronze_relation(bronze, 2**62)})
         where record_load in (select load_seq from {_PLACES}) and (record_load, source) in ({wanted})
     """
+    by_place = [(dataset, _placed(dataset, silver[dataset.name], wanted)) for dataset in datasets]
+    standing = " union all ".join(
+        f"""select _load, _record."load" as load_seq, _record.source as source, _record.ordinal as ordinal
+        from ({units})"""
+        for _, units in by_place
+    )
     gone = f"judged = load_seq and (forgotten_by in ({_numbers(erased_by)}) or forgotten_by = load_seq)"
-    connection.execute(f"""
-        create or replace temp table {_ERASED} as
-        select load_seq, source, ordinal, max(size_bytes) as size_bytes from ({rows}) where {gone} group by all
-    """)
-    erased = f'(_record."load", _record.source, _record.ordinal) in (select (load_seq, source, ordinal) from {_ERASED})'
-    ((is_any,),) = connection.execute(f"select count(*) > 0 from {_ERASED}").fetchall()
-    placed = ((one, _placed(one, silver[one.name], wanted)) for one in datasets if is_any)
-    left = [(dataset, f"select * from ({units}) where {erased}") for dataset, units in placed]
-    find_remaining(connection, left, people, sizes=_ERASED, table=_REMAINING)
+    _find_what_remains(connection, f"select * from ({rows}) where {gone}", by_place, people)
     connection.execute(f"""
         create or replace temp table {_STANDING} as
         select load_seq, source, ordinal, max(_load) as opened from ({standing})
@@ -185,6 +178,23 @@ def _records_of(
             "files cannot be made of them. Take `files` out of the feed's `mirror`, then: tillage run"
         )
     return pa.RecordBatchReader.from_batches(_RECORDS, _sliced(connection, rows, _slice_rows(connection, bronze)))
+
+
+def _find_what_remains(
+    connection: duckdb.DuckDBPyConnection,
+    erased: str,
+    standing: Sequence[tuple[Dataset, str]],
+    people: Vault | None,
+) -> None:
+    """Fills `_REMAINING` from the units that stand of records whose bytes, as bronze rows, people have left."""
+    connection.execute(f"""
+        create or replace temp table {_ERASED} as
+        select load_seq, source, ordinal, max(size_bytes) as size_bytes from ({erased}) group by all
+    """)
+    ((is_any,),) = connection.execute(f"select count(*) > 0 from {_ERASED}").fetchall()
+    theirs = f'(_record."load", _record.source, _record.ordinal) in (select (load_seq, source, ordinal) from {_ERASED})'
+    left = [(dataset, f"select * from ({units}) where {theirs}") for dataset, units in standing if is_any]
+    find_remaining(connection, left, people, sizes=_ERASED, table=_REMAINING)
 
 
 def _numbers(loads: Collection[int]) -> str:

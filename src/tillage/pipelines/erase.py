@@ -64,7 +64,7 @@ def erase(
         LeaseHeldError: another process works on a feed for longer than `wait_s`.
         ErasureOpenError: something of them was found at the end; names the places. All others are erased.
     """
-    erasures = erasing_of(house).erasures
+    of = erasing_of(house)
     refuse_renamed(house)
     refuse_shared_folders(house)
     wanted = list(requests)
@@ -81,10 +81,10 @@ def erase(
                 if found.people:
                     people = list(found.people)
                     kept_out = [suppressions(house, person) for person in people]
-                    notes = Notes(erasures.number(), people, kept_out, list(found.personal))
-                    erasing_of(house).journal.keep(notes)
-                    erasures.begin(notes.erasure, notes.every_suppression(), people, held)
-                    erasing_of(house).journal.add(notes.erasure, notes.every_suppression())
+                    notes = Notes(of.erasures.number(), people, kept_out, list(found.personal))
+                    of.journal.keep(notes)
+                    of.erasures.begin(notes.erasure, notes.every_suppression(), people, held)
+                    of.journal.add(notes.erasure, notes.every_suppression())
                     under_way.append(notes)
         return _all(house, under_way, lease, wait_s=wait_s, accepted=accepted or {}, doubts=doubts)
 
@@ -133,11 +133,12 @@ def refuse_shared_folders(house: House) -> None:
 
 def erase_due(house: House, *, wait_s: float) -> list[Erased]:
     """Goes on with what is open, and does what feeds have brought requests for."""
-    if house.erasing is None:
+    of = house.erasing
+    if of is None:
         return []
     requests = asked_by_feeds(house)
-    is_left = bool(erasing_of(house).journal.notes())  # also of one that is proved: who proved it died
-    if not requests and not is_left and "open" not in house.erasing.erasures.states().values():
+    is_left = bool(of.journal.notes())  # also of one that is proved: who proved it died
+    if not requests and not is_left and "open" not in of.erasures.states().values():
         return []
     return erase(house, requests, wait_s=wait_s)
 
@@ -195,14 +196,15 @@ def _under_way(house: House) -> list[Notes]:
     Raises:
         ErasureOpenError: the notes are not there.
     """
-    is_open = {number for number, state in erasing_of(house).erasures.states().items() if state == "open"}
+    of = erasing_of(house)
+    is_open = {number for number, state in of.erasures.states().items() if state == "open"}
     found = []
-    for notes in erasing_of(house).journal.notes():
+    for notes in of.journal.notes():
         if notes.erasure in is_open:
             found.append(notes)
         else:
-            erasing_of(house).journal.add_proved(notes.erasure)
-            erasing_of(house).journal.drop(notes.erasure)
+            of.journal.add_proved(notes.erasure)
+            of.journal.drop(notes.erasure)
     if lost := is_open - {notes.erasure for notes in found}:
         raise ErasureOpenError(
             f"erasure {min(lost)} is not finished, and its notes are not in safe/: put erasure-{min(lost)}.json back "
@@ -212,14 +214,14 @@ def _under_way(house: House) -> list[Notes]:
 
 
 def _go_on(house: House, notes: Notes, lease: Lease, *, wait_s: float, doubts: tuple[Doubt, ...]) -> Erased:
-    erasures = erasing_of(house).erasures
-    erasing_of(house).journal.keep(notes)
-    erasing_of(house).journal.add(notes.erasure, notes.every_suppression())
+    of = erasing_of(house)
+    of.journal.keep(notes)
+    of.journal.add(notes.erasure, notes.every_suppression())
     house.say(f"erasure {notes.erasure}: {len(notes.people):,} people")
     waiting: list[str] = []
     for contract in house.feeds.values():
         feed = contract.feed.name
-        if not contract.check.contract.has_people or feed in erasures.done_feeds(notes.erasure):
+        if not contract.check.contract.has_people or feed in of.erasures.done_feeds(notes.erasure):
             continue
         with house.leases.hold(f"feed/{feed}", wait_s=wait_s, on_wait=house.say) as of_feed:
             _settle(house, contract, of_feed)
@@ -229,16 +231,17 @@ def _go_on(house: House, notes: Notes, lease: Lease, *, wait_s: float, doubts: t
             f"erasure {notes.erasure} is not done: {'; '.join(waiting)}. Take these up or give them up "
             "(tillage quarantine replay, or discard), then: tillage erase run"
         )
-    erasures.forget_people(notes.people, lease)
+    of.erasures.forget_people(notes.people, lease)
     receipt = prove(house, notes, lease)
-    erasing_of(house).journal.add_proved(notes.erasure)
-    erasing_of(house).journal.drop(notes.erasure)
+    of.journal.add_proved(notes.erasure)
+    of.journal.drop(notes.erasure)
     house.say(f"erasure {notes.erasure}: nothing was found of {len(notes.people):,} people; see: tillage erase receipt")
     return Erased(notes.erasure, len(notes.people), receipt, doubts)
 
 
 def _erase_from(house: House, contract: FeedContract, notes: Notes, lease: Lease) -> list[str]:
     """One feed; what keeps it from being done, in words."""
+    of = erasing_of(house).erasures
     feed, now = contract.feed.name, contract.check.contract
     places, shared = _find(house, contract, notes)
     load = house.ledger.begin(
@@ -253,12 +256,12 @@ def _erase_from(house: House, contract: FeedContract, notes: Notes, lease: Lease
     empty_records(house, feed, places, load.load_seq)
     hashed = {one.name: [column.stored_name for column in one.hashed_columns] for one in now.datasets}
     if any(hashed.values()):
-        erasing_of(house).erasures.keep_hashes(hashed, notes.people, lease)
+        of.keep_hashes(hashed, notes.people, lease)
     scrub_files(house, contract, places, lease)
     if shared:
         house.ledger.void(load, lease)
         return [f"{shared:,} records of feed {feed} also hold units of others, which wait in quarantine"]
-    erasing_of(house).erasures.give_up_waiting(load, lease, places)
+    of.give_up_waiting(load, lease, places)
     return []
 
 
