@@ -25,8 +25,10 @@ _OF_OTHERS = {
     IdentifierKind.VALUE: "vault.units",
 }
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_NOT_PERSONAL = ("silver", "gold", "processed", "tables of the store")
-"""Where the columns are that contracts do not call personal: a record that is about them has an id of theirs, too."""
+_NOT_PERSONAL = ("silver", "gold", "tables of the store")
+"""Where the columns are that contracts do not call personal."""
+_REPEATING = "processed"
+"""Where what silver keeps stands once more."""
 _OUTSIDE = (
     "copies made before: backups of this project, of the machine and of its file system",
     "what was exported or sent, and whoever read it",
@@ -100,15 +102,21 @@ def hits(house: House, searched: Iterable[Searched]) -> list[Hit]:
     """What is there of them, without numbers in fields that are nobody's, without values in columns that the contracts
     do not call personal, and without what lies in other environments, where people are erased by themselves.
     """
-    fields = _fields_of_people(house)
+    layers, fields = list(searched), _fields_of_people(house)
+    kept = {hit.person for layer in layers if layer.layer == "silver" for hit in layer.hits if _is_value(hit)}
     return [
         hit
-        for layer in searched
+        for layer in layers
         for hit in layer.hits
         if not layer.layer.startswith(ENVIRONMENT)
         and (not hit.explained or hit.explained.rpartition(".")[2] in fields)
-        and not (hit.kind is IdentifierKind.VALUE and layer.layer in _NOT_PERSONAL)
+        and not (_is_value(hit) and layer.layer in _NOT_PERSONAL)
+        and not (_is_value(hit) and layer.layer == _REPEATING and hit.person in kept)
     ]
+
+
+def _is_value(hit: Hit) -> bool:
+    return hit.kind is IdentifierKind.VALUE
 
 
 def _fields_of_people(house: House) -> set[str]:
@@ -207,6 +215,7 @@ def _receipt(
     house: House, notes: Notes, searched: Sequence[Searched], left: Sequence[str], back: Collection[int]
 ) -> dict[str, Any]:
     keys = erasing_of(house).vault.keys()
+    found = {*hits(house, searched)}
     records = {feed: len(places) for feed, places in notes.places.items()}
     erasure = next(one for one in erasing_of(house).erasures.all() if one.erasure == notes.erasure)
     body: dict[str, Any] = {
@@ -219,7 +228,7 @@ def _receipt(
         "searched_at": house.now().isoformat(),
         "people": [_described(notes, number, back) for number in range(len(notes.people))],
         "records": records,
-        "layers": [_layer(house, one) for one in searched if not one.layer.startswith(ENVIRONMENT)],
+        "layers": [_layer(one, found) for one in searched if not one.layer.startswith(ENVIRONMENT)],
         "accepted": [{"place": place, "reason": reason} for place, reason in sorted(notes.accepted.items())],
         "remains": [
             {"what": what, "until": until} for what, until in (*_REMAINS, *((one, _LOG_UNTIL) for one in left))
@@ -256,8 +265,8 @@ def _how_searched(person: Person, *, is_back: bool) -> str:
     return "everywhere"
 
 
-def _layer(house: House, one: Searched) -> dict[str, Any]:
-    found = hits(house, [one])
+def _layer(one: Searched, found: Collection[Hit]) -> dict[str, Any]:
+    """Of all hits in the layer those that count, and where the others are."""
     explained = {
         f"{hit.place}: {hit.explained or 'not personal by its contract'}" for hit in one.hits if hit not in found
     }
@@ -267,7 +276,7 @@ def _layer(house: House, one: Searched) -> dict[str, Any]:
         "files": one.files,
         "stored_bytes": one.stored_bytes,
         "decoded_bytes": one.decoded_bytes,
-        "hits": len(found),
+        "hits": sum(hit in found for hit in one.hits),
         "explained": sorted(explained),
         "searched_as_stored": sorted(one.undecoded),
     }
